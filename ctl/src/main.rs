@@ -1,0 +1,2 @@
+//! reelctl
+fn main() {}

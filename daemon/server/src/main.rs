@@ -1,0 +1,2 @@
+//! reeld
+fn main() {}
