@@ -1,0 +1,25 @@
+# Two commands for a fresh Debian 12 with Rust: `make demo` and `make test`.
+
+.PHONY: demo test check lint bench fuzz setup
+
+setup:
+	@scripts/setup
+
+demo: setup
+	@cargo build --release --bin reeld --bin reelctl
+	@scripts/demo $(if $(KEEP),--keep)
+
+test: setup lint
+	cargo build --workspace --bins
+	cargo test --workspace --no-fail-fast
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench: setup
+	cargo build --release --workspace --bins
+	cargo bench --workspace
+
+fuzz:
+	scripts/fuzz $(TARGET)
