@@ -1,1 +1,31 @@
-//! reel-store
+//! The PBS datastore on disk, bit for bit.
+//!
+//! Formats (blob, index, manifest, keys) are pure: bytes in, bytes out, no paths, no clock. The
+//! operations, so that a PBS may work on the same store.
+
+pub mod blob;
+mod canonical;
+pub mod crypto;
+pub mod datastore;
+pub mod error;
+pub mod index;
+pub mod manifest;
+mod read_at;
+#[cfg(test)]
+mod testing;
+mod zstd_frames;
+
+pub use blob::{
+    BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, CHUNK_ENCODED_MIN, CHUNK_PLAIN_MAX, DataBlob,
+};
+pub use crypto::{CryptConfig, plain_digest};
+pub use error::{FormatError, FormatResult};
+pub use index::{
+    ChunkIndex, DynamicIndex, DynamicIndexWriter, Entries, FIXED_CHUNK_SIZE, FixedIndex,
+    FixedIndexWriter, Index, IndexEntry, IndexSummary,
+};
+pub use manifest::{
+    ChunkUploadStats, CryptMode, MANIFEST_JSON_MAX, Manifest, ManifestFile, SignatureCheck,
+    VerifyOutcome, VerifyState,
+};
+pub use read_at::ReadAt;
