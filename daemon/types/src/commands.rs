@@ -1,0 +1,69 @@
+//! Every operation of reelfs, told once.
+//!
+//! Each command is one Rust type, made together with its [`CommandInfo`] from one text by the macro
+//! of `commands/define.rs`. Three doors lead to it, and behind each stands the same check of the
+//! same fields:
+//!
+//! * the command line: [`parse_arguments`] makes an [`Invocation`], whose parameters are an object;
+//! * a line written to a `ctl` file: [`parse_ctl_line`];
+//! * the body of an API call: [`Command::from_params`].
+//!
+//! Help, usage texts, completion, the grammar that `cat ctl` prints and the look of the answer
+//! ([`Answer`]) come from the [`CommandInfo`]. The rules of the texts are those of
+//! `cli-manager.md` §§1–2 and `cli-tape.md`.
+
+mod datastore;
+mod define;
+mod drive;
+mod info;
+mod jobs;
+mod media;
+mod output;
+mod params;
+pub mod results;
+mod snapshot;
+mod values;
+
+use thiserror::Error;
+
+use define::command_enum;
+
+pub use datastore::*;
+pub use drive::*;
+pub use info::{CommandInfo, Kind, Param, PathForm, Position};
+pub use jobs::*;
+pub use media::*;
+pub use output::{Answer, Column, Listing, Render};
+pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
+pub use snapshot::*;
+pub use values::*;
+
+command_enum! {
+    DatastoreList, DatastoreShow, DatastoreCreate, DatastoreUpdate, DatastoreRemove,
+    ClientKeyAdd, ClientKeyList, ClientKeyRemove,
+    SnapshotList, SnapshotFiles, SnapshotCreate, SnapshotCat, SnapshotForget,
+    SnapshotNotesShow, SnapshotNotesUpdate, SnapshotProtectedShow, SnapshotProtectedUpdate,
+    GroupList, GroupForget, GroupChangeOwner,
+    DriveList, DriveConfig, DriveStatus, DriveCreate, DriveRemove,
+    Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
+    ChangerStatus,
+    PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
+    MediaList, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
+    Backup, Restore, Catalog,
+    TaskList, TaskLog, TaskStatus, TaskStop,
+    Reload, Version,
+}
+
+/// Why a request is no command.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum CommandError {
+    /// There is no command of that name.
+    #[error("no such command '{0}'")]
+    Unknown(String),
+    /// Its parameters are wrong.
+    #[error(transparent)]
+    Params(#[from] ParamErrors),
+}
+
+#[cfg(test)]
+mod tests;
