@@ -5,29 +5,52 @@
 //! inside of the house has already been checked against the rules of `config.md` §3 and
 //! `datastore.md` §4. The crate does no I/O of any kind; time comes in through [`Clock`].
 
+pub mod api;
 mod archive;
 mod auth;
 mod backup;
+mod calendar;
 mod cancel;
 mod clock;
+pub mod commands;
 mod digest;
 mod error;
+mod filter;
+pub mod fuzz;
 mod media;
 mod names;
 mod namespace;
+mod policy;
+mod property;
+mod size;
+mod span;
 mod task;
 mod text;
+mod time_text;
+mod upid;
+mod words;
 
 pub use archive::{ArchiveKind, ArchiveName};
 pub use auth::{AuthId, Authorizer, Privilege};
 pub use backup::{BackupGroup, BackupTime, BackupType, GroupPath, Snapshot, SnapshotPath};
+pub use calendar::CalendarEvent;
 pub use cancel::Cancel;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use digest::{Digest, Fingerprint};
 pub use error::ParseError;
+pub use filter::{GroupFilter, filters_accept};
+/// Time zones, which every function on local time takes from its caller.
+pub use jiff::tz::TimeZone;
 pub use media::{MediaId, MediaLocation, MediaSetId, MediaStatus};
 pub use names::{
     BackupId, ChangerName, DriveName, JobId, LabelText, PoolName, StoreName, VaultName,
 };
 pub use namespace::Namespace;
+pub use policy::{AllocationPolicy, RetentionPolicy, TapeTemplate};
+pub use property::{PropertyString, split_list};
+pub use size::{ByteSize, SizeUnit, human_bytes_binary, human_bytes_decimal};
+pub use span::{TimeSpan, human_duration};
 pub use task::{NoTask, TaskContext, TaskStopped};
+pub use time_text::{local_time_c, parse_rfc3339, rfc3339, strftime};
+pub use upid::{Upid, UpidParts, escape_worker_id, unescape_worker_id};
+pub use words::{Comment, NamespaceDepth, PasswordHint, parse_bool};
