@@ -1,1 +1,47 @@
-//! reel-hw
+//! Everything that touches a tape device.
+//!
+//! A tape drive is one head: whoever holds a `&mut dyn TapeDrive` owns it, calls block until the device is done,
+//! and nothing here is async. The crate knows media, blocks, filemarks and slots, but not what is written in
+//! them: labels, archives and catalogs are the tape layer's.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`drive`] | the [`TapeDrive`] trait and the values it speaks of |
+//! | [`changer`] | the [`Changer`] trait, element status, and the moves every changer shares |
+//! | [`stream`] | the block stream that makes a tape file out of bytes, and back |
+//! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
+//! | [`memory`] | a library in memory that can be told to fail, for tests |
+//! | [`conformance`] | what every drive must do, as checks that take any drive |
+//! | [`fuzz`] | entry points for fuzzers |
+//!
+//! Both drives share one picture of what lies on a medium (`layout`), so object numbers, spacing and
+//! positions cannot drift apart between them.
+
+pub mod cancel;
+pub mod changer;
+pub mod conformance;
+pub mod drive;
+pub mod error;
+pub mod fuzz;
+mod layout;
+pub mod memory;
+pub mod number;
+pub mod stream;
+pub mod virtual_drive;
+
+pub use cancel::Cancel;
+pub use changer::{Changer, ChangerStatus, DriveElement, ElementContent, SlotElement};
+pub use drive::{
+    DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
+    TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+};
+pub use error::{Error, Result};
+pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
+pub use number::{
+    BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,
+};
+pub use stream::{
+    BlockReader, BlockWriter, CONTENT_HEADER_SIZE, ContentHeader, ContentMagic, OpenedFile,
+    TAPE_BLOCK_HEADER_SIZE, TAPE_BLOCK_PAYLOAD_SIZE, TAPE_BLOCK_SIZE,
+};
+pub use virtual_drive::{VirtualDrive, VirtualLibrary, VirtualOptions};

@@ -1,0 +1,296 @@
+//! What a media changer can do, and the rules of loading, unloading and exporting that all changers share
+//! (spec tape-state.md §13).
+//!
+//! A changer implements four moves and `status`; everything that is decided from the status is written once,
+//! here, as pure functions on [`ChangerStatus`] and provided methods.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+use crate::number::{DriveNumber, ElementAddress, SlotNumber, VolumeTag};
+
+/// What lies in a slot or drive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ElementContent {
+    /// Nothing.
+    Empty,
+    /// A medium whose bar code could not be read.
+    Full,
+    /// A medium with this bar code.
+    VolumeTag(VolumeTag),
+}
+
+impl ElementContent {
+    /// The bar code, if there is a medium and it has one.
+    pub fn tag(&self) -> Option<&VolumeTag> {
+        match self {
+            Self::VolumeTag(tag) => Some(tag),
+            Self::Empty | Self::Full => None,
+        }
+    }
+
+    /// Whether nothing lies there.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::Empty
+    }
+}
+
+impl fmt::Display for ElementContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("nothing"),
+            Self::Full => f.write_str("a medium without a readable bar code"),
+            Self::VolumeTag(tag) => write!(f, "'{tag}'"),
+        }
+    }
+}
+
+/// A drive of the changer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriveElement {
+    /// Which drive.
+    pub number: DriveNumber,
+    /// What it holds.
+    pub content: ElementContent,
+    /// The slot its medium came from, if the changer remembers.
+    pub loaded_slot: Option<SlotNumber>,
+    /// SCSI address.
+    pub address: ElementAddress,
+    /// Serial number, where the changer tells it.
+    pub drive_serial_number: Option<String>,
+    /// Vendor, where the changer tells it.
+    pub vendor: Option<String>,
+    /// Model, where the changer tells it.
+    pub model: Option<String>,
+}
+
+/// A slot of the changer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotElement {
+    /// Which slot.
+    pub number: SlotNumber,
+    /// Whether an operator reaches it from outside; media in it count as offline.
+    pub import_export: bool,
+    /// What it holds.
+    pub content: ElementContent,
+    /// SCSI address.
+    pub address: ElementAddress,
+}
+
+/// Everything a changer says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChangerStatus {
+    /// All drives, ascending.
+    pub drives: Vec<DriveElement>,
+    /// All slots, ascending: storage first, then import/export.
+    pub slots: Vec<SlotElement>,
+}
+
+impl ChangerStatus {
+    /// The drive with that number.
+    pub fn drive(&self, number: DriveNumber) -> Result<&DriveElement> {
+        let found = self.drives.iter().find(|drive| drive.number == number);
+        found.ok_or(Error::NoSuchDrive(number))
+    }
+
+    /// The slot with that number.
+    pub fn slot(&self, number: SlotNumber) -> Result<&SlotElement> {
+        let found = self.slots.iter().find(|slot| slot.number == number);
+        found.ok_or(Error::NoSuchSlot(number))
+    }
+
+    /// The slot in which a medium lies.
+    pub fn slot_of(&self, tag: &VolumeTag) -> Option<&SlotElement> {
+        self.slots.iter().find(|slot| slot.content.tag() == Some(tag))
+    }
+
+    /// The drive in which a medium lies.
+    pub fn drive_of(&self, tag: &VolumeTag) -> Option<&DriveElement> {
+        self.drives.iter().find(|drive| drive.content.tag() == Some(tag))
+    }
+
+    /// Tags of the media that can be loaded or are: no import/export slots, no cleaning cartridges. Sorted.
+    pub fn online_media(&self) -> Vec<VolumeTag> {
+        let in_drives = self.drives.iter().map(|drive| &drive.content);
+        let in_slots = self.slots.iter().filter(|slot| !slot.import_export);
+        let contents = in_drives.chain(in_slots.map(|slot| &slot.content));
+        let tags = contents.filter_map(ElementContent::tag);
+        let mut online: Vec<_> = tags.filter(|tag| !tag.is_cleaning()).cloned().collect();
+        online.sort();
+        online.dedup();
+        online
+    }
+
+    /// Where a drive's medium goes when nobody says: its own slot, else the first free storage slot.
+    pub fn unload_target(&self, drive: DriveNumber) -> Result<SlotNumber> {
+        let origin = self.drive(drive)?.loaded_slot;
+        let free = |slot: &&SlotElement| slot.content.is_empty();
+        let home = self.slots.iter().filter(free).find(|slot| Some(slot.number) == origin);
+        let mut storage = self.slots.iter().filter(free);
+        let target = home.or_else(|| storage.find(|slot| !slot.import_export));
+        target.map(|slot| slot.number).ok_or(Error::NoFreeSlot(drive))
+    }
+
+    /// The first free import/export slot.
+    pub fn export_target(&self) -> Result<SlotNumber> {
+        let mut slots = self.slots.iter();
+        let free = slots.find(|slot| slot.import_export && slot.content.is_empty());
+        free.map(|slot| slot.number).ok_or(Error::NoFreeExportSlot)
+    }
+
+    /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
+    fn load_source(&self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
+        if tag.is_cleaning() {
+            return Err(Error::CleaningCartridge(tag.clone()));
+        }
+        self.drive(drive)?;
+        let elsewhere = |place: String| Error::MediumElsewhere { tag: tag.clone(), place };
+        match (self.drive_of(tag), self.slot_of(tag)) {
+            (Some(holder), _) if holder.number == drive => Ok(None),
+            (Some(holder), _) => Err(elsewhere(format!("in drive {}", holder.number))),
+            (None, Some(slot)) if slot.import_export => {
+                Err(elsewhere(format!("in import/export slot {}", slot.number)))
+            }
+            (None, Some(slot)) => Ok(Some(slot.number)),
+            (None, None) => Err(Error::MediumNotFound(tag.clone())),
+        }
+    }
+}
+
+/// One media changer, held by one user.
+pub trait Changer: Send {
+    /// What lies where, asked now.
+    fn status(&mut self) -> Result<ChangerStatus>;
+
+    /// Moves the medium of a slot into an empty drive.
+    fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()>;
+
+    /// Moves the medium of a drive into `slot`, or to [`ChangerStatus::unload_target`]. Returns where it went.
+    fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber>;
+
+    /// Moves a medium between slots.
+    fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()>;
+
+    /// Makes a new blank medium, where media are only files. Elsewhere `Unsupported`.
+    fn create_media(&mut self, _tag: &VolumeTag) -> Result<()> {
+        Err(Error::Unsupported { what: "creating media", device: "this changer" })
+    }
+
+    /// Loads the medium with that tag, unloading what is in the drive. Done at once if it is loaded there.
+    fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
+        let status = self.status()?;
+        let Some(slot) = status.load_source(tag, drive)? else {
+            return Ok(());
+        };
+        if !status.drive(drive)?.content.is_empty() {
+            self.unload(drive, None)?;
+        }
+        self.load_slot(slot, drive)
+    }
+
+    /// Moves a medium from `drive` or a storage slot into a free import/export slot. `None` if it is in neither
+    /// (in another drive, exported already, or not here).
+    fn export(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
+        let status = self.status()?;
+        let target = status.export_target()?;
+        if status.drive_of(tag).map(|holder| holder.number) == Some(drive) {
+            return self.unload(drive, Some(target)).map(Some);
+        }
+        let stored = status.slot_of(tag).filter(|slot| !slot.import_export);
+        let Some(slot) = stored else { return Ok(None) };
+        self.transfer(slot.number, target)?;
+        Ok(Some(target))
+    }
+
+    /// Tags of all online media, see [`ChangerStatus::online_media`].
+    fn online_media(&mut self) -> Result<Vec<VolumeTag>> {
+        Ok(self.status()?.online_media())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(text: &str) -> VolumeTag {
+        VolumeTag::new(text).unwrap()
+    }
+
+    fn slot(number: u32, import_export: bool, content: &str) -> SlotElement {
+        let content = match content {
+            "" => ElementContent::Empty,
+            "?" => ElementContent::Full,
+            text => ElementContent::VolumeTag(tag(text)),
+        };
+        SlotElement {
+            number: SlotNumber::new(number).unwrap(),
+            import_export,
+            content,
+            address: ElementAddress(number as u16),
+        }
+    }
+
+    fn drive(number: u32, content: &str, loaded_slot: Option<u32>) -> DriveElement {
+        DriveElement {
+            number: DriveNumber(number),
+            content: slot(1, false, content).content,
+            loaded_slot: loaded_slot.and_then(SlotNumber::new),
+            address: ElementAddress(256),
+            drive_serial_number: None,
+            vendor: None,
+            model: None,
+        }
+    }
+
+    fn library() -> ChangerStatus {
+        ChangerStatus {
+            drives: vec![drive(0, "A3", Some(3)), drive(1, "B1", Some(1))],
+            slots: vec![
+                slot(1, false, "?"),
+                slot(2, false, "A2"),
+                slot(3, false, ""),
+                slot(4, false, "CLN1"),
+                slot(5, true, "X1"),
+                slot(6, true, ""),
+            ],
+        }
+    }
+
+    #[test]
+    fn online_are_drives_and_storage_slots_without_cleaning_cartridges() {
+        assert_eq!(library().online_media(), [tag("A2"), tag("A3"), tag("B1")]);
+    }
+
+    #[test]
+    fn a_medium_goes_home_or_to_the_first_free_storage_slot() {
+        let mut status = library();
+        let target = |status: &ChangerStatus, drive| status.unload_target(DriveNumber(drive));
+        assert_eq!(target(&status, 0).unwrap().get(), 3);
+        assert_eq!(target(&status, 1).unwrap().get(), 3, "slot 1 is taken");
+        status.slots[2] = slot(3, false, "?");
+        let full = target(&status, 0).unwrap_err();
+        assert_eq!(full.to_string(), "drive '0' unload failure - no free slot");
+        assert!(matches!(target(&status, 9), Err(Error::NoSuchDrive(_))));
+    }
+
+    #[test]
+    fn what_can_be_loaded_lies_in_a_storage_slot() {
+        let status = library();
+        let source = |text: &str| status.load_source(&tag(text), DriveNumber(0));
+        assert_eq!(source("A2").unwrap().map(SlotNumber::get), Some(2));
+        assert_eq!(source("A3").unwrap(), None);
+        let message = |text: &str| source(text).unwrap_err().to_string();
+        assert_eq!(message("B1"), "unable to load media 'B1': it is in drive 1");
+        assert_eq!(message("X1"), "unable to load media 'X1': it is in import/export slot 5");
+        assert_eq!(message("Z9"), "unable to find media 'Z9' (offline?)");
+        assert_eq!(message("CLN1"), "'CLN1' is a cleaning cartridge, not a medium");
+    }
+
+    #[test]
+    fn exports_need_a_free_import_export_slot() {
+        let mut status = library();
+        assert_eq!(status.export_target().unwrap().get(), 6);
+        status.slots.pop();
+        assert!(matches!(status.export_target(), Err(Error::NoFreeExportSlot)));
+    }
+}

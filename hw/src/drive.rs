@@ -1,0 +1,304 @@
+//! What a tape drive can do.
+//!
+//! The trait is written for an LTO drive; whatever imitates one keeps to it. The rules that matter most:
+//!
+//! * A medium is a list of objects: blocks of any length, and filemarks. [`BlockNumber`] counts both.
+//! * Writing at a place cuts off everything behind it, as soon as the first object is written there.
+//! * Written data may be lost with the power until [`TapeDrive::sync`] (or a filemark that is not `immediate`)
+//!   has returned. Only then may anybody claim that it is on the medium.
+//! * The early warning says that the end is near; the block that reports it *was* written, and so are those that
+//!   follow, until [`Error::EndOfMedium`](crate::Error::EndOfMedium), whose block was not.
+//! * After an error the position is only known once [`TapeDrive::position`] was asked.
+
+use std::fmt;
+
+use crate::changer::Changer;
+use crate::error::Result;
+use crate::number::{BlockNumber, Capacity, FileNumber};
+
+/// What a drive says to a block or filemark that it wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// Written, with room behind it.
+    Ok,
+    /// Written, and the end of the medium is near.
+    EarlyWarning,
+}
+
+/// What a read found at the position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadOutcome {
+    /// A block of that many bytes; the position is behind it.
+    Block(usize),
+    /// A filemark; the position is behind it.
+    Filemark,
+    /// Nothing is recorded here or further on; the position did not change.
+    EndOfData,
+}
+
+/// Where spacing over objects ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpaceOutcome {
+    /// All of them were passed.
+    Done,
+    /// Spacing over blocks met a filemark, and went over it: forward the position is behind it, backward before it.
+    Filemark,
+    /// The end of data came first; the position is there.
+    EndOfData,
+    /// The beginning of the medium came first; the position is there.
+    BeginningOfMedium,
+}
+
+/// Where the head is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Blocks and filemarks between the beginning of the medium and here.
+    pub object: BlockNumber,
+    /// Filemarks between the beginning of the medium and here.
+    pub file: FileNumber,
+    /// Blocks between the last filemark and here; `None` where the drive cannot tell (LTO after a locate).
+    pub block_in_file: Option<u64>,
+}
+
+/// What one handle of a drive did. Tests hold plans against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DriveCounters {
+    /// Bytes of blocks read.
+    pub bytes_read: u64,
+    /// Bytes of blocks written.
+    pub bytes_written: u64,
+    /// Blocks read.
+    pub blocks_read: u64,
+    /// Blocks written.
+    pub blocks_written: u64,
+    /// Filemarks written.
+    pub filemarks_written: u64,
+    /// Calls of `locate` and `locate_file`.
+    pub locates: u64,
+    /// Calls of the three `space_…` methods.
+    pub spaces: u64,
+    /// Calls of `rewind`.
+    pub rewinds: u64,
+    /// Media loaded.
+    pub loads: u64,
+    /// Media unloaded.
+    pub unloads: u64,
+    /// Flushes: calls of `sync` and filemarks that were not immediate.
+    pub syncs: u64,
+}
+
+/// What the medium and the drive counted; `None` where they do not (spec scsi.md §7, page 17h).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VolumeStatistics {
+    /// Read since the medium was loaded.
+    pub last_mount_bytes_read: Option<Capacity>,
+    /// Written since the medium was loaded.
+    pub last_mount_bytes_written: Option<Capacity>,
+    /// Read in the medium's life.
+    pub lifetime_bytes_read: Option<Capacity>,
+    /// Written in the medium's life.
+    pub lifetime_bytes_written: Option<Capacity>,
+    /// Room on the medium, used or not.
+    pub total_native_capacity: Option<Capacity>,
+    /// Room that is used.
+    pub total_used_native_capacity: Option<Capacity>,
+    /// Whether the medium is write protected.
+    pub write_protect: bool,
+}
+
+/// A key for the drive's own encryption (AES-256). Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncryptionKey([u8; 32]);
+
+impl EncryptionKey {
+    /// Wraps the raw key.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// The raw key, for the command that hands it to the drive.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EncryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EncryptionKey(…)")
+    }
+}
+
+/// Attributes of the medium's own memory that a host sets (spec tape-format.md §13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u16)]
+pub enum HostAttribute {
+    /// Application vendor, 8 characters.
+    ApplicationVendor = 0x0800,
+    /// Application name, 32 characters.
+    ApplicationName = 0x0801,
+    /// Application version, 8 characters.
+    ApplicationVersion = 0x0802,
+    /// Label text, 160 bytes.
+    UserMediumTextLabel = 0x0803,
+    /// Media pool, 160 bytes.
+    MediaPool = 0x0808,
+}
+
+/// The 64 TapeAlert flags; flag `n` (1 to 64) is bit `n - 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TapeAlerts(pub u64);
+
+/// Flags after which neither medium nor drive is to be trusted (spec scsi.md §7).
+const CRITICAL_ALERTS: [u8; 20] = [
+    0x04, 0x05, 0x06, 0x09, 0x0E, 0x10, 0x16, 0x17, 0x1E, 0x1F, 0x21, 0x26, 0x29, 0x2D, 0x34, 0x35,
+    0x36, 0x37, 0x38, 0x39,
+];
+
+impl TapeAlerts {
+    /// The flags with these numbers; numbers outside 1 to 64 do not exist and are left out.
+    pub fn from_flags(flags: &[u8]) -> Self {
+        let known = flags.iter().filter(|flag| (1..=64).contains(*flag));
+        Self(known.fold(0, |bits, flag| bits | 1 << (flag - 1)))
+    }
+
+    /// Whether no flag is set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Numbers of the flags that are set, ascending.
+    pub fn flags(self) -> impl Iterator<Item = u8> {
+        (1..=64).filter(move |flag| self.0 & 1 << (flag - 1) != 0)
+    }
+
+    /// Whether a flag is set after which the medium counts as damaged.
+    pub fn is_critical(self) -> bool {
+        self.0 & Self::from_flags(&CRITICAL_ALERTS).0 != 0
+    }
+}
+
+/// One tape drive, held by one user.
+pub trait TapeDrive: Send {
+    /// Writes one block at the position.
+    ///
+    /// # Errors
+    /// `EndOfMedium`: not written, the medium is full. `WriteProtected`, `NoMedium`, `WrongBlockSize`, `DiskFull`.
+    fn write_block(&mut self, data: &[u8]) -> Result<WriteOutcome>;
+
+    /// Reads the object at the position. A block longer than `buffer` is passed over and `WrongBlockSize`.
+    fn read_block(&mut self, buffer: &mut [u8]) -> Result<ReadOutcome>;
+
+    /// Writes `count` filemarks; unless `immediate`, returns only when they and all before is on the medium.
+    fn write_filemarks(&mut self, count: u32, immediate: bool) -> Result<WriteOutcome>;
+
+    /// Returns when everything written is on the medium and would survive a loss of power.
+    ///
+    /// Once this failed, what was written since the last success is lost, and every later call fails too until
+    /// the medium is loaded again.
+    fn sync(&mut self) -> Result<()>;
+
+    /// Goes to the beginning of the medium.
+    fn rewind(&mut self) -> Result<()>;
+
+    /// Goes over `count` filemarks: forward to right behind the last of them, backward to right before it.
+    fn space_filemarks(&mut self, count: i32) -> Result<SpaceOutcome>;
+
+    /// Goes over `count` blocks of this file. A filemark in the way ends it, see [`SpaceOutcome::Filemark`].
+    fn space_blocks(&mut self, count: i32) -> Result<SpaceOutcome>;
+
+    /// Goes behind the last object.
+    fn space_to_end_of_data(&mut self) -> Result<()>;
+
+    /// Goes to the object with this number; the end of data is one such place, beyond it is
+    /// `UnexpectedEndOfData`.
+    fn locate(&mut self, object: BlockNumber) -> Result<()>;
+
+    /// Goes right behind the `file`-th filemark (0: to the beginning); fewer filemarks than that is
+    /// `UnexpectedEndOfData`.
+    fn locate_file(&mut self, file: FileNumber) -> Result<()>;
+
+    /// Where the head is.
+    fn position(&mut self) -> Result<Position>;
+
+    /// Makes the medium that lies in the drive ready, at its beginning.
+    fn load(&mut self) -> Result<()>;
+
+    /// Flushes, then ejects the medium. Nothing to do if there is none.
+    fn unload(&mut self) -> Result<()>;
+
+    /// Whether a medium is in the drive and ready.
+    fn medium_loaded(&mut self) -> Result<bool>;
+
+    /// Makes the medium blank and goes to its beginning. `fast` does not overwrite what was there.
+    fn format_medium(&mut self, fast: bool) -> Result<()>;
+
+    /// Makes the position the end of data: everything behind it is gone, durably.
+    fn erase(&mut self) -> Result<()>;
+
+    /// Whether the medium may not be written.
+    fn write_protected(&mut self) -> Result<bool>;
+
+    /// What medium and drive counted.
+    fn statistics(&mut self) -> Result<VolumeStatistics>;
+
+    /// What this handle did since it was opened.
+    fn counters(&self) -> DriveCounters;
+
+    /// Sets or clears the key of the drive's encryption. A drive without encryption takes `None` silently and
+    /// refuses a key with `Unsupported`. The key is gone when the handle is dropped.
+    fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()>;
+
+    /// Whether blocks are encrypted as they are written.
+    fn encryption_active(&mut self) -> Result<bool>;
+
+    /// Writes an attribute to the medium's own memory, or deletes it. Nothing happens where there is none.
+    fn write_attribute(&mut self, attribute: HostAttribute, value: Option<&str>) -> Result<()>;
+
+    /// The alert flags that are set now.
+    fn tape_alerts(&mut self) -> Result<TapeAlerts>;
+
+    /// The changer that moves media for this drive through this same handle, if the drive is its own.
+    fn as_changer(&mut self) -> Option<&mut dyn Changer> {
+        None
+    }
+}
+
+/// Goes where the next file may be appended: to the end of data, closing an unfinished last file by a filemark,
+/// durably (spec tape-format.md §10 step 5). Returns the number of the file that would be written next.
+pub fn move_to_append_position<D: TapeDrive + ?Sized>(drive: &mut D) -> Result<FileNumber> {
+    drive.space_to_end_of_data()?;
+    let end = drive.position()?;
+    if end.object == BlockNumber(0) {
+        return Ok(end.file);
+    }
+    match drive.space_blocks(-1)? {
+        SpaceOutcome::Filemark => {
+            drive.space_filemarks(1)?;
+        }
+        _ => {
+            drive.space_blocks(1)?;
+            drive.write_filemarks(1, false)?;
+        }
+    }
+    Ok(drive.position()?.file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_never_printed() {
+        let key = EncryptionKey::new([0x5A; 32]);
+        assert_eq!(format!("{key:?}"), "EncryptionKey(…)");
+    }
+
+    #[test]
+    fn alert_flags_keep_their_numbers() {
+        let alerts = TapeAlerts::from_flags(&[1, 0x14, 64, 0, 65]);
+        assert_eq!(alerts.flags().collect::<Vec<_>>(), [1, 0x14, 64]);
+        assert!(!alerts.is_critical());
+        assert!(TapeAlerts::from_flags(&[0x39]).is_critical());
+        assert!(TapeAlerts::default().is_empty());
+    }
+}
