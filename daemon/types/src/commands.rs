@@ -12,6 +12,9 @@
 //! ([`Answer`]) come from the [`CommandInfo`]. The rules of the texts are those of
 //! `cli-manager.md` §§1–2 and `cli-tape.md`.
 
+mod arguments;
+mod completion;
+mod ctl_line;
 mod datastore;
 mod define;
 mod drive;
@@ -20,14 +23,19 @@ mod jobs;
 mod media;
 mod output;
 mod params;
+mod places;
 pub mod results;
 mod snapshot;
+mod usage;
 mod values;
 
 use thiserror::Error;
 
 use define::command_enum;
 
+pub use arguments::{Invocation, OUTPUT_FORMAT, UsageError, find_command, parse_arguments};
+pub use completion::completions;
+pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
 pub use datastore::*;
 pub use drive::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
@@ -35,7 +43,9 @@ pub use jobs::*;
 pub use media::*;
 pub use output::{Answer, Column, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
+pub use places::Place;
 pub use snapshot::*;
+pub use usage::{descriptions, manual, synopses, synopsis, usage};
 pub use values::*;
 
 command_enum! {

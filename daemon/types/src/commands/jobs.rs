@@ -4,7 +4,7 @@ use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, text};
 use super::values::{NamespaceMap, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
-    AuthId, DriveName, GroupFilter, MediaSetId, Namespace, NamespaceDepth, PoolName, StoreName,
+    AuthId, DriveName, GroupFilter, LabelText, MediaSetId, Namespace, NamespaceDepth, PoolName, StoreName,
     Upid,
 };
 
@@ -90,6 +90,8 @@ commands! {
         opt scan: bool = false,
         /// Log each chunk.
         opt verbose: bool = false,
+        /// Load this medium first, and catalog no other.
+        opt label_text: Option<LabelText>,
     }
 
     /// List tasks.

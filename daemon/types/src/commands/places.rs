@@ -1,0 +1,171 @@
+//! Which verbs the `ctl` files of the tree take: the table verb ↔ command (`tree.md`).
+//!
+//! A verb is what the command line calls the command, less what the place of the file says already.
+
+use super::ctl_line::Verb;
+use serde_json::Value;
+
+use super::*;
+use crate::{
+    BackupGroup, DriveName, LabelText, MediaId, MediaSetId, Namespace, PoolName, Snapshot,
+    SnapshotPath, StoreName, Upid,
+};
+
+/// A folder with a `ctl` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The root of the tree.
+    Root,
+    /// `datastores`.
+    Datastores,
+    /// A datastore.
+    Datastore(StoreName),
+    /// A group of a datastore.
+    Group(StoreName, Namespace, BackupGroup),
+    /// A snapshot of a datastore.
+    Snapshot(StoreName, Namespace, Snapshot),
+    /// `pools`.
+    Pools,
+    /// A media pool.
+    Pool(PoolName),
+    /// `media`.
+    Media,
+    /// A medium.
+    Medium(LabelText, MediaId),
+    /// A media set.
+    MediaSet(MediaSetId),
+    /// A snapshot in a media set.
+    SetSnapshot(MediaSetId, StoreName, SnapshotPath),
+    /// `drives`.
+    Drives,
+    /// A drive.
+    Drive(DriveName),
+    /// A task.
+    Task(Upid),
+}
+
+impl Place {
+    /// The verbs of the `ctl` file here.
+    pub fn verbs(&self) -> Vec<Verb> {
+        match self {
+            Self::Root => vec![Verb::new(&["reload"], &Reload::INFO)],
+            Self::Datastores => vec![
+                Verb::new(&["create"], &DatastoreCreate::INFO),
+                Verb::new(&["remove"], &DatastoreRemove::INFO),
+            ],
+            Self::Datastore(store) => of_datastore(store),
+            Self::Group(store, namespace, group) => of_group(store, namespace, group),
+            Self::Snapshot(store, namespace, snapshot) => of_snapshot(store, namespace, snapshot),
+            Self::Pools => vec![
+                Verb::new(&["create"], &PoolCreate::INFO),
+                Verb::new(&["update"], &PoolUpdate::INFO),
+                Verb::new(&["remove"], &PoolRemove::INFO),
+            ],
+            Self::Pool(pool) => vec![
+                Verb::new(&["update"], &PoolUpdate::INFO).bind("name", pool.as_str()),
+                Verb::new(&["remove"], &PoolRemove::INFO)
+                    .bind("name", pool.as_str())
+                    .confirm(pool.as_str()),
+            ],
+            Self::Media => vec![
+                Verb::new(&["label"], &Label::INFO),
+                Verb::new(&["inventory"], &Inventory::INFO),
+            ],
+            Self::Medium(label, id) => of_medium(label, id),
+            Self::MediaSet(set) => of_media_set(set),
+            Self::SetSnapshot(set, store, path) => vec![
+                Verb::new(&["fetch"], &Fetch::INFO)
+                    .bind("media-set", set.to_string())
+                    .bind("snapshots", vec![format!("{store}:{path}")]),
+            ],
+            Self::Drives => vec![
+                Verb::new(&["create"], &DriveCreate::INFO),
+                Verb::new(&["remove"], &DriveRemove::INFO),
+            ],
+            Self::Drive(drive) => of_drive(drive),
+            Self::Task(upid) => {
+                vec![Verb::new(&["stop"], &TaskStop::INFO).bind("upid", upid.as_str())]
+            }
+        }
+    }
+}
+
+fn of_datastore(store: &StoreName) -> Vec<Verb> {
+    let verb = |words, info, parameter| Verb::new(words, info).bind(parameter, store.as_str());
+    vec![
+        verb(&["backup"], &Backup::INFO, "store"),
+        verb(&["update"], &DatastoreUpdate::INFO, "name"),
+        verb(&["snapshot", "create"], &SnapshotCreate::INFO, "store"),
+        verb(&["client-key", "add"], &ClientKeyAdd::INFO, "store"),
+        verb(&["client-key", "remove"], &ClientKeyRemove::INFO, "store"),
+    ]
+}
+
+fn of_group(store: &StoreName, namespace: &Namespace, group: &BackupGroup) -> Vec<Verb> {
+    let verb = |words, info| {
+        Verb::new(words, info)
+            .bind("store", store.as_str())
+            .bind("ns", namespace.to_string())
+            .bind("group", group.to_string())
+    };
+    vec![
+        verb(&["change-owner"], &GroupChangeOwner::INFO),
+        verb(&["forget"], &GroupForget::INFO).confirm(group.to_string()),
+    ]
+}
+
+fn of_snapshot(store: &StoreName, namespace: &Namespace, snapshot: &Snapshot) -> Vec<Verb> {
+    let verb = |words, info| {
+        Verb::new(words, info)
+            .bind("store", store.as_str())
+            .bind("ns", namespace.to_string())
+            .bind("snapshot", snapshot.to_string())
+    };
+    vec![
+        verb(&["protect"], &SnapshotProtectedUpdate::INFO).bind("protected", true),
+        verb(&["unprotect"], &SnapshotProtectedUpdate::INFO).bind("protected", false),
+        verb(&["notes"], &SnapshotNotesUpdate::INFO),
+        verb(&["forget"], &SnapshotForget::INFO).confirm(snapshot.time.to_string()),
+    ]
+}
+
+fn of_medium(label: &LabelText, id: &MediaId) -> Vec<Verb> {
+    let by_label = |words, info| Verb::new(words, info).bind("label-text", label.as_str());
+    vec![
+        by_label(&["load-media"], &LoadMedia::INFO),
+        by_label(&["catalog"], &Catalog::INFO),
+        by_label(&["format"], &Format::INFO).confirm(label.as_str()),
+        Verb::new(&["destroy"], &MediaDestroy::INFO)
+            .bind("uuid", id.to_string())
+            .bind("label-text", Value::Null)
+            .confirm(label.as_str()),
+    ]
+}
+
+fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
+    let verb = |words, info| Verb::new(words, info).bind("media-set", set.to_string());
+    vec![
+        verb(&["restore"], &Restore::INFO),
+        verb(&["fetch"], &Fetch::INFO),
+        verb(&["client-key", "add"], &ClientKeyAdd::INFO),
+        verb(&["client-key", "remove"], &ClientKeyRemove::INFO),
+    ]
+}
+
+fn of_drive(drive: &DriveName) -> Vec<Verb> {
+    let verb = |words, info| Verb::new(words, info).bind("drive", drive.as_str());
+    vec![
+        verb(&["rewind"], &Rewind::INFO),
+        verb(&["eject"], &Eject::INFO),
+        verb(&["load-media"], &LoadMedia::INFO),
+        verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
+        verb(&["unload"], &Unload::INFO),
+        verb(&["label"], &Label::INFO),
+        verb(&["inventory"], &Inventory::INFO),
+        verb(&["catalog"], &Catalog::INFO),
+        verb(&["format"], &Format::INFO).confirm(drive.as_str()),
+        Verb::new(&["remove"], &DriveRemove::INFO)
+            .bind("name", drive.as_str())
+            .confirm(drive.as_str()),
+    ]
+}
