@@ -23,6 +23,9 @@ use crate::failure::{IoContext, StoreError, StoreErrorKind};
 use crate::files::ServiceUser;
 use crate::locks::{ProcessLock, ProcessLocks};
 
+#[cfg(test)]
+pub(crate) use read::tests::store as testing_store;
+
 pub use insert::Inserted;
 pub use walk::{ChunkWalk, FoundChunk};
 

@@ -143,7 +143,7 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
-    use crate::chunk_store::read::tests::store;
+    use crate::chunk_store::testing_store as store;
     use crate::crypto::{CryptConfig, plain_digest};
 
     const DATA: &[u8] = &[7; 5000];

@@ -89,7 +89,7 @@ fn parse_name(name: &str) -> Option<(Digest, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunk_store::read::tests::store;
+    use crate::chunk_store::testing_store as store;
     use crate::crypto::plain_digest;
 
     #[test]

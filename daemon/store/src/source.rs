@@ -1,0 +1,103 @@
+//! Where chunks come from: one contract for datastores, tapes and remotes.
+//!
+//! A reader says which chunks it will want soon ([`ChunkReader::ahead`]), asks for one now
+//! ([`ChunkReader::chunk`]), and no longer wants what it drops. Everything that shows content stands on
+//! this alone, so images, streams and archives read the same wherever the chunks lie.
+//!
+//! What a source delivers is checked: the CRC always, the digest where that takes no key.
+
+mod datastore;
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use reel_types::Digest;
+
+use crate::blob::DataBlob;
+use crate::failure::StoreError;
+
+pub use datastore::DatastoreSource;
+
+/// Something that has chunks.
+pub trait ChunkSource: Send + Sync {
+    /// A reader with wishes of its own; one for each open file.
+    fn reader(&self) -> Arc<dyn ChunkReader>;
+}
+
+/// One consumer of a [`ChunkSource`]; dropping it takes all its wishes back.
+pub trait ChunkReader: Send + Sync {
+    /// These chunks will be wanted soon, in this order; replaces what was said before. A hint: the
+    /// source may do less.
+    fn ahead(&self, digests: &[Digest]);
+
+    /// This chunk is wanted now. Work starts at the call; dropping the future takes the wish back.
+    fn chunk(&self, digest: Digest) -> BoxFuture<'static, Result<Chunk, ChunkError>>;
+}
+
+/// Runs work that blocks, on a thread that may.
+pub trait Blocking: Send + Sync {
+    /// Runs `work` soon, beside other work.
+    fn run(&self, work: Box<dyn FnOnce() + Send>);
+}
+
+/// A checked chunk; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// As it is stored; its CRC is right.
+    pub blob: DataBlob,
+    /// Its plain data, which has the chunk's digest; none where it is encrypted.
+    pub plain: Option<Bytes>,
+}
+
+impl Chunk {
+    /// Bytes that it takes in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.blob.raw().len() + self.plain.as_ref().map_or(0, Bytes::len)
+    }
+}
+
+/// Why a chunk could not be had; cheap to clone, because several readers may wait for one chunk.
+#[derive(Debug, Clone)]
+pub struct ChunkError {
+    errno: i32,
+    cause: Arc<dyn Error + Send + Sync>,
+}
+
+impl ChunkError {
+    /// An error of any source with the errno that it means for a reader. The cause's message must
+    /// name the chunk.
+    pub fn new(errno: i32, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { errno, cause: Arc::from(cause.into()) }
+    }
+
+    /// The errno for a reader.
+    pub fn errno(&self) -> i32 {
+        self.errno
+    }
+}
+
+impl fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for ChunkError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+impl From<StoreError> for ChunkError {
+    /// A chunk that is missing is data that can't be read, not a file that can't be found.
+    fn from(error: StoreError) -> Self {
+        let errno = match error.errno() {
+            libc::ENOENT => libc::EIO,
+            errno => errno,
+        };
+        Self::new(errno, error)
+    }
+}
