@@ -1,5 +1,7 @@
 //! The conformance suite on the drives of this crate.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;

@@ -231,13 +231,13 @@ impl Medium {
         (free / BLOCK).max(BLOCKS_BEFORE_WARNING_MIN)
     }
 
-    /// Writes a block behind the last one. Whatever was written of a block that failed is taken off again.
+    /// Writes a block behind the last one. After a failure the file is opened anew, which takes off again what
+    /// was written of the block.
     fn append(&mut self, data: &[u8]) -> Result<()> {
         let end = self.layout.end();
-        let offset = end.block * BLOCK;
         let file = self.open_writer()?;
-        if let Err(error) = file.write_all_at(data, offset) {
-            let _ = file.set_len(offset);
+        if let Err(error) = file.write_all_at(data, end.block * BLOCK) {
+            self.unsynced.extend(self.writing.take());
             let path = self.directory.data_path(end.file as u64, &self.label);
             return Err(Error::io("write tape file", &path, error));
         }
@@ -258,7 +258,9 @@ impl Medium {
         let path = self.directory.data_path(end.file as u64, &self.label);
         let open = || -> io::Result<File> {
             let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-            file.set_len(end.block * BLOCK)?;
+            if file.metadata()?.len() != end.block * BLOCK {
+                file.set_len(end.block * BLOCK)?;
+            }
             Ok(file)
         };
         open().map_err(|error| Error::io("open tape file for writing", &path, error))
