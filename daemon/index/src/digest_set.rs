@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::record::{DigestBytes, Key, Record};
 use crate::run::Run;
+use crate::tiers;
 use crate::writer;
 
 /// Memory a set keeps unless told otherwise, in bytes: some 600,000 digests.
 const MEMORY_BYTES: usize = 32 << 20;
 /// What a digest costs in a hash table that just grew, in bytes.
 const DIGEST_COST_BYTES: usize = 56;
-/// Runs of one level before they become one of the next: a digest is rewritten once a level, and
-/// 100 million digests need three levels, thus at most 21 runs.
-const RUNS_A_LEVEL: usize = 8;
 /// The half of a digest that is not its key.
 const REST_BYTES: usize = 16;
 
@@ -27,8 +25,7 @@ pub struct DigestSet {
     folder: PathBuf,
     recent: HashSet<DigestBytes>,
     recent_max: usize,
-    /// Runs with their level, levels descending.
-    spilled: Vec<(u32, Run<REST_BYTES>)>,
+    spilled: Vec<Run<REST_BYTES>>,
 }
 
 impl DigestSet {
@@ -55,7 +52,7 @@ impl DigestSet {
 
     /// Whether the digest is in the set. For many at once see [`Self::retain_unknown`].
     pub fn contains(&self, digest: &DigestBytes) -> bool {
-        self.recent.contains(digest) || self.spilled.iter().any(|(_, run)| holds(run, digest))
+        self.recent.contains(digest) || self.spilled.iter().any(|run| holds(run, digest))
     }
 
     /// Sorts `digests`, drops twins and all that are in the set; goes through each run on disk once
@@ -64,7 +61,7 @@ impl DigestSet {
         digests.sort_unstable();
         digests.dedup();
         digests.retain(|digest| !self.recent.contains(digest));
-        for (_, run) in &self.spilled {
+        for run in &self.spilled {
             digests.retain(|digest| !holds(run, digest));
         }
     }
@@ -75,28 +72,14 @@ impl DigestSet {
         let count = records.len() as u64;
         let run = writer::write_nameless(&self.folder, count, records.into_iter().map(Ok))?;
         self.recent.clear();
-        self.spilled.push((0, run));
-        while self.merge_a_level()? {}
+        self.spilled.push(run);
+        while let Some(first) = tiers::due(&self.spilled) {
+            let sources = self.spilled.get(first..).unwrap_or_default();
+            let merged = writer::merge_nameless(&self.folder, sources)?;
+            self.spilled.truncate(first);
+            self.spilled.push(merged);
+        }
         Ok(())
-    }
-
-    /// Merges the last runs if there are enough of their level.
-    fn merge_a_level(&mut self) -> Result<bool, Error> {
-        let Some(&(level, _)) = self.spilled.last() else { return Ok(false) };
-        let first = self.spilled.partition_point(|(other, _)| *other > level);
-        if self.spilled.len() - first < RUNS_A_LEVEL {
-            return Ok(false);
-        }
-        let runs = self.spilled.drain(first..).map(|(_, run)| run).collect::<Vec<_>>();
-        let merged = writer::merge_nameless(&self.folder, &runs);
-        match merged {
-            Ok(run) => self.spilled.push((level + 1, run)),
-            Err(error) => {
-                self.spilled.extend(runs.into_iter().map(|run| (level, run)));
-                return Err(error);
-            }
-        }
-        Ok(true)
     }
 }
 
@@ -131,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_bound_the_number_of_runs_and_leave_no_files() {
+    fn tiers_bound_the_number_of_runs_and_leave_no_files() {
         let folder = tempfile::tempdir().unwrap();
         let mut set = DigestSet::with_memory(folder.path(), DIGEST_COST_BYTES * 4);
         let digest = |number: u32| {
@@ -142,7 +125,7 @@ mod tests {
         for number in 0..4 * 500 {
             set.insert(digest(number)).unwrap();
         }
-        assert!(set.spilled.len() < RUNS_A_LEVEL * 3, "{}", set.spilled.len());
+        assert!(set.spilled.len() < tiers::RUNS_A_TIER * 3, "{}", set.spilled.len());
         assert!((0..2000).all(|number| set.contains(&digest(number))));
         assert!((2000..4000).all(|number| !set.contains(&digest(number))));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

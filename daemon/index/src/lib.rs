@@ -7,8 +7,9 @@
 //! So records live in *runs*: files that are written once, sorted by key, and then only read. A
 //! [`Run`] maps its file; [`Run::get`] goes through a small fanout table to a guess that is a few
 //! records off, so that a look-up touches one or two pages whatever the size. [`RunWriter`] takes
-//! records in any order within bounded memory; [`merge`] makes one run of many. [`DigestSet`] is a
-//! set of whole digests on the same runs, for "is this chunk on the media set already".
+//! records in any order within bounded memory; [`merge`] makes one run of many. [`RunFolder`] is an
+//! index that grows by runs; [`DigestSet`] is a set of whole digests on the same runs, for "is this chunk
+//! on the media set already".
 //!
 //! **Keys** are the first 16 bytes of a digest. Among 10⁸ SHA-256 digests two share those with a
 //! probability of about 10⁻²³, and [`Run::get`] returns the values of all records with that key, so
@@ -23,6 +24,7 @@
 
 mod digest_set;
 mod error;
+mod folder;
 mod format;
 #[doc(hidden)]
 pub mod fuzz;
@@ -32,10 +34,12 @@ mod record;
 mod run;
 #[cfg(test)]
 mod tests;
+mod tiers;
 mod writer;
 
 pub use digest_set::DigestSet;
 pub use error::{Error, FormatError};
+pub use folder::RunFolder;
 pub use record::{DigestBytes, Key, Record};
 pub use run::{Run, merge};
 pub use writer::{RunWriter, remove_leftovers};
