@@ -1,1 +1,30 @@
-//! reel-tape
+//! What a medium means: labels, archives, media sets, pools, inventory and catalog.
+//!
+//! A medium is a list of files: its label, the label of its media set, then archives of chunks, of
+//! snapshots and of catalogs. The inventory knows all media, a catalog what is on one. The formats
+//! here are pure; only [`InventoryFile`], [`MediaCatalog`] and [`StateDir`] touch files, and nothing in
+//! this crate knows SCSI, FUSE or HTTP.
+
+pub mod archive;
+mod error;
+pub mod inventory;
+mod json;
+pub mod label;
+pub mod media_catalog;
+pub mod media_list;
+pub mod online;
+pub mod pool;
+mod retention;
+pub mod state_dir;
+#[cfg(test)]
+mod testing;
+pub mod usability;
+
+pub use archive::ContentKind;
+pub use error::{Error, Result};
+pub use reel_hw::FileNumber;
+pub use inventory::{Inventory, InventoryEntry, InventoryFile};
+pub use label::{MediaLabel, MediaLabels, MediaSetLabel};
+pub use media_catalog::MediaCatalog;
+pub use pool::{MediaPool, PoolRules, PoolView, Site, WritableMedium};
+pub use state_dir::{StateDir, StateLock};

@@ -1,0 +1,246 @@
+//! The state folder: its files and locks (`tape-state.md` §1, §2).
+//!
+//! Reel and PBS may use the same folder one after the other, so names, modes and the kind of lock
+//! (`flock`) are PBS's. Files belong to whoever owns the folder, also when root writes them.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use reel_types::{MediaId, MediaSetId, PoolName};
+
+use crate::{Error, Result};
+
+/// How long PBS waits for a lock, and we too.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How often a lock that is held is tried again: often enough that short holders cost no time that
+/// anybody notices, seldom enough that waiting costs no processor.
+const LOCK_RETRY: Duration = Duration::from_millis(20);
+
+const LOCK_MODE: u32 = 0o660;
+const DATABASE_MODE: u32 = 0o640;
+
+/// A state folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+/// A lock; it is held until this value goes away.
+#[derive(Debug)]
+#[must_use = "the lock is let go as soon as this value is dropped"]
+pub struct StateLock {
+    _file: File,
+}
+
+impl StateDir {
+    /// The folder at `path`, which must exist by the time something is written.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The inventory.
+    pub fn inventory(&self) -> PathBuf {
+        self.path.join("inventory.json")
+    }
+
+    /// The catalog of a medium.
+    pub fn catalog(&self, medium: MediaId) -> PathBuf {
+        self.path.join(format!("{medium}.log"))
+    }
+
+    /// The catalog of a medium while it is being built.
+    pub fn catalog_being_built(&self, medium: MediaId) -> PathBuf {
+        self.path.join(format!("{medium}.tmp"))
+    }
+
+    /// The list of snapshots in the catalog of a medium.
+    pub fn snapshot_cache(&self, medium: MediaId) -> PathBuf {
+        self.path.join(format!("{medium}.index"))
+    }
+
+    /// The media that have a catalog, in the order of their UUIDs.
+    pub fn media_with_catalog(&self) -> Result<Vec<MediaId>> {
+        let tried = || format!("list the state folder '{}'", self.path.display());
+        let mut media = Vec::new();
+        for item in fs::read_dir(&self.path).map_err(Error::io(tried()))? {
+            let name = item.map_err(Error::io(tried()))?.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".log"));
+            media.extend(stem.and_then(|stem| stem.parse::<MediaId>().ok()));
+        }
+        media.sort();
+        Ok(media)
+    }
+
+    /// Locks the inventory for one update.
+    pub fn lock_inventory(&self, wait: Duration) -> Result<StateLock> {
+        self.lock(".inventory.lck", wait)
+    }
+
+    /// Locks a pool.
+    pub fn lock_pool(&self, pool: &PoolName, wait: Duration) -> Result<StateLock> {
+        self.lock(&format!(".pool-{pool}.lck"), wait)
+    }
+
+    /// Locks the media that belong to no pool.
+    pub fn lock_unassigned_pool(&self, wait: Duration) -> Result<StateLock> {
+        self.lock(".pool-__UNASSIGNED__.lck", wait)
+    }
+
+    /// Locks a media set.
+    pub fn lock_media_set(&self, set: MediaSetId, wait: Duration) -> Result<StateLock> {
+        self.lock(&format!(".media-set-{set}.lck"), wait)
+    }
+
+    fn lock(&self, name: &str, wait: Duration) -> Result<StateLock> {
+        let path = self.path.join(name);
+        let tried = || format!("open the lock file '{}'", path.display());
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(LOCK_MODE)
+            .open(&path)
+            .map_err(Error::io(tried()))?;
+        self.hand_over(&file, &path)?;
+        lock_file(&file, &path, wait)?;
+        Ok(StateLock { _file: file })
+    }
+
+    /// Reads a whole file; none where there is no such file.
+    pub(crate) fn read_if_there(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let tried = || format!("read '{}'", path.display());
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(Error::io(tried()))?,
+        };
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(Error::io(tried()))?;
+        Ok(Some(bytes))
+    }
+
+    /// Replaces a file whole: after a crash either the old or the new content is there.
+    pub(crate) fn replace(&self, path: &Path, content: &[u8]) -> Result<()> {
+        let tried = || format!("write '{}'", path.display());
+        let mut temporary = tempfile::Builder::new()
+            .prefix(".")
+            .suffix(".new")
+            .permissions(fs::Permissions::from_mode(DATABASE_MODE))
+            .tempfile_in(&self.path)
+            .map_err(Error::io(tried()))?;
+        temporary.write_all(content).map_err(Error::io(tried()))?;
+        self.hand_over(temporary.as_file(), path)?;
+        temporary.as_file().sync_all().map_err(Error::io(tried()))?;
+        temporary.persist(path).map_err(|error| Error::io(tried())(error.error))?;
+        self.sync()
+    }
+
+    /// Makes renames and removals in the folder last.
+    pub(crate) fn sync(&self) -> Result<()> {
+        File::open(&self.path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(Error::io(format!("sync the state folder '{}'", self.path.display())))
+    }
+
+    /// Removes a file; a missing one is fine.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        match fs::remove_file(path) {
+            Ok(()) => self.sync(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(format!("remove '{}'", path.display()))(error)),
+        }
+    }
+
+    /// Gives a file that root created to the owner of the folder.
+    pub(crate) fn hand_over(&self, file: &File, path: &Path) -> Result<()> {
+        if !nix::unistd::geteuid().is_root() {
+            return Ok(());
+        }
+        let tried = || format!("give '{}' to the owner of its folder", path.display());
+        let folder = fs::metadata(&self.path).map_err(Error::io(tried()))?;
+        let now = file.metadata().map_err(Error::io(tried()))?;
+        if (now.uid(), now.gid()) == (folder.uid(), folder.gid()) {
+            return Ok(());
+        }
+        fchown(file, Some(folder.uid()), Some(folder.gid())).map_err(Error::io(tried()))
+    }
+}
+
+/// Takes an exclusive `flock`, waiting at most `wait` for other holders.
+pub(crate) fn lock_file(file: &File, path: &Path, wait: Duration) -> Result<()> {
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => {
+                return Err(Error::io(format!("lock '{}'", path.display()))(error));
+            }
+            Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
+                return Err(Error::Locked { path: path.into(), wait_s: wait.as_secs() });
+            }
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(LOCK_RETRY.min(wait.saturating_sub(start.elapsed())));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, StateDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::new(folder.path());
+        (folder, state)
+    }
+
+    #[test]
+    fn names_are_those_of_pbs() {
+        let state = StateDir::new("/state");
+        let medium: MediaId = "7f42c4dd-9626-4d89-9f2b-c7bc6da7d533".parse().unwrap();
+        let name = |path: PathBuf| path.to_str().unwrap().to_owned();
+        let stem = "/state/7f42c4dd-9626-4d89-9f2b-c7bc6da7d533";
+        assert_eq!(name(state.inventory()), "/state/inventory.json");
+        assert_eq!(name(state.catalog(medium)), format!("{stem}.log"));
+        assert_eq!(name(state.catalog_being_built(medium)), format!("{stem}.tmp"));
+        assert_eq!(name(state.snapshot_cache(medium)), format!("{stem}.index"));
+    }
+
+    #[test]
+    fn a_lock_keeps_others_out_until_it_goes() {
+        let (folder, state) = state();
+        let pool: PoolName = "daily".parse().unwrap();
+        let held = state.lock_pool(&pool, Duration::ZERO).unwrap();
+        let busy = state.lock_pool(&pool, Duration::ZERO).unwrap_err();
+        assert!(matches!(busy, Error::Locked { .. }), "{busy}");
+        drop(state.lock_unassigned_pool(Duration::ZERO).unwrap());
+        drop(held);
+        drop(state.lock_pool(&pool, Duration::ZERO).unwrap());
+        let file = folder.path().join(".pool-daily.lck");
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777 & !0o660, 0);
+    }
+
+    #[test]
+    fn replacing_leaves_one_file_with_the_mode_of_databases() {
+        let (folder, state) = state();
+        let path = state.inventory();
+        assert_eq!(state.read_if_there(&path).unwrap(), None);
+        state.replace(&path, b"one").unwrap();
+        state.replace(&path, b"two").unwrap();
+        assert_eq!(state.read_if_there(&path).unwrap().unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        state.remove(&path).unwrap();
+        state.remove(&path).unwrap();
+        assert_eq!(state.read_if_there(&path).unwrap(), None);
+    }
+}
