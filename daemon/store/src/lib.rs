@@ -17,6 +17,7 @@ mod handover;
 pub mod index;
 pub mod locks;
 pub mod manifest;
+pub mod pxar;
 mod read_at;
 pub mod source;
 #[cfg(test)]
