@@ -382,6 +382,19 @@ fn a_full_disk_is_its_own_error_and_leaves_no_part_of_a_block() {
 }
 
 #[test]
+fn a_failed_flush_is_never_taken_back() {
+    let (directory, mut drive) = tape_with(&[b"a"]);
+    symlink("/dev/null", directory.path().join("tapefile-1-A.json")).unwrap();
+    record(&mut drive, &[b"b"]).unwrap();
+    let error = drive.sync().unwrap_err();
+    assert!(error.to_string().starts_with("flush a data file of "), "{error}");
+    let error = drive.sync().unwrap_err();
+    assert!(error.to_string().contains("an earlier flush failed"), "{error}");
+    drop(drive);
+    assert_eq!(text(directory.path(), "tape-A.json"), "{\n  \"files\": 1\n}");
+}
+
+#[test]
 fn a_crash_leaves_what_was_synced_and_an_unfinished_file() {
     let (directory, mut drive) = tape_with(&[b"a"]);
     record(&mut drive, &[b"bc", b"d"]).unwrap();
