@@ -1,2 +1,41 @@
-//! reelctl
-fn main() {}
+//! `reelctl`: parses a command line, has the daemon do it, prints what came of it.
+//!
+//! The commands, their parameters and the look of their answers are defined in
+//! `reel_types::commands`; this program adds the terminal: environment, tables, the following of
+//! task logs, exit statuses (`cli-manager.md` §§1–2). It never touches the daemon's files.
+
+mod client;
+mod environment;
+mod failure;
+mod follow;
+mod help;
+mod run;
+mod show;
+mod table;
+
+use std::process::ExitCode;
+
+use environment::Environment;
+use failure::Failure;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match done().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.is_broken_pipe() {
+                eprint!("{}", failure.report());
+            }
+            ExitCode::from(255)
+        }
+    }
+}
+
+async fn done() -> Result<(), Failure> {
+    let words: Result<Vec<_>, _> =
+        std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+    let refuse = |word: std::ffi::OsString| {
+        Failure::Options(format!("'{}' is not UTF-8", word.to_string_lossy()))
+    };
+    run::run(words.map_err(refuse)?, Environment::of_process()).await
+}

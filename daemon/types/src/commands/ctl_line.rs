@@ -176,8 +176,7 @@ fn take_confirmation(verb: &Verb, words: &mut Vec<Word>) -> Result<(), CtlError>
     let Some(name) = &verb.confirm else { return Ok(()) };
     let at = words.iter().position(|word| word.equals.is_none());
     let at = at.filter(|at| words.get(*at).is_some_and(|word| word.text == *name));
-    let refused =
-        || CtlError::NotConfirmed { verb: verb.words.join(" "), name: name.clone() };
+    let refused = || CtlError::NotConfirmed { verb: verb.words.join(" "), name: name.clone() };
     words.remove(at.ok_or_else(refused)?);
     Ok(())
 }

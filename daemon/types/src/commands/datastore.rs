@@ -2,7 +2,7 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, number, text};
-use super::values::{DatastoreProperty, LocalPath};
+use super::values::{DatastoreProperty, LocalPath, StorePath};
 use crate::{Comment, Digest, Fingerprint, MediaSetId, StoreName};
 
 const LIST: Listing =
@@ -51,7 +51,7 @@ commands! {
         /// Datastore name.
         arg name: StoreName,
         /// The folder for its content, absolute.
-        arg path: LocalPath,
+        arg path: StorePath,
         /// Comment.
         opt comment: Option<Comment>,
         /// Take up the datastore that the folder holds already.

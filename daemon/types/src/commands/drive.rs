@@ -180,8 +180,10 @@ commands! {
     /// List the drives and slots of a changer and what is in them.
     ChangerStatus ["changer" "status"] => Answer::List(&CHANGER);
     {
-        /// Changer name.
+        /// Changer name; that of the drive, if absent.
         arg name: Option<ChangerName>,
+        /// Drive name.
+        opt drive: Option<DriveName>,
         /// Use what was seen last instead of asking the changer.
         opt cache: bool = true,
     }

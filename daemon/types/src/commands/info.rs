@@ -45,6 +45,17 @@ impl Kind {
     }
 }
 
+impl PathForm {
+    /// Where in `text` the path begins; none where the text isn't of this form.
+    pub fn path_start(self, text: &str) -> Option<usize> {
+        match self {
+            Self::Whole => Some(0),
+            Self::Named => text.find('=').map(|at| at + 1),
+            Self::Virtual => text.starts_with("virtual:").then_some("virtual:".len()),
+        }
+    }
+}
+
 /// How a parameter is given on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Position {

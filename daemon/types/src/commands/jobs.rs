@@ -4,8 +4,8 @@ use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, text};
 use super::values::{NamespaceMap, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
-    AuthId, DriveName, GroupFilter, LabelText, MediaSetId, Namespace, NamespaceDepth, PoolName, StoreName,
-    Upid,
+    AuthId, DriveName, GroupFilter, LabelText, MediaSetId, Namespace, NamespaceDepth, PoolName,
+    StoreName, Upid,
 };
 
 const TASKS: Listing = Listing {

@@ -65,6 +65,7 @@ text_values! {
     TapeTemplate => Kind::Text("<string>"),
     FileName => Kind::Text("<string>"),
     LocalPath => Kind::Path(PathForm::Whole),
+    StorePath => Kind::Text("<string>"),
     NamedFile => Kind::Path(PathForm::Named),
     DrivePath => Kind::Path(PathForm::Virtual),
     StoreMap => Kind::Assignment("<string>"),
@@ -197,34 +198,48 @@ impl fmt::Display for Notes {
     }
 }
 
-/// An absolute path in the machine's file system, 1 to 4096 characters (`config.md` §4.3).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalPath(PathBuf);
+/// Types for absolute paths of 1 to 4096 characters (`config.md` §4.3).
+macro_rules! path_type {
+    ($(#[doc = $doc:literal])+ $name:ident) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(PathBuf);
 
-impl LocalPath {
-    /// The path.
-    pub fn as_path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl FromStr for LocalPath {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        check_single_line("path", text, 1..=4096)?;
-        if !text.starts_with('/') {
-            return Err(ParseError::new("path", text, "must be absolute"));
+        impl $name {
+            /// The path.
+            pub fn as_path(&self) -> &Path {
+                &self.0
+            }
         }
-        Ok(Self(text.into()))
-    }
+
+        impl FromStr for $name {
+            type Err = ParseError;
+
+            fn from_str(text: &str) -> Result<Self, ParseError> {
+                check_single_line("path", text, 1..=4096)?;
+                if !text.starts_with('/') {
+                    return Err(ParseError::new("path", text, "must be absolute"));
+                }
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.display().fmt(f)
+            }
+        }
+    };
 }
 
-impl fmt::Display for LocalPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.display().fmt(f)
-    }
-}
+path_type!(
+    /// A file or folder of the caller's; the command line completes a relative one.
+    LocalPath
+);
+path_type!(
+    /// The folder of a datastore, which is given in full (`cli-manager.md` §3.4).
+    StorePath
+);
 
 /// `NAME=PATH`: a local file and the name that it gets in a snapshot, such as `disk.img` or
 /// `vm.conf`.
