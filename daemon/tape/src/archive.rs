@@ -9,7 +9,10 @@ pub mod catalog;
 pub mod chunk;
 pub mod snapshot;
 
+use reel_hw::ContentMagic;
 use serde::Serialize;
+
+pub use chunk::CHUNK_ENTRY_MAGIC;
 
 use crate::json;
 use crate::{Error, Result};
@@ -63,31 +66,21 @@ impl ContentKind {
     /// The magic in the content header, in the order of its bytes on the medium.
     pub const fn magic(self) -> [u8; 8] {
         match self {
-            Self::MediaLabel => [0x2a, 0x05, 0xbf, 0x3c, 0xb0, 0x30, 0xaa, 0x39],
-            Self::MediaSetLabel => [0x08, 0x60, 0x63, 0xf9, 0x2f, 0x97, 0x53, 0xd8],
-            Self::ChunkArchiveV1_0 => [0x3e, 0xad, 0xa7, 0x5f, 0x31, 0x4c, 0x06, 0x6e],
-            Self::ChunkArchive => [0x6d, 0x31, 0x63, 0x6d, 0xd7, 0x02, 0x83, 0xbf],
-            Self::SnapshotArchiveV1_0 => [0x09, 0xb6, 0x02, 0x1f, 0x7d, 0xe8, 0x72, 0x85],
-            Self::SnapshotArchive => [0xda, 0x16, 0x15, 0xd0, 0x11, 0xe2, 0x9a, 0x62],
-            Self::SnapshotArchiveInNamespace => [0x62, 0x10, 0x36, 0x9b, 0xba, 0x10, 0x33, 0x1d],
-            Self::CatalogArchive => [0xb7, 0xcf, 0xc7, 0x25, 0x9e, 0x99, 0x1e, 0x73],
-            Self::CatalogArchiveWithNamespaces => [0xb3, 0xec, 0x71, 0xf0, 0xad, 0xec, 0x02, 0x60],
+            Self::MediaLabel => ContentMagic::MEDIA_LABEL.0,
+            Self::MediaSetLabel => ContentMagic::MEDIA_SET_LABEL.0,
+            Self::ChunkArchiveV1_0 => ContentMagic::CHUNK_ARCHIVE_1_0.0,
+            Self::ChunkArchive => ContentMagic::CHUNK_ARCHIVE_1_1.0,
+            Self::SnapshotArchiveV1_0 => ContentMagic::SNAPSHOT_ARCHIVE_1_0.0,
+            Self::SnapshotArchive => ContentMagic::SNAPSHOT_ARCHIVE_1_1.0,
+            Self::SnapshotArchiveInNamespace => ContentMagic::SNAPSHOT_ARCHIVE_1_2.0,
+            Self::CatalogArchive => ContentMagic::CATALOG_ARCHIVE_1_0.0,
+            Self::CatalogArchiveWithNamespaces => ContentMagic::CATALOG_ARCHIVE_1_1.0,
         }
     }
 
     /// The name that scans print; the magic is the beginning of its SHA-256.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::MediaLabel => "Proxmox Backup Tape Label v1.0",
-            Self::MediaSetLabel => "Proxmox Backup MediaSet Label v1.0",
-            Self::ChunkArchiveV1_0 => "Proxmox Backup Chunk Archive v1.0",
-            Self::ChunkArchive => "Proxmox Backup Chunk Archive v1.1",
-            Self::SnapshotArchiveV1_0 => "Proxmox Backup Snapshot Archive v1.0",
-            Self::SnapshotArchive => "Proxmox Backup Snapshot Archive v1.1",
-            Self::SnapshotArchiveInNamespace => "Proxmox Backup Snapshot Archive v1.2",
-            Self::CatalogArchive => "Proxmox Backup Catalog Archive v1.0",
-            Self::CatalogArchiveWithNamespaces => "Proxmox Backup Catalog Archive v1.1",
-        }
+    pub fn name(self) -> &'static str {
+        ContentMagic(self.magic()).name().unwrap_or("unknown content")
     }
 }
 

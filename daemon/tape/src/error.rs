@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 use reel_types::{
-    DriveName, LabelText, MediaSetId, MediaStatus, ParseError, PoolName, TaskStopped,
+    Digest, DriveName, LabelText, MediaSetId, MediaStatus, ParseError, PoolName, TaskStopped,
 };
 use thiserror::Error;
 
@@ -47,6 +47,28 @@ pub enum Error {
         what: String,
         /// What is wrong with it, and where.
         source: serde_json::Error,
+    },
+
+    /// A chunk on a medium that is damaged.
+    #[error(
+        "chunk {digest} at byte {offset} of its archive: {source}; restore it from another copy"
+    )]
+    Chunk {
+        /// The chunk.
+        digest: Digest,
+        /// Where its entry starts, in bytes of the file's content.
+        offset: u64,
+        /// What is wrong with it.
+        source: reel_store::FormatError,
+    },
+
+    /// A snapshot archive that could not be written or read.
+    #[error("{tried}: {source}")]
+    Pxar {
+        /// What was tried.
+        tried: &'static str,
+        /// Why it failed.
+        source: reel_store::FormatError,
     },
 
     /// A text that is not what it was taken for.
@@ -211,6 +233,10 @@ pub enum Error {
     #[error("media is not empty (format it first)")]
     MediumNotEmpty,
 
+    /// A medium that may not be written.
+    #[error("media '{0}' is write protected; remove the protection or mark the medium 'full'")]
+    WriteProtected(LabelText),
+
     /// A label text that is taken.
     #[error("Media with label '{0}' already exists")]
     LabelExists(LabelText),
@@ -239,6 +265,10 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] TaskStopped),
 
+    /// Our own index could not be read or written.
+    #[error(transparent)]
+    Index(#[from] reel_index::Error),
+
     /// A job that did what it could; what it could not is in its log.
     #[error("{0}")]
     Unfinished(String),
@@ -261,6 +291,7 @@ impl Error {
         match self {
             Self::Io { source, .. } => source.raw_os_error().unwrap_or(Errno::EIO as i32),
             Self::Catalog { source, .. } => source.errno(),
+            Self::Chunk { source, .. } | Self::Pxar { source, .. } => source.errno(),
             Self::Format { .. } | Self::Json { .. } => Errno::EIO as i32,
             Self::Parse(_) | Self::InvalidInput(_) => Errno::EINVAL as i32,
             Self::Locked { .. } => Errno::EAGAIN as i32,
@@ -272,6 +303,8 @@ impl Error {
             Self::StatusNotAllowed(_) => Errno::EPERM as i32,
             Self::Device(source) | Self::Drive { source, .. } => source.errno(),
             Self::DriveBusy { .. } => Errno::EBUSY as i32,
+            Self::WriteProtected(_) => Errno::EROFS as i32,
+            Self::Index(source) => source.errno(),
             Self::NoChanger { .. } => Errno::EOPNOTSUPP as i32,
             Self::MediumOffline { .. } => Errno::ENOMEDIUM as i32,
             Self::WrongMedium { .. } | Self::MediumBlank => Errno::EMEDIUMTYPE as i32,

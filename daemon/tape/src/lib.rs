@@ -7,6 +7,7 @@
 
 pub mod archive;
 mod error;
+pub mod fuzz;
 pub mod inventory;
 mod json;
 pub mod label;

@@ -1,9 +1,32 @@
 //! Chunk archives: the chunks of one datastore back to back (`tape-format.md` §6).
+//!
+//! Each entry is a header of 48 bytes and the chunk's blob exactly as the datastore has it. There is no end
+//! mark: an archive that met the end of its medium just stops inside its last blob. Such an end is normal,
+//! and the blob does not count; an end inside a header is damage. The reader streams, holds one blob at
+//! most, and never trusts a length: a blob is read as far as the stream really goes.
 
-use reel_types::StoreName;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Read};
+
+use reel_hw::stream::TAPE_BLOCK_PAYLOAD_SIZE;
+use reel_store::{BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, DataBlob, FormatError};
+use reel_types::{Digest, StoreName};
 use serde::{Deserialize, Serialize};
 
 use super::ArchiveHeader;
+use crate::{Error, Result};
+
+/// First bytes of every entry.
+pub const CHUNK_ENTRY_MAGIC: [u8; 8] = [0x48, 0x57, 0x6d, 0xf2, 0xde, 0x42, 0x8f, 0xdc];
+/// Bytes before the blob of an entry.
+pub const CHUNK_ENTRY_HEADER_SIZE: usize = 48;
+
+/// Largest blob that is read into memory: the largest content and the larger of the two headers.
+const BLOB_BYTES_MAX: u64 = BLOB_PLAIN_MAX as u64 + 44;
+
+const WHAT: &str = "chunk archive";
 
 /// Header of a chunk archive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +37,204 @@ pub struct ChunkArchiveHeader {
 
 impl ArchiveHeader for ChunkArchiveHeader {
     const WHAT: &'static str = "chunk archive header";
+}
+
+/// A place in the content of a file on a medium, in bytes from the content header on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentOffset(pub u64);
+
+impl ContentOffset {
+    /// The block of the file, from 0, that holds the place.
+    pub fn block(self) -> u64 {
+        self.0 / TAPE_BLOCK_PAYLOAD_SIZE as u64
+    }
+
+    /// The byte in that block's payload.
+    pub fn byte_in_block(self) -> usize {
+        usize::try_from(self.0 % TAPE_BLOCK_PAYLOAD_SIZE as u64).unwrap_or(0)
+    }
+}
+
+/// What the header of an entry says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkEntry {
+    /// The chunk.
+    pub digest: Digest,
+    /// Where the entry starts.
+    pub offset: ContentOffset,
+    /// Length of the blob in bytes, as the medium says: it may be any number.
+    pub blob_bytes: u64,
+}
+
+impl ChunkEntry {
+    /// The bytes before a blob of `blob_bytes` bytes.
+    pub fn header(digest: &Digest, blob_bytes: u64) -> [u8; CHUNK_ENTRY_HEADER_SIZE] {
+        let mut bytes = [0; CHUNK_ENTRY_HEADER_SIZE];
+        bytes[..8].copy_from_slice(&CHUNK_ENTRY_MAGIC);
+        bytes[8..40].copy_from_slice(digest.as_bytes());
+        bytes[40..].copy_from_slice(&blob_bytes.to_le_bytes());
+        bytes
+    }
+}
+
+/// Reads the entries of a chunk archive one by one.
+///
+/// After an error the reader must not be used any more.
+#[derive(Debug)]
+pub struct ChunkArchiveReader<R> {
+    content: R,
+    offset: u64,
+    /// The entry whose blob comes next, and how much of that was not read.
+    current: Option<(ChunkEntry, u64)>,
+    cut_short: bool,
+}
+
+impl<R: Read> ChunkArchiveReader<R> {
+    /// Reads entries from `content`, which stands at `offset` of its file: behind the header data, or
+    /// at an entry that an index knows.
+    pub fn new(content: R, offset: ContentOffset) -> Self {
+        Self { content, offset: offset.0, current: None, cut_short: false }
+    }
+
+    /// The header of the next entry; none at the end. A blob that was not read is skipped.
+    ///
+    /// That an entry is here does not mean that its blob is: [`read_blob`](Self::read_blob) and
+    /// [`skip_blob`](Self::skip_blob) tell.
+    pub fn next_entry(&mut self) -> Result<Option<ChunkEntry>> {
+        if !self.skip_blob()? {
+            return Ok(None);
+        }
+        let start = ContentOffset(self.offset);
+        let mut header = [0; CHUNK_ENTRY_HEADER_SIZE];
+        match self.fill(&mut header)? {
+            0 => Ok(None),
+            CHUNK_ENTRY_HEADER_SIZE => {
+                let entry = parse_header(&header, start)?;
+                self.current = Some((entry, entry.blob_bytes));
+                Ok(Some(entry))
+            }
+            got => {
+                let reason = format!("ends after {got} bytes of the entry at byte {}", start.0);
+                Err(Error::format(WHAT, reason))
+            }
+        }
+    }
+
+    /// Reads the blob of the entry that [`next_entry`](Self::next_entry) gave, and checks magic, length
+    /// and CRC. None if the archive ends inside it.
+    pub fn read_blob(&mut self) -> Result<Option<DataBlob>> {
+        let Some((entry, left)) = self.current else {
+            return Err(Error::InvalidInput("there is no chunk whose blob could be read".into()));
+        };
+        if left > BLOB_BYTES_MAX {
+            return self.refuse_large(entry);
+        }
+        let mut blob = Vec::with_capacity(capacity(left));
+        let got = (&mut self.content).take(left).read_to_end(&mut blob).map_err(read_error)?;
+        self.advance(got as u64);
+        if !self.end_blob() {
+            return Ok(None);
+        }
+        DataBlob::from_raw(blob.into()).map(Some).map_err(|source| damaged(entry, source))
+    }
+
+    /// Goes behind the blob of the present entry without keeping it. False if the archive ends inside
+    /// it, so that the entry doesn't count.
+    pub fn skip_blob(&mut self) -> Result<bool> {
+        let Some((_, left)) = self.current else {
+            return Ok(!self.cut_short);
+        };
+        let skipped =
+            io::copy(&mut (&mut self.content).take(left), &mut io::sink()).map_err(read_error)?;
+        self.advance(skipped);
+        Ok(self.end_blob())
+    }
+
+    /// The next chunk that is wholly there, with its checked blob.
+    pub fn next_chunk(&mut self) -> Result<Option<(ChunkEntry, DataBlob)>> {
+        let Some(entry) = self.next_entry()? else {
+            return Ok(None);
+        };
+        Ok(self.read_blob()?.map(|blob| (entry, blob)))
+    }
+
+    /// The next chunk that is wholly there and whose CRC is right, for lists of what a medium holds.
+    pub fn next_checked(&mut self) -> Result<Option<ChunkEntry>> {
+        Ok(self.next_chunk()?.map(|(entry, _)| entry))
+    }
+
+    /// Whether the archive ended inside a blob, which then doesn't count.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short
+    }
+
+    /// Gives the stream back, which then tells how it ended.
+    pub fn into_inner(self) -> R {
+        self.content
+    }
+
+    /// A blob that is too large for any datastore: either the archive ends before it does, or the
+    /// length is damaged.
+    fn refuse_large(&mut self, entry: ChunkEntry) -> Result<Option<DataBlob>> {
+        if !self.skip_blob()? {
+            return Ok(None);
+        }
+        let source = FormatError::TooLarge { what: "the blob", limit: BLOB_BYTES_MAX };
+        Err(damaged(entry, source))
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.offset = self.offset.saturating_add(bytes);
+        if let Some((_, left)) = &mut self.current {
+            *left = left.saturating_sub(bytes);
+        }
+    }
+
+    /// Leaves the present entry; whether its blob was all there.
+    fn end_blob(&mut self) -> bool {
+        let complete = self.current.take().is_none_or(|(_, left)| left == 0);
+        self.cut_short |= !complete;
+        complete
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.content.read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(got) => filled += got,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_error(error)),
+            }
+        }
+        self.offset = self.offset.saturating_add(filled as u64);
+        Ok(filled)
+    }
+}
+
+fn parse_header(
+    header: &[u8; CHUNK_ENTRY_HEADER_SIZE],
+    start: ContentOffset,
+) -> Result<ChunkEntry> {
+    if header[..8] != CHUNK_ENTRY_MAGIC {
+        let reason = format!("wrong magic number in the entry at byte {}", start.0);
+        return Err(Error::format(WHAT, reason));
+    }
+    let digest = Digest(std::array::from_fn(|index| header[8 + index]));
+    let blob_bytes = u64::from_le_bytes(std::array::from_fn(|index| header[40 + index]));
+    Ok(ChunkEntry { digest, offset: start, blob_bytes })
+}
+
+/// What to reserve for a blob: all of it for any real chunk, no more than that for a length that a
+/// damaged medium tells.
+fn capacity(blob_bytes: u64) -> usize {
+    usize::try_from(blob_bytes).map_or(CHUNK_ENCODED_MAX, |bytes| bytes.min(CHUNK_ENCODED_MAX))
+}
+
+fn damaged(entry: ChunkEntry, source: FormatError) -> Error {
+    Error::Chunk { digest: entry.digest, offset: entry.offset.0, source }
+}
+
+fn read_error(error: io::Error) -> Error {
+    Error::io("read a chunk archive")(error)
 }
