@@ -36,7 +36,8 @@ pub enum Work {
     /// Runs where it may block for a moment; a signal does not end it.
     Blocking(Box<dyn FnOnce() -> Result<Outcome, FsError> + Send + 'static>),
     /// May wait long. A signal drops the future and the writer gets EINTR, so nothing may have
-    /// changed unless it resolved.
+    /// changed unless it resolved. Better is a task: meanwhile `>` on the same file waits in the
+    /// kernel, which locks a file to truncate it.
     Waiting(BoxFuture<'static, Result<Outcome, FsError>>),
 }
 

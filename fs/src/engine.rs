@@ -37,8 +37,8 @@ use crate::waiters::Waiters;
 
 /// The longest name that programs expect (`NAME_MAX`).
 pub(crate) const NAME_BYTES_MAX: usize = 255;
-/// What a control file shows as its size, as sysfs does. Writes inside it need no exclusive lock
-/// in the kernel, so one that waits doesn't hold up the others.
+/// What a control file shows as its size, as sysfs does. The kernel takes no exclusive lock for
+/// direct writes inside the size.
 const CONTROL_SIZE: u64 = 4096;
 
 /// An answer now, or a future for the executor. Dropping the future withdraws the request.

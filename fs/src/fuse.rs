@@ -507,6 +507,8 @@ fn open_flags(opened: &Opened) -> FopenFlags {
     match (opened.cached, opened.keep_cache) {
         (true, true) => FopenFlags::FOPEN_KEEP_CACHE,
         (true, false) => FopenFlags::empty(),
+        // Parallel writes let a command that waits not hold up others on the same control file,
+        // where these open it without truncating; `>` waits for the kernel's inode lock.
         (false, _) => FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_PARALLEL_DIRECT_WRITES,
     }
 }

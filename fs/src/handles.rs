@@ -56,9 +56,4 @@ impl Handles {
     pub(crate) fn remove(&self, number: u64) -> Option<Open> {
         locked(&self.open).remove(&number)
     }
-
-    #[cfg(test)]
-    pub(crate) fn count(&self) -> usize {
-        locked(&self.open).len()
-    }
 }

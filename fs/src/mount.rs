@@ -4,7 +4,7 @@
 //! them. Unmounting never leaves a mount that nobody serves: where a program still has a file
 //! open, the mount is detached and its connection aborted, and that program gets ENOTCONN.
 
-mod kernel;
+mod readahead;
 mod stale;
 
 use std::ffi::OsStr;
@@ -21,7 +21,6 @@ pub use stale::recover_stale_mount;
 use crate::directory::Directory;
 use crate::engine::{Authorizer, EngineOptions, FileSystem};
 use crate::fuse::Adapter;
-use crate::mount::kernel::Connection;
 use crate::spawn::Spawner;
 
 /// Event loops where nothing else is asked for: look-ups and facts that read a disk run on them,
@@ -121,7 +120,6 @@ pub struct Mounted {
     path: PathBuf,
     engine: Arc<FileSystem>,
     session: Option<BackgroundSession>,
-    connection: Option<Connection>,
 }
 
 /// Mounts `root` on the empty folder `mountpoint`.
@@ -139,11 +137,8 @@ pub fn mount(
     let adapter = Adapter { engine: Arc::clone(&engine) };
     let session =
         fuser::spawn_mount(adapter, mountpoint, &session_config(options)).map_err(refused)?;
-    let connection = Connection::of(mountpoint);
-    if let Some(connection) = &connection {
-        connection.raise_readahead();
-    }
-    Ok(Mounted { path: mountpoint.to_path_buf(), engine, session: Some(session), connection })
+    readahead::raise(mountpoint);
+    Ok(Mounted { path: mountpoint.to_path_buf(), engine, session: Some(session) })
 }
 
 fn check_mountpoint(path: &Path) -> Result<(), MountError> {
@@ -222,15 +217,11 @@ impl Mounted {
         }
     }
 
-    /// Someone still has a file open: the name goes now, and the connection is cut, else its
-    /// event loops would live as long as that program.
+    /// Someone still has a file open: the name goes now (`MNT_DETACH`), and the connection is cut
+    /// (`MNT_FORCE`), else its event loops would live as long as that program.
     fn detach_busy(&self) -> io::Result<Detached> {
         tracing::warn!(path = %self.path.display(), "unmounted while programs use it");
-        umount2(&self.path, MntFlags::MNT_DETACH)?;
-        match &self.connection {
-            Some(connection) => connection.abort()?,
-            None => return Err(Errno::EBUSY.into()),
-        }
+        umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)?;
         Ok(Detached::Yes)
     }
 }
