@@ -3,15 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
 use reel_hw::conformance::{block, record};
 use reel_hw::{
-    Cancel, Capacity, Changer, DriveNumber, ElementContent, EncryptionKey, Error, FileNumber,
-    Position, ReadOutcome, SlotNumber, TAPE_BLOCK_SIZE, TapeDrive, VirtualDrive, VirtualLibrary,
-    VirtualOptions, VolumeTag, WriteOutcome, move_to_append_position,
+    BlockNumber, Cancel, Capacity, Changer, DriveNumber, ElementContent, EncryptionKey, Error,
+    FileNumber, Position, ReadOutcome, SlotNumber, TAPE_BLOCK_SIZE, TapeDrive, VirtualDrive,
+    VirtualLibrary, VirtualOptions, VolumeTag, WriteOutcome, move_to_append_position,
 };
 use tempfile::TempDir;
 
@@ -390,8 +390,41 @@ fn a_failed_flush_is_never_taken_back() {
     assert!(error.to_string().starts_with("flush a data file of "), "{error}");
     let error = drive.sync().unwrap_err();
     assert!(error.to_string().contains("an earlier flush failed"), "{error}");
-    drop(drive);
     assert_eq!(text(directory.path(), "tape-A.json"), "{\n  \"files\": 1\n}");
+    drive.load().unwrap();
+    drive.sync().unwrap();
+    assert_eq!(objects(&mut drive), "a|", "loaded again, the tape is what is on the disk");
+}
+
+#[test]
+fn loading_again_loses_nothing() {
+    let (_directory, mut drive) = tape_with(&[b"a"]);
+    record(&mut drive, &[b"b", b"c"]).unwrap();
+    drive.load().unwrap();
+    assert_eq!(drive.position().unwrap().object.0, 0);
+    assert_eq!(objects(&mut drive), "a|b|c|");
+}
+
+#[test]
+fn a_block_beyond_the_limit_cuts_nothing_off() {
+    let (directory, drive) = tape_with(&[b"abcdefgh"]);
+    drop(drive);
+    let mut options = options(directory.path());
+    options.max_size = Capacity(0);
+    let mut drive = VirtualDrive::open(&options, &Cancel::new()).unwrap();
+    drive.locate(BlockNumber(5)).unwrap();
+    assert!(drive.write_block(&block(b'x')).unwrap_err().is_end_of_medium());
+    assert_eq!(objects(&mut drive), "abcdefgh|");
+}
+
+#[test]
+fn looking_changes_nothing_in_the_directory() {
+    let (directory, drive) = tape_with(&[b"a"]);
+    drop(drive);
+    let inode = || fs::metadata(directory.path().join("drive-status.json")).unwrap().ino();
+    let before = inode();
+    drop(open(directory.path()));
+    assert_eq!(inode(), before, "the file was not replaced");
 }
 
 #[test]
@@ -465,8 +498,8 @@ type Step = (Result<String, String>, Position);
 mod against_memory {
     use super::*;
     use proptest::prelude::*;
+    use reel_hw::MemoryLibrary;
     use reel_hw::memory::MediumLimits;
-    use reel_hw::{BlockNumber, MemoryLibrary};
 
     #[derive(Debug, Clone)]
     enum Operation {

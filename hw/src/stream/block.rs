@@ -56,7 +56,7 @@ pub struct BlockHeader {
     pub end_of_stream: bool,
     /// The writer gave up; only in the last block.
     pub incomplete: bool,
-    /// Used bytes of the payload.
+    /// Used bytes of the payload, at most [`TAPE_BLOCK_PAYLOAD_SIZE`].
     pub size: u32,
     /// Number of the block in its file, from 0.
     pub sequence: u32,

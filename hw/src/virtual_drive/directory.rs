@@ -178,8 +178,11 @@ impl Directory {
         Ok(self.exists(&label)?.then_some((label, current.pos)))
     }
 
-    /// Replaces the status of the drive, durably.
+    /// Replaces the status of the drive, durably, if it says something else.
     pub(super) fn write_status(&self, current_tape: Option<CurrentTape>) -> Result<()> {
+        if current_tape.is_some() && self.read_status().is_ok_and(|status| status == current_tape) {
+            return Ok(());
+        }
         self.replace(&self.path.join(STATUS_NAME), &DriveStatus { current_tape })
     }
 

@@ -159,11 +159,18 @@ impl TapeDrive for VirtualDrive {
         Ok(medium.layout.position(medium.place))
     }
 
-    /// The tape in the drive is always ready; it is rewound.
+    /// The tape in the drive is always ready: it is flushed and rewound. After a failed flush it is read anew, as
+    /// the directory now shows it.
     fn load(&mut self) -> Result<()> {
-        self.ready("load")?.place = Place::BEGINNING;
+        let medium = self.ready("load")?;
+        if !medium.flush_failed() {
+            medium.sync()?;
+        }
+        let label = medium.label().clone();
+        self.medium = Medium::open(&self.directory, &label, 0)?;
         self.counters.loads += 1;
-        Ok(())
+        self.at_load = self.counters;
+        self.ready("load").map(|_| ())
     }
 
     /// The tape goes back to its slot.

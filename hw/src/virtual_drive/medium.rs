@@ -88,6 +88,11 @@ impl Medium {
         CurrentTape { name: self.label.to_string(), pos: pos as u64 }
     }
 
+    /// Whether what was written since the last flush is lost.
+    pub(super) fn flush_failed(&self) -> bool {
+        self.flush_failed
+    }
+
     pub(super) fn used(&self) -> Capacity {
         Capacity(self.layout.blocks() * BLOCK)
     }
@@ -131,12 +136,12 @@ impl Medium {
                 found: data.len(),
             });
         }
-        self.prepare_write("write block")?;
         let blocks_before_warning = self.blocks_before_warning(max_size);
         let number = self.place.block + 1;
         if number > blocks_before_warning + BLOCKS_AFTER_WARNING {
             return Err(Error::EndOfMedium);
         }
+        self.prepare_write("write block")?;
         self.append(data)?;
         self.layout.push_block();
         self.place = self.layout.end();
@@ -215,6 +220,7 @@ impl Medium {
         }
         self.reading = None;
         self.unsynced.extend(self.writing.take());
+        self.leftovers_removed = false;
         self.layout.cut(place);
         let first_removed = place.file + usize::from(place.block > 0);
         self.directory.remove_data_files(&self.label, first_removed as u64)?;
