@@ -6,6 +6,9 @@
 //! this crate knows SCSI, FUSE or HTTP.
 
 pub mod archive;
+pub mod backup;
+pub mod drive_desk;
+pub mod env;
 mod error;
 pub mod fuzz;
 pub mod inventory;
@@ -13,15 +16,20 @@ mod json;
 pub mod label;
 pub mod media_catalog;
 pub mod media_list;
+pub mod medium;
 pub mod online;
+pub mod places;
 pub mod pool;
 mod retention;
+pub mod snapshot_files;
 pub mod state_dir;
 #[cfg(test)]
 mod testing;
 pub mod usability;
 
 pub use archive::ContentKind;
+pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState};
+pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
 pub use reel_hw::FileNumber;
 pub use inventory::{Inventory, InventoryEntry, InventoryFile};

@@ -1,0 +1,346 @@
+//! Backup of a datastore to a media pool (`tape-state.md` §9, `tape-format.md` §10).
+//!
+//! Groups in PBS's order, their snapshots oldest first, what the media set has already is passed over. For each
+//! snapshot its new chunks are written, then its own archive; so a snapshot on tape has all its chunks before it
+//! on the same set.
+//!
+//! Unlike PBS, a chunk that is missing, damaged or not what its digest says does not end the job and never goes to
+//! tape: its snapshot is left out and named, the rest goes on, and the job ends with an error.
+
+mod archives;
+mod chunk_feed;
+mod known;
+mod pool_writer;
+mod select;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use reel_hw::number::DriveNumber;
+use reel_store::datastore::{Datastore, SnapshotReader};
+use reel_types::{Digest, GroupPath, MediaSetId, SnapshotPath, TaskContext};
+use uuid::Uuid;
+
+use crate::drive_desk::DriveHold;
+use crate::env::TapeEnv;
+use crate::medium;
+use crate::pool::{MediaPool, PoolRules, Site};
+use crate::{Error, Result};
+
+use chunk_feed::{feed_chunks, has_chunks, is_about_data, is_vanished};
+use known::KnownContents;
+use pool_writer::PoolWriter;
+
+pub use select::Selection;
+
+/// What a backup is to do.
+pub struct BackupJob {
+    /// The datastore.
+    pub store: Arc<Datastore>,
+    /// The pool.
+    pub pool: PoolRules,
+    /// Which media the drive can get at.
+    pub site: Site,
+    /// Which part of the datastore.
+    pub selection: Selection,
+    /// Start a new media set, whatever the pool's policy.
+    pub force_media_set: bool,
+    /// Put the last medium away at the end.
+    pub eject_media: bool,
+    /// Put all media of the set into import-export slots at the end.
+    pub export_media_set: bool,
+}
+
+/// What a backup did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// The media set.
+    pub set: MediaSetId,
+    /// Snapshots that were written.
+    pub written: usize,
+    /// Snapshots that could not be.
+    pub left_out: Vec<String>,
+    /// Media that were written.
+    pub media: usize,
+}
+
+/// Runs a backup on the drive that `hold` holds.
+///
+/// # Errors
+/// [`Error::Unfinished`] where snapshots were left out; what was written is on tape and committed all the same.
+pub fn backup(
+    env: &TapeEnv,
+    hold: &mut DriveHold,
+    job: &BackupJob,
+    task: &dyn TaskContext,
+) -> Result<BackupSummary> {
+    let pool = open_pool(env, job, task)?;
+    let set = pool.current_set();
+    let known =
+        KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
+    let (groups, total) = job.selection.groups(&job.store, task)?;
+    task.log(&format!("found {} groups (out of {total} total)", groups.len()));
+    if job.selection.latest_only {
+        task.log("latest-only: true (only considering latest snapshots)");
+    }
+    let writer =
+        PoolWriter::new(env, hold, task, pool, job.selection.may_have_namespaces());
+    let mut run = Run {
+        env,
+        job,
+        task,
+        writer,
+        known: RwLock::new(known),
+        attempted: false,
+        written: 0,
+        left_out: Vec::new(),
+    };
+    let outcome = run.all_groups(&groups);
+    if let Err(error) = outcome {
+        run.save_what_is_written();
+        return Err(error);
+    }
+    run.finish(set)
+}
+
+fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<MediaPool> {
+    let mut pool = MediaPool::open(
+        env.state.clone(),
+        job.pool.clone(),
+        job.site.clone(),
+        env.zone.clone(),
+        Box::new(|| MediaSetId(Uuid::new_v4())),
+    )?;
+    if let Some(reason) = pool.start_write_session(env.clock.now(), job.force_media_set)? {
+        task.log(&format!("starting new media set - reason: {reason}"));
+    }
+    task.log(&format!("media set uuid: {}", pool.current_set()));
+    Ok(pool)
+}
+
+/// A backup on its way.
+struct Run<'a> {
+    env: &'a TapeEnv,
+    job: &'a BackupJob,
+    task: &'a dyn TaskContext,
+    writer: PoolWriter<'a>,
+    known: RwLock<KnownContents>,
+    attempted: bool,
+    written: usize,
+    left_out: Vec<String>,
+}
+
+impl Run<'_> {
+    fn all_groups(&mut self, groups: &[GroupPath]) -> Result<()> {
+        for (number, group) in groups.iter().enumerate() {
+            let snapshots = self.job.selection.snapshots(&self.job.store, group)?;
+            if snapshots.is_empty() {
+                self.task.log(&self.empty_group(group));
+            }
+            for (done, snapshot) in snapshots.iter().enumerate() {
+                self.task.check()?;
+                self.one_snapshot(snapshot)?;
+                let progress =
+                    Progress { groups: groups.len(), number, done: done + 1, of: snapshots.len() };
+                progress.tell(self.task);
+            }
+        }
+        Ok(())
+    }
+
+    fn empty_group(&self, group: &GroupPath) -> String {
+        let namespace = match group.namespace.is_root() {
+            true => "root namespace".to_string(),
+            false => format!("namespace '{}'", group.namespace),
+        };
+        let store = self.job.store.name();
+        format!("datastore '{store}', {namespace}, group {} was empty", group.group)
+    }
+
+    fn one_snapshot(&mut self, snapshot: &SnapshotPath) -> Result<()> {
+        if self.known().has_snapshot(snapshot) {
+            self.task.log(&format!("skip snapshot {snapshot}"));
+            return Ok(());
+        }
+        self.attempted = true;
+        self.task.log(&format!("backup snapshot \"{snapshot}\""));
+        let reader = match self.job.store.open_snapshot(snapshot) {
+            Err(error) if is_vanished(&error) => {
+                self.task.log(&format!("snapshot {snapshot} vanished, skipping"));
+                return Ok(());
+            }
+            Err(error) => {
+                self.leave_out(snapshot, &error.into());
+                return Ok(());
+            }
+            Ok(reader) => reader,
+        };
+        match self.write_snapshot(&reader) {
+            Err(error) if is_about_data(&error) => {
+                self.leave_out(snapshot, &error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.written += 1;
+                self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
+                Ok(())
+            }
+        }
+    }
+
+    fn write_snapshot(&mut self, reader: &SnapshotReader) -> Result<()> {
+        if has_chunks(reader) {
+            self.write_chunks(reader)?;
+        }
+        check_blobs(reader)?;
+        self.writer.write_snapshot(reader)?;
+        self.known_mut().add_snapshot(reader.snapshot().clone());
+        Ok(())
+    }
+
+    fn write_chunks(&mut self, reader: &SnapshotReader) -> Result<()> {
+        let Self { env, job, task, writer, known, .. } = self;
+        let started = Instant::now();
+        let count = feed_chunks(reader, known, &env.scratch, |feed| {
+            writer.write_chunks(job.store.name(), feed, &mut |digest: &Digest| {
+                known.write().unwrap_or_else(PoisonError::into_inner).add_chunk(digest)
+            })
+        })?;
+        if count.chunks > 0 {
+            let megabytes = count.bytes as f64 / 1e6;
+            let seconds = started.elapsed().as_secs_f64();
+            task.log(&format!(
+                "wrote {} chunks ({megabytes:.2} MB at {:.2} MB/s)",
+                count.chunks,
+                megabytes / seconds
+            ));
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, snapshot: &SnapshotPath, error: &Error) {
+        self.task.warn(&format!("snapshot {snapshot} is not on tape: {error}"));
+        self.left_out.push(snapshot.to_string());
+    }
+
+    fn known(&self) -> std::sync::RwLockReadGuard<'_, KnownContents> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known_mut(&mut self) -> &mut KnownContents {
+        self.known.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After a failure or a stop: what is whole on the medium is committed, so that it need not be written again.
+    fn save_what_is_written(&mut self) {
+        if let Err(error) = self.writer.commit() {
+            self.task.warn(&format!("the last archives are not committed: {error}"));
+        }
+    }
+
+    fn finish(mut self, set: MediaSetId) -> Result<BackupSummary> {
+        self.writer.commit()?;
+        if self.attempted {
+            self.task.log("append media catalog");
+            self.writer.write_own_catalog()?;
+        }
+        if self.job.export_media_set {
+            self.export_set()?;
+        } else if self.job.eject_media {
+            medium::unload_medium(self.writer.hold(), self.task)?;
+        }
+        if !self.left_out.is_empty() {
+            let text = "Tape backup finished with some errors. Please check the task log.";
+            return Err(Error::Unfinished(text.into()));
+        }
+        Ok(BackupSummary {
+            set,
+            written: self.written,
+            left_out: self.left_out,
+            media: self.writer.used().len(),
+        })
+    }
+
+    fn export_set(&mut self) -> Result<()> {
+        for medium in self.writer.pool().members()? {
+            let labels = &self.writer.pool().inventory().require(medium)?.labels;
+            let label_text = labels.label.label_text.clone();
+            let tag = medium::volume_tag(&label_text)?;
+            let Some(changer) = self.writer.hold().changer() else {
+                return medium::unload_medium(self.writer.hold(), self.task);
+            };
+            match changer.export(&tag, DriveNumber(0)) {
+                Ok(Some(slot)) => self
+                    .task
+                    .log(&format!("exported media '{label_text}' to import/export slot {slot}")),
+                Ok(None) => self.task.warn(&format!(
+                    "export failed - media '{label_text}' is not online or in different drive"
+                )),
+                Err(error) => {
+                    self.task.warn(&format!("export of media '{label_text}' failed - {error}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks the blobs of a snapshot against its manifest, so that no damaged one goes to tape as good.
+fn check_blobs(reader: &SnapshotReader) -> Result<()> {
+    for name in reader.stored_files()? {
+        if name.kind() == reel_types::ArchiveKind::Blob {
+            reader.blob(&name)?;
+        }
+    }
+    Ok(())
+}
+
+/// How far a backup has come.
+struct Progress {
+    groups: usize,
+    number: usize,
+    done: usize,
+    of: usize,
+}
+
+impl Progress {
+    fn tell(&self, task: &dyn TaskContext) {
+        task.log(&self.to_string());
+        let parts = (self.share() * 10_000.0) as u64;
+        task.progress(parts, 10_000, "parts");
+    }
+
+    fn share(&self) -> f64 {
+        (self.number as f64 + self.done as f64 / self.of as f64) / self.groups as f64
+    }
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { groups, number, done, of } = self;
+        let percent = self.share() * 100.0;
+        if done == of {
+            return write!(f, "percentage done: {percent:.2}% ({}/{groups} groups)", number + 1);
+        }
+        write!(
+            f,
+            "percentage done: {percent:.2}% ({number}/{groups} groups, {done}/{of} snapshots in group #{})",
+            number + 1
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_reads_as_in_pbs_logs() {
+        let within = Progress { groups: 16, number: 0, done: 1, of: 2 };
+        let text = "percentage done: 3.12% (0/16 groups, 1/2 snapshots in group #1)";
+        assert_eq!(within.to_string(), text);
+        let last = Progress { groups: 16, number: 1, done: 1, of: 1 };
+        assert_eq!(last.to_string(), "percentage done: 12.50% (2/16 groups)");
+    }
+}

@@ -1,0 +1,431 @@
+//! The one place where the use of a drive is arranged.
+//!
+//! A drive is one head: whoever uses it holds it. [`DriveDesk::hold`] waits in line inside this process,
+//! then takes PBS's lock file against other programs, opens the device and writes into PBS's state file who
+//! it is (`tape-state.md` §1, §2), so that a refusal can name the holder. Dropping the [`DriveHold`] undoes
+//! all of it, in reverse order, the encryption key first.
+//!
+//! Those who read on behalf of many (the read queue) look at [`DriveDesk::is_wanted`] and give way.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use reel_hw::{Changer, TapeDrive};
+use reel_types::{Cancel, DriveName, LabelText, TaskStopped};
+
+use crate::{Error, Result};
+
+/// How often waiting looks at its flag and tries a lock file again.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// What a drive is doing, as its `state` file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DriveState {
+    /// No medium is in it.
+    Empty,
+    /// A medium is being loaded.
+    Loading,
+    /// A first load that takes up to two hours (LTO-9).
+    Calibrating,
+    /// Nobody uses it.
+    #[default]
+    Ready,
+    /// It goes to another place on the medium.
+    Locating,
+    /// It reads.
+    Reading,
+    /// It writes.
+    Writing,
+    /// It goes to the beginning of the medium.
+    Rewinding,
+    /// A cleaning cartridge is at work.
+    Cleaning,
+    /// Somebody holds it without moving it.
+    Held,
+    /// The last use ended with an error of the device.
+    Failed,
+}
+
+impl DriveState {
+    /// The word in the `state` file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Loading => "loading",
+            Self::Calibrating => "calibrating",
+            Self::Ready => "ready",
+            Self::Locating => "locating",
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+            Self::Rewinding => "rewinding",
+            Self::Cleaning => "cleaning",
+            Self::Held => "held",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a configured drive is opened.
+pub trait DriveOpener: Send + Sync {
+    /// Opens the device; `cancel` ends any waiting in it.
+    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>>;
+
+    /// The library that the drive stands in, for looks that need no hold; none for a drive on its own.
+    fn library(&self) -> Option<Box<dyn Changer>>;
+
+    /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
+    fn lock_path(&self) -> &Path;
+}
+
+/// Arranges the use of one drive.
+pub struct DriveDesk {
+    name: DriveName,
+    opener: Arc<dyn DriveOpener>,
+    lock_path: PathBuf,
+    state_path: PathBuf,
+    line: Mutex<Line>,
+    moved: Condvar,
+}
+
+/// Who waits and who holds.
+#[derive(Default)]
+struct Line {
+    next_ticket: u64,
+    waiting: VecDeque<u64>,
+    held_for: Option<String>,
+    state: DriveState,
+    loaded: Option<LabelText>,
+}
+
+impl DriveDesk {
+    /// The desk of drive `name`; locks and states lie in PBS's run folder `pbs_run`.
+    pub fn new(name: DriveName, opener: Arc<dyn DriveOpener>, pbs_run: &Path) -> Arc<Self> {
+        let lock_name = lock_file_name(opener.lock_path());
+        Arc::new(Self {
+            lock_path: pbs_run.join("drive-lock").join(lock_name),
+            state_path: pbs_run.join("drive-state").join(name.as_str()),
+            name,
+            opener,
+            line: Mutex::default(),
+            moved: Condvar::new(),
+        })
+    }
+
+    /// The drive's name.
+    pub fn name(&self) -> &DriveName {
+        &self.name
+    }
+
+    /// The library that the drive stands in, for looks that need no hold.
+    pub fn library(&self) -> Option<Box<dyn Changer>> {
+        self.opener.library()
+    }
+
+    /// What the drive is doing.
+    pub fn state(&self) -> DriveState {
+        self.line().state
+    }
+
+    /// What this process holds the drive for; none while it doesn't.
+    pub fn held_for(&self) -> Option<String> {
+        self.line().held_for.clone()
+    }
+
+    /// Who uses the drive, in this process or another: the text of the state file while the lock is held.
+    pub fn activity(&self) -> Option<String> {
+        self.held_for().or_else(|| self.foreign_holder())
+    }
+
+    /// The label of the medium that was last seen in the drive.
+    pub fn loaded(&self) -> Option<LabelText> {
+        self.line().loaded.clone()
+    }
+
+    /// Whether somebody waits to hold the drive.
+    pub fn is_wanted(&self) -> bool {
+        !self.line().waiting.is_empty()
+    }
+
+    /// Waits at most `patience` for the drive, then holds it for `what` (an UPID or a short text).
+    pub fn hold(
+        self: &Arc<Self>,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveHold> {
+        let deadline = Instant::now() + patience;
+        let turn = self.wait_in_line(what, deadline, cancel)?;
+        let lock = self.take_lock_file(deadline, cancel)?;
+        fs::write(&self.state_path, what)
+            .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
+        let device_cancel = reel_hw::Cancel::from(Arc::clone(cancel.flag()));
+        let drive = self.opener.open(&device_cancel).map_err(|source| self.failed(source))?;
+        Ok(DriveHold { drive: Some(drive), _lock: lock, turn })
+    }
+
+    fn failed(&self, source: reel_hw::Error) -> Error {
+        Error::Drive { drive: self.name.clone(), source }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_in_line(
+        self: &Arc<Self>,
+        what: &str,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<Turn> {
+        let mut line = self.line();
+        let ticket = line.next_ticket;
+        line.next_ticket += 1;
+        line.waiting.push_back(ticket);
+        let served = loop {
+            if line.held_for.is_none() && line.waiting.front() == Some(&ticket) {
+                break Ok(());
+            }
+            if cancel.is_cancelled() {
+                break Err(Error::Stopped(TaskStopped));
+            }
+            if Instant::now() >= deadline {
+                let holder = line.held_for.clone().unwrap_or_else(|| "others that wait".into());
+                break Err(Error::DriveBusy { drive: self.name.clone(), holder });
+            }
+            let waited = self.moved.wait_timeout(line, RETRY);
+            line = waited.unwrap_or_else(PoisonError::into_inner).0;
+        };
+        line.waiting.retain(|other| *other != ticket);
+        if served.is_ok() {
+            line.held_for = Some(what.into());
+            line.state = DriveState::Held;
+        }
+        drop(line);
+        self.moved.notify_all();
+        served.map(|()| Turn { desk: Arc::clone(self) })
+    }
+
+    fn take_lock_file(&self, deadline: Instant, cancel: &Cancel) -> Result<Flock<File>> {
+        let mut file = self.open_lock_file()?;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(lock),
+                Err((_, error)) if error != nix::errno::Errno::EAGAIN => {
+                    return Err(Error::io(self.lock_tried())(error.into()));
+                }
+                Err((unlocked, _)) => file = unlocked,
+            }
+            if cancel.is_cancelled() {
+                return Err(Error::Stopped(TaskStopped));
+            }
+            if Instant::now() >= deadline {
+                let holder = self.state_text().unwrap_or_else(|| "another program".into());
+                return Err(Error::DriveBusy { drive: self.name.clone(), holder });
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+
+    fn open_lock_file(&self) -> Result<File> {
+        let mut options = File::options();
+        options.append(true).create(true).mode(0o660);
+        options.open(&self.lock_path).map_err(Error::io(self.lock_tried()))
+    }
+
+    fn lock_tried(&self) -> String {
+        format!("lock the drive '{}' by '{}'", self.name, self.lock_path.display())
+    }
+
+    fn state_text(&self) -> Option<String> {
+        fs::read_to_string(&self.state_path).ok().filter(|text| !text.trim().is_empty())
+    }
+
+    /// The state file's text, if the lock is held by another program now.
+    fn foreign_holder(&self) -> Option<String> {
+        let file = File::open(&self.lock_path).ok()?;
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(_) => None,
+            Err(_) => Some(self.state_text().unwrap_or_else(|| "another program".into())),
+        }
+    }
+}
+
+/// The right to use the drive inside this process.
+struct Turn {
+    desk: Arc<DriveDesk>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut line = self.desk.line();
+        line.held_for = None;
+        if line.state != DriveState::Failed {
+            line.state = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
+        }
+        drop(line);
+        if let Err(error) = forget_holder(&self.desk.state_path) {
+            tracing::warn!(drive = %self.desk.name, %error, "the drive's state file stays behind");
+        }
+        self.desk.moved.notify_all();
+    }
+}
+
+fn forget_holder(path: &Path) -> io::Result<()> {
+    match File::options().write(true).truncate(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A drive in use, open and locked. Fields drop in their order: the device, its lock, the turn.
+pub struct DriveHold {
+    drive: Option<Box<dyn TapeDrive>>,
+    _lock: Flock<File>,
+    turn: Turn,
+}
+
+impl DriveHold {
+    /// The device.
+    ///
+    /// It is there from [`DriveDesk::hold`] until the hold is dropped.
+    pub fn drive(&mut self) -> &mut dyn TapeDrive {
+        match &mut self.drive {
+            Some(drive) => &mut **drive,
+            None => unreachable!("the device goes with the hold"),
+        }
+    }
+
+    /// The changer that moves media for this drive; none for a drive on its own.
+    pub fn changer(&mut self) -> Option<&mut dyn Changer> {
+        self.drive().as_changer()
+    }
+
+    /// The desk that lent the drive.
+    pub fn desk(&self) -> &Arc<DriveDesk> {
+        &self.turn.desk
+    }
+
+    /// The drive's name.
+    pub fn name(&self) -> &DriveName {
+        &self.turn.desk.name
+    }
+
+    /// Says what the drive is doing from now on.
+    pub fn set_state(&self, state: DriveState) {
+        self.turn.desk.line().state = state;
+    }
+
+    /// Notes which medium is in the drive.
+    pub fn set_loaded(&self, label: Option<LabelText>) {
+        self.turn.desk.line().loaded = label;
+    }
+
+    /// Names the drive in an error of its device, and notes that the device failed.
+    pub fn failed(&self, source: reel_hw::Error) -> Error {
+        self.set_state(DriveState::Failed);
+        self.turn.desk.failed(source)
+    }
+}
+
+impl Drop for DriveHold {
+    fn drop(&mut self) {
+        let cleared = self.drive.as_mut().map_or(Ok(()), |drive| drive.set_encryption_key(None));
+        if let Err(error) = cleared {
+            tracing::error!(drive = %self.name(), %error, "the drive's encryption key may still be set");
+        }
+        self.drive = None;
+    }
+}
+
+/// PBS's name for a drive's lock file: the path escaped as systemd escapes unit names.
+pub fn lock_file_name(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    reel_types::escape_worker_id(text.trim_start_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reel_hw::memory::MediumLimits;
+    use reel_hw::{MemoryLibrary, number::VolumeTag};
+
+    struct Opener(MemoryLibrary, PathBuf);
+
+    impl DriveOpener for Opener {
+        fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+            Ok(Box::new(self.0.drive(reel_hw::number::DriveNumber(0))?))
+        }
+
+        fn library(&self) -> Option<Box<dyn Changer>> {
+            Some(Box::new(self.0.changer()))
+        }
+
+        fn lock_path(&self) -> &Path {
+            &self.1
+        }
+    }
+
+    fn desk(run: &Path) -> Arc<DriveDesk> {
+        let tag = VolumeTag::new("A00001L8").unwrap();
+        let (library, drive) = MemoryLibrary::with_loaded_drive(&tag, MediumLimits::NONE).unwrap();
+        drop(drive);
+        fs::create_dir_all(run.join("drive-lock")).unwrap();
+        fs::create_dir_all(run.join("drive-state")).unwrap();
+        let opener = Arc::new(Opener(library, "/dev/tape/by-id/x".into()));
+        DriveDesk::new("drive0".parse().unwrap(), opener, run)
+    }
+
+    #[test]
+    fn lock_files_are_named_as_pbs_names_them() {
+        let name = lock_file_name(Path::new("/dev/tape/by-id/scsi-12345-sg"));
+        assert_eq!(name, r"dev-tape-by\x2did-scsi\x2d12345\x2dsg");
+    }
+
+    #[test]
+    fn a_held_drive_is_busy_and_the_refusal_says_by_whom() {
+        let run = tempfile::tempdir().unwrap();
+        let desk = desk(run.path());
+        let cancel = Cancel::new();
+        let hold = desk.hold("load from slot 3", Duration::ZERO, &cancel).unwrap();
+        let refused = desk.hold("other", Duration::ZERO, &cancel).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains("load from slot 3"), "{refused}");
+        assert_eq!(refused.errno(), nix::errno::Errno::EBUSY as i32);
+        assert_eq!(fs::read_to_string(&desk.state_path).unwrap(), "load from slot 3");
+        drop(hold);
+        assert_eq!(fs::read_to_string(&desk.state_path).unwrap(), "");
+        assert!(desk.hold("other", Duration::ZERO, &cancel).is_ok());
+    }
+
+    #[test]
+    fn a_lock_of_another_program_counts() {
+        let run = tempfile::tempdir().unwrap();
+        let desk = desk(run.path());
+        let file = desk.open_lock_file().unwrap();
+        let other = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
+        fs::write(&desk.state_path, "PBS task").unwrap();
+        let refused = desk.hold("x", Duration::ZERO, &Cancel::new()).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains("PBS task"), "{refused}");
+        assert_eq!(desk.activity().as_deref(), Some("PBS task"));
+        drop(other);
+        assert_eq!(desk.activity(), None);
+        assert!(desk.hold("x", Duration::ZERO, &Cancel::new()).is_ok());
+    }
+
+    #[test]
+    fn waiting_ends_when_it_is_cancelled() {
+        let run = tempfile::tempdir().unwrap();
+        let desk = desk(run.path());
+        let _hold = desk.hold("x", Duration::ZERO, &Cancel::new()).unwrap();
+        let cancel = Cancel::new();
+        cancel.cancel();
+        let refused = desk.hold("y", Duration::from_secs(3600), &cancel).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, Error::Stopped(_)));
+        assert!(!desk.is_wanted());
+    }
+}

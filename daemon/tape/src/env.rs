@@ -1,0 +1,104 @@
+//! What every operation on media works with, and the points at which it commits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reel_types::{Clock, TimeZone};
+
+use crate::inventory::InventoryFile;
+use crate::places::Places;
+use crate::snapshot_files::SnapshotFiles;
+use crate::state_dir::StateDir;
+use crate::{Error, Result};
+
+/// Every point at which something becomes durable that the next start must understand.
+///
+/// A test stops the program at each and looks at what is left.
+pub const COMMIT_POINTS: [&str; 17] = [
+    "label: written",
+    "label: catalog created",
+    "label: inventory stored",
+    "backup: catalog created",
+    "backup: inventory stored",
+    "backup: set label written",
+    "backup: chunk archive written",
+    "backup: snapshot archive written",
+    "backup: flushed",
+    "backup: places stored",
+    "backup: catalog committed",
+    "backup: medium full",
+    "backup: catalog archive written",
+    "catalog: restored",
+    "catalog: scanned",
+    "restore: chunks stored",
+    "restore: snapshot stored",
+];
+
+/// Is told of each commit point as it is reached.
+pub trait CommitPoints: Send + Sync {
+    /// The point `name`, one of [`COMMIT_POINTS`], was reached.
+    fn reached(&self, name: &'static str);
+}
+
+/// Nobody cares.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoCommitPoints;
+
+impl CommitPoints for NoCommitPoints {
+    fn reached(&self, _name: &'static str) {}
+}
+
+/// The state, caches and surroundings that operations on media share.
+pub struct TapeEnv {
+    /// PBS's databases.
+    pub state: StateDir,
+    /// All media.
+    pub inventory: InventoryFile,
+    /// Where chunks lie on media.
+    pub places: Places,
+    /// The small files of snapshots on media, kept so that browsing needs no tape.
+    pub snapshots: SnapshotFiles,
+    /// A folder for what a running operation can't keep in memory.
+    pub scratch: PathBuf,
+    /// Tells what time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Local time.
+    pub zone: TimeZone,
+    /// Is told of commit points.
+    pub commit_points: Arc<dyn CommitPoints>,
+}
+
+impl TapeEnv {
+    /// Uses the state folder `state` and the cache folder `cache`, making what is missing in both.
+    pub fn open(
+        state: &Path,
+        cache: &Path,
+        clock: Arc<dyn Clock>,
+        zone: TimeZone,
+        commit_points: Arc<dyn CommitPoints>,
+    ) -> Result<Self> {
+        let scratch = cache.join("scratch");
+        for folder in [state, &scratch] {
+            std::fs::create_dir_all(folder)
+                .map_err(Error::io(format!("create the folder '{}'", folder.display())))?;
+        }
+        reel_index::remove_leftovers(&scratch)?;
+        let state_dir = StateDir::new(state);
+        Ok(Self {
+            inventory: InventoryFile::new(state_dir.clone()),
+            places: Places::open(state.join("places"))?,
+            snapshots: SnapshotFiles::open(cache.join("snapshots"))?,
+            state: state_dir,
+            scratch,
+            clock,
+            zone,
+            commit_points,
+        })
+    }
+
+    /// Tells that a commit point was reached.
+    pub(crate) fn reached(&self, name: &'static str) {
+        debug_assert!(COMMIT_POINTS.contains(&name), "{name}");
+        self.commit_points.reached(name);
+    }
+}

@@ -1,0 +1,213 @@
+//! Labels on a medium in a drive: reading, writing, and loading the medium that is wanted.
+//!
+//! File 0 says who the medium is, file 1 which set it belongs to (`tape-format.md` §5, §13). Both are always
+//! written in the clear, rewriting file 1 gives up everything behind it, and neither counts before the
+//! drive has flushed.
+
+use reel_hw::number::{DriveNumber, FileNumber, VolumeTag};
+use reel_hw::stream::{
+    BlockReader, BlockWriter, ContentHeader, ContentMagic, OpenedFile, WrittenFile,
+};
+use reel_hw::{Changer, TapeDrive};
+use reel_types::{LabelText, MediaId, TaskContext};
+use uuid::Uuid;
+
+use crate::archive::ContentKind;
+use crate::drive_desk::{DriveHold, DriveState};
+use crate::label::{MediaLabel, MediaLabels, MediaSetLabel};
+use crate::{Error, Result};
+
+/// What stands at the beginning of a medium.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Beginning {
+    /// Nothing was ever written here, or only a filemark.
+    Blank,
+    /// A medium of ours, or of a PBS.
+    Labelled(MediaLabels),
+}
+
+/// Reads both labels; the drive stands in front of file 2 afterwards, or behind the label of an unused one.
+///
+/// # Errors
+/// A medium of another program, or one that can't be read, is an error that says so: it is never blank.
+pub fn read_labels(hold: &mut DriveHold) -> Result<Beginning> {
+    hold.set_state(DriveState::Reading);
+    let labels = read_labels_from(hold.drive());
+    let loaded = match &labels {
+        Ok(Beginning::Labelled(labels)) => Some(labels.label.label_text.clone()),
+        _ => None,
+    };
+    hold.set_loaded(loaded);
+    labels.map_err(|error| name_drive(hold, error))
+}
+
+/// Puts the drive's name on an error that came straight from a device.
+pub(crate) fn name_drive(hold: &DriveHold, error: Error) -> Error {
+    match error {
+        Error::Device(source) => hold.failed(source),
+        other => other,
+    }
+}
+
+fn read_labels_from(drive: &mut dyn TapeDrive) -> Result<Beginning> {
+    drive.rewind()?;
+    let label = match BlockReader::open(drive)? {
+        OpenedFile::EndOfStream => return Ok(Beginning::Blank),
+        OpenedFile::EndOfFile => {
+            return Err(Error::InvalidInput("got unexpected filemark at BOT".into()));
+        }
+        OpenedFile::Data(mut reader) => {
+            let header = read_header(&mut reader)?;
+            MediaLabel::read(header.content_magic.0, header.size, &mut reader)?
+        }
+    };
+    let media_set_label = match BlockReader::open(drive)? {
+        OpenedFile::EndOfStream => None,
+        OpenedFile::EndOfFile => {
+            return Err(Error::InvalidInput("got unexpected filemark after label".into()));
+        }
+        OpenedFile::Data(mut reader) => {
+            let header = read_header(&mut reader)?;
+            Some(MediaSetLabel::read(header.content_magic.0, header.size, &mut reader)?)
+        }
+    };
+    Ok(Beginning::Labelled(MediaLabels { label, media_set_label }))
+}
+
+/// Reads the content header at the beginning of a tape file.
+pub(crate) fn read_header<D: TapeDrive + ?Sized>(
+    reader: &mut BlockReader<'_, D>,
+) -> Result<ContentHeader> {
+    ContentHeader::read_from(reader).map_err(Error::io("read the content header of a tape file"))
+}
+
+/// Labels the medium: formats it, writes file 0, flushes, and reads it back (`tape-format.md` §13).
+pub fn write_label(hold: &mut DriveHold, label: &MediaLabel) -> Result<()> {
+    hold.set_state(DriveState::Writing);
+    let drive = hold.drive();
+    let written = write_label_to(drive, label);
+    written.map_err(|error| name_drive(hold, error))?;
+    match read_labels(hold)? {
+        Beginning::Labelled(found) if found.label == *label => {
+            hold.drive().rewind().map_err(|source| hold.failed(source))
+        }
+        _ => Err(Error::InvalidInput(format!(
+            "verifying the label '{}' failed: the medium doesn't give back what was written; \
+             use another medium",
+            label.label_text
+        ))),
+    }
+}
+
+fn write_label_to(drive: &mut dyn TapeDrive, label: &MediaLabel) -> Result<()> {
+    drive.set_encryption_key(None)?;
+    drive.format_medium(true)?;
+    write_json_file(drive, ContentKind::MediaLabel, label.ctime, &label.to_json()?)?;
+    drive.sync()?;
+    Ok(())
+}
+
+/// Writes file 1 and flushes it; everything behind file 0 that was there before is gone.
+pub fn write_set_label(hold: &mut DriveHold, label: &MediaSetLabel) -> Result<()> {
+    hold.set_state(DriveState::Writing);
+    let written = write_set_label_to(hold.drive(), label);
+    written.map_err(|error| name_drive(hold, error))
+}
+
+fn write_set_label_to(drive: &mut dyn TapeDrive, label: &MediaSetLabel) -> Result<()> {
+    drive.set_encryption_key(None)?;
+    drive.locate_file(FileNumber(1))?;
+    write_json_file(drive, ContentKind::MediaSetLabel, label.ctime, &label.to_json()?)?;
+    drive.sync()?;
+    Ok(())
+}
+
+fn write_json_file(
+    drive: &mut dyn TapeDrive,
+    kind: ContentKind,
+    ctime: i64,
+    json: &[u8],
+) -> Result<WrittenFile> {
+    let size = u32::try_from(json.len())
+        .map_err(|_| Error::format("label", "its JSON is longer than 4 GiB"))?;
+    let header = ContentHeader {
+        content_magic: ContentMagic(kind.magic()),
+        uuid: *Uuid::new_v4().as_bytes(),
+        ctime,
+        size,
+    };
+    let mut writer = BlockWriter::new(drive);
+    writer.write_all(&header.to_bytes())?;
+    writer.write_all(json)?;
+    Ok(writer.finish(false)?)
+}
+
+/// Loads the medium `label_text` into the drive and checks that it is `uuid`.
+///
+/// A `virtual:` library is asked once and at once; the answer is final (`tape-state.md` §13).
+pub fn load_medium(
+    hold: &mut DriveHold,
+    label_text: &LabelText,
+    uuid: MediaId,
+    task: &dyn TaskContext,
+) -> Result<MediaLabels> {
+    task.check()?;
+    load_by_label(hold, label_text)?;
+    let labels = match read_labels(hold)? {
+        Beginning::Labelled(labels) if labels.label.uuid == uuid => labels,
+        Beginning::Labelled(other) => {
+            return Err(Error::WrongMedium {
+                wanted: label_text.clone(),
+                found: format!("'{}' ({})", other.label.label_text, other.label.uuid),
+            });
+        }
+        Beginning::Blank => {
+            let found = "a medium without label".into();
+            return Err(Error::WrongMedium { wanted: label_text.clone(), found });
+        }
+    };
+    task.log(&format!("found media label {label_text} ({uuid})"));
+    Ok(labels)
+}
+
+/// Moves the medium with that label into the drive, unless it is there already.
+pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
+    let tag = volume_tag(label_text)?;
+    let name = hold.name().clone();
+    hold.set_state(DriveState::Loading);
+    let Some(changer) = hold.changer() else {
+        return Err(Error::NoChanger { drive: name });
+    };
+    let loaded = changer.load_media(&tag, DriveNumber(0));
+    loaded.map_err(|source| match source {
+        reel_hw::Error::MediumNotFound(_) => Error::MediumOffline { medium: label_text.clone() },
+        source => hold.failed(source),
+    })
+}
+
+/// The label as a changer's bar code.
+pub fn volume_tag(label_text: &LabelText) -> Result<VolumeTag> {
+    VolumeTag::new(label_text.as_str())
+        .ok_or_else(|| Error::InvalidInput(format!("'{label_text}' can't be a bar code")))
+}
+
+/// Puts the medium in the drive away: into a free slot where there is a changer, else just ejected.
+pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> {
+    let loaded = hold.drive().medium_loaded().map_err(|source| hold.failed(source))?;
+    if !loaded {
+        return Ok(());
+    }
+    task.log("unload media");
+    let unloaded = match hold.changer() {
+        Some(changer) => unload_to_free_slot(changer),
+        None => hold.drive().unload(),
+    };
+    unloaded.map_err(|source| hold.failed(source))?;
+    hold.set_loaded(None);
+    hold.set_state(DriveState::Empty);
+    Ok(())
+}
+
+fn unload_to_free_slot(changer: &mut dyn Changer) -> reel_hw::Result<()> {
+    changer.unload(DriveNumber(0), None).map(|_| ())
+}
