@@ -64,15 +64,18 @@ impl BlobKind {
 
     fn of(raw: &[u8]) -> FormatResult<Self> {
         let short = |want: usize| {
-            FormatError::corrupt(format!("a blob of {} bytes lacks its {want}-byte header", raw.len()))
+            FormatError::corrupt(format!(
+                "a blob of {} bytes lacks its {want}-byte header",
+                raw.len()
+            ))
         };
         if raw.len() < PLAIN_HEADER_LEN {
             return Err(short(PLAIN_HEADER_LEN));
         }
-        let kind = Self::ALL
-            .into_iter()
-            .find(|kind| raw.starts_with(&kind.magic()))
-            .ok_or_else(|| FormatError::corrupt("the data does not start with the magic of a blob"))?;
+        let kind =
+            Self::ALL.into_iter().find(|kind| raw.starts_with(&kind.magic())).ok_or_else(|| {
+                FormatError::corrupt("the data does not start with the magic of a blob")
+            })?;
         if raw.len() < kind.header_len() {
             return Err(short(kind.header_len()));
         }
@@ -182,9 +185,9 @@ impl DataBlob {
     ) -> FormatResult<Bytes> {
         let limit = usize::try_from(size).unwrap_or(usize::MAX).min(CHUNK_PLAIN_MAX);
         let plain = self.decode(crypt, limit).map_err(|error| match error {
-            FormatError::TooLarge { .. } => {
-                FormatError::corrupt(format!("chunk {digest} is longer than the {size} bytes expected"))
-            }
+            FormatError::TooLarge { .. } => FormatError::corrupt(format!(
+                "chunk {digest} is longer than the {size} bytes expected"
+            )),
             other => other,
         })?;
         if plain.len() as u64 != size {

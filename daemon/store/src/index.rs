@@ -84,7 +84,10 @@ pub trait ChunkIndex {
     fn csum(&self) -> FormatResult<[u8; 32]>;
 
     /// The entries of a range in order, read in windows; a range running past the end is cut.
-    fn entries(&self, range: Range<u64>) -> Entries<'_, Self> {
+    fn entries(&self, range: Range<u64>) -> Entries<'_, Self>
+    where
+        Self: Sized,
+    {
         Entries::new(self, range)
     }
 
@@ -245,7 +248,9 @@ impl Header {
         let mut raw = [0; 80];
         read(file, &mut raw, 0)?;
         if field(&raw, 0) != magic {
-            return Err(FormatError::corrupt("the file does not start with the magic of its index kind"));
+            return Err(FormatError::corrupt(
+                "the file does not start with the magic of its index kind",
+            ));
         }
         let ctime = i64::from_le_bytes(field(&raw, 24));
         Ok((Self { uuid: field(&raw, 8), ctime }, raw, entries_len))
@@ -273,14 +278,11 @@ fn read(file: &impl ReadAt, buffer: &mut [u8], offset: u64) -> FormatResult<()> 
 }
 
 /// Reads records `range` of `record_len` bytes each, which exist.
-fn read_records(
-    file: &impl ReadAt,
-    range: Range<u64>,
-    record_len: u64,
-) -> FormatResult<Vec<u8>> {
+fn read_records(file: &impl ReadAt, range: Range<u64>, record_len: u64) -> FormatResult<Vec<u8>> {
     let length = (range.end - range.start) * record_len;
-    let length = usize::try_from(length)
-        .map_err(|_| FormatError::invalid("the range of index entries is too long to be read at once"))?;
+    let length = usize::try_from(length).map_err(|_| {
+        FormatError::invalid("the range of index entries is too long to be read at once")
+    })?;
     let mut raw = vec![0; length];
     read(file, &mut raw, HEADER_LEN + range.start * record_len)?;
     Ok(raw)

@@ -14,8 +14,10 @@ pub mod error;
 mod failure;
 mod files;
 mod handover;
+pub mod fuzz;
 pub mod index;
 pub mod locks;
+pub mod key;
 pub mod manifest;
 pub mod pxar;
 mod read_at;
@@ -35,6 +37,9 @@ pub use handover::{Handover, Waiter};
 pub use index::{
     ChunkIndex, DynamicIndex, DynamicIndexWriter, Entries, FIXED_CHUNK_SIZE, FixedIndex,
     FixedIndexWriter, Index, IndexEntry, IndexSummary,
+};
+pub use key::{
+    Kdf, KdfKind, KeyFile, KeyRandomness, KeyTime, Protection, open_with_master, seal_for_master,
 };
 pub use manifest::{
     ChunkUploadStats, CryptMode, MANIFEST_JSON_MAX, Manifest, ManifestFile, SignatureCheck,

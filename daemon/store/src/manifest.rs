@@ -338,9 +338,15 @@ impl Manifest {
             .map_err(|error| FormatError::corrupt_by("cannot print the manifest", error))
     }
 
-    /// The compressed, never encrypted blob to store.
+    /// The compressed, never encrypted blob to store. One that would be too large to be read again is
+    /// `TooLarge`.
     pub fn to_blob(&self) -> FormatResult<DataBlob> {
-        DataBlob::encode(&self.to_json()?, None, true)
+        let text = self.to_json()?;
+        if text.len() > MANIFEST_JSON_MAX {
+            let limit = MANIFEST_JSON_MAX as u64;
+            return Err(FormatError::TooLarge { what: "the manifest", limit });
+        }
+        DataBlob::encode(&text, None, true)
     }
 
     fn check_fingerprint(&self, crypt: &CryptConfig) -> FormatResult<()> {
@@ -429,12 +435,13 @@ impl WireFile {
     /// A name that cannot be a file of a snapshot is refused here already: it would become a path.
     fn check(self) -> FormatResult<ManifestFile> {
         let name: ArchiveName = self.filename.parse()?;
-        let csum: Digest = self.csum.to_ascii_lowercase().parse().map_err(|error: ParseError| {
-            FormatError::corrupt_by(format!("the manifest's csum of '{name}' is none"), error)
-        })?;
+        let csum: Digest =
+            self.csum.to_ascii_lowercase().parse().map_err(|error: ParseError| {
+                FormatError::corrupt_by(format!("the manifest's csum of '{name}' is none"), error)
+            })?;
         Ok(ManifestFile { name, crypt_mode: self.crypt_mode, size: self.size, csum: csum.0 })
     }
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -188,7 +188,11 @@ impl<W: Read + Write + Seek> FixedIndexWriter<W> {
 
     /// Takes all digests of an earlier index of the same name, whose csum the client knows, so that
     /// only changed chunks need to be added.
-    pub fn copy_base<R: ReadAt>(&mut self, base: &FixedIndex<R>, csum: &[u8; 32]) -> FormatResult<()> {
+    pub fn copy_base<R: ReadAt>(
+        &mut self,
+        base: &FixedIndex<R>,
+        csum: &[u8; 32],
+    ) -> FormatResult<()> {
         if base.chunk_count() != self.geometry.chunk_count() {
             return Err(FormatError::invalid(format!(
                 "the base index has {} chunks, the new one {}",
