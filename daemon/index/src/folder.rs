@@ -132,10 +132,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn agrees_with_a_map_also_when_opened_again(
-            parts in prop::collection::vec(prop::collection::vec(any::<(u8, u8)>(), 0..40), 0..40),
+            parts in prop::collection::vec(prop::collection::vec(any::<(u8, u8)>(), 0..40), 0..24),
         ) {
             let temporary = tempfile::tempdir().unwrap();
             let (mut folder, _) = RunFolder::open(&temporary.path().join("index")).unwrap();

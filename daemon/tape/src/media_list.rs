@@ -1,85 +1,21 @@
 //! What `media list` and `media content` show (`cli-tape.md` §8).
 //!
 //! The status in a listing is what a job that starts now would see with all media at hand but those in
-//! vaults. Times are UNIX seconds.
+//! vaults. `media-set-ctime` is the time at which the medium joined its set. Times are UNIX seconds.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
+use reel_types::commands::results::{MediaContentEntry, MediaListEntry};
 use reel_types::{
-    BackupId, BackupType, LabelText, MediaId, MediaLocation, MediaSetId, MediaStatus, PoolName,
-    SnapshotPath, StoreName,
+    BackupId, BackupType, LabelText, MediaId, MediaSetId, MediaStatus, PoolName, SnapshotPath,
+    StoreName, TapeTemplate,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::inventory::{Inventory, InventoryEntry, media_set_name};
 use crate::label::MediaSetLabel;
 use crate::pool::{PoolRules, PoolView, Site, lasting_status};
 use crate::{Error, Result};
-
-/// A row of `media list`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct MediaListEntry {
-    /// Native bytes that a drive counted on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes_used: Option<u64>,
-    /// Whether its catalog is there; a medium without data needs none.
-    pub catalog: bool,
-    /// When it was labelled.
-    pub ctime: i64,
-    /// Whether it may be written over.
-    pub expired: bool,
-    /// The text on the cartridge's bar code.
-    pub label_text: LabelText,
-    /// Where it is.
-    pub location: MediaLocation,
-    /// When it joined its set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_set_ctime: Option<i64>,
-    /// The name of its set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_set_name: Option<String>,
-    /// Its set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_set_uuid: Option<MediaSetId>,
-    /// Its pool.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pool: Option<PoolName>,
-    /// Its place in the set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seq_nr: Option<u64>,
-    /// What may be done with it.
-    pub status: MediaStatus,
-    /// Its identity.
-    pub uuid: MediaId,
-}
-
-/// A row of `media content`: a snapshot on a medium.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct MediaContentEntry {
-    /// The time of the backup.
-    pub backup_time: i64,
-    /// The text on the cartridge's bar code.
-    pub label_text: LabelText,
-    /// When the medium joined its set.
-    pub media_set_ctime: i64,
-    /// The name of its set.
-    pub media_set_name: String,
-    /// Its set.
-    pub media_set_uuid: MediaSetId,
-    /// Its pool.
-    pub pool: PoolName,
-    /// Its place in the set.
-    pub seq_nr: u64,
-    /// The snapshot with its namespace.
-    pub snapshot: SnapshotPath,
-    /// The datastore that it is a backup of.
-    pub store: StoreName,
-    /// The medium.
-    pub uuid: MediaId,
-}
 
 /// Which rows of `media content` are wanted; all where nothing is set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -221,14 +157,14 @@ impl MediaListing<'_> {
         let name = self.name_of_set(set_label);
         let wanted = snapshots.into_iter().filter(|(_, path)| filter.wants_snapshot(path));
         rows.extend(wanted.map(|(store, snapshot)| MediaContentEntry {
-            backup_time: snapshot.snapshot.time.epoch(),
+            backup_time: snapshot.snapshot.time,
             label_text: entry.labels.label.label_text.clone(),
             media_set_ctime: set_label.ctime,
             media_set_name: name.clone(),
             media_set_uuid: set_label.uuid,
             pool: set_label.pool.clone(),
             seq_nr: set_label.seq_nr,
-            snapshot,
+            snapshot: snapshot.to_string(),
             store,
             uuid: entry.uuid(),
         }));
@@ -236,7 +172,7 @@ impl MediaListing<'_> {
 
     fn name_of_set(&self, set_label: &MediaSetLabel) -> String {
         let rules = self.rules_of(Some(&set_label.pool));
-        let template = rules.and_then(|rules| rules.template.as_deref());
+        let template = rules.and_then(|rules| rules.template.as_ref()).map(TapeTemplate::as_str);
         media_set_name(self.inventory, set_label.uuid, template, self.zone)
     }
 

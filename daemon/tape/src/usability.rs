@@ -43,7 +43,7 @@ pub enum SetUnusable {
     #[error("writable media offsite in vault '{0}'")]
     Offsite(VaultName),
     /// A medium is neither full nor the writable last one.
-    #[error("unable to use media set - wrong media status {0}")]
+    #[error("unable to use media set - wrong media status {0:?}")]
     WrongStatus(MediaStatus),
 }
 

@@ -1,5 +1,7 @@
 //! Listings against PBS's own, taken from the same inventory and catalogs.
 
+use reel_config::{ConfigDir, Pools};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,32 +15,10 @@ use crate::testing;
 /// 2026-11-23T14:33:02Z, when PBS's listings were recorded.
 const RECORDED_AT: i64 = 1_795_444_382;
 
-/// The pools of the fixtures' `media-pool.cfg`.
-fn fixture_pools() -> Vec<PoolRules> {
-    let pool = |name: &str| PoolRules::new(name.parse().unwrap());
-    let key = "0d:19:de:6a:19:e7:af:32:6c:a8:3f:73:3f:e5:1d:7b:\
-               65:ad:e4:c9:15:61:f9:1a:b8:2f:88:d9:35:39:29:6f";
-    vec![
-        pool("poolA"),
-        PoolRules {
-            allocation: "always".parse().unwrap(),
-            retention: "overwrite".parse().unwrap(),
-            template: Some("poolB-%Y-%m-%d %H:%M".into()),
-            ..pool("poolB")
-        },
-        PoolRules {
-            allocation: "mon..fri 20:00".parse().unwrap(),
-            retention: "30 days".parse().unwrap(),
-            template: Some("Set %c".into()),
-            ..pool("poolC")
-        },
-        PoolRules { encrypt: Some(key.parse().unwrap()), ..pool("poolE") },
-    ]
-}
-
 struct Archive {
     _folder: tempfile::TempDir,
     state: StateDir,
+    pools: Vec<PoolRules>,
     outputs: std::path::PathBuf,
 }
 
@@ -47,9 +27,14 @@ impl Archive {
         let fixtures = testing::fixtures()?;
         let folder = tempfile::tempdir().unwrap();
         let archive = fixtures.join("pbs-tape-public.tar.zst");
-        testing::unpack(&archive, folder.path(), &["var-lib-proxmox-backup/tape"]);
+        let config = folder.path().join("etc-proxmox-backup");
+        let members = ["var-lib-proxmox-backup/tape", "etc-proxmox-backup/media-pool.cfg"];
+        testing::unpack(&archive, folder.path(), &members);
+        let (pools, _) = Pools::new(&ConfigDir::new(config)).list().unwrap();
+        let pools = pools.iter().map(PoolRules::from).collect();
         let state = StateDir::new(folder.path().join("var-lib-proxmox-backup/tape"));
-        Some(Self { _folder: folder, state, outputs: fixtures.join("outputs/of-the-archive") })
+        let outputs = fixtures.join("outputs/of-the-archive");
+        Some(Self { _folder: folder, state, pools, outputs })
     }
 
     /// PBS's rows, which stand in the second line of a recording.
@@ -73,8 +58,8 @@ fn lists_media_as_pbs_does() {
     let Some(archive) = Archive::unpack() else { return };
     let inventory = InventoryFile::new(archive.state.clone()).load().unwrap();
     let catalogs = archive.state.media_with_catalog().unwrap().into_iter().collect();
-    let (pools, zone) = (fixture_pools(), TimeZone::UTC);
-    let listing = MediaListing { inventory: &inventory, pools: &pools, zone: &zone };
+    let zone = TimeZone::UTC;
+    let listing = MediaListing { inventory: &inventory, pools: &archive.pools, zone: &zone };
     let rows = as_json(&listing.list(None, &catalogs, RECORDED_AT));
     for name in [
         "proxmox-tape_media_list.json.txt",
@@ -91,8 +76,8 @@ fn lists_media_as_pbs_does() {
 fn lists_content_as_pbs_does() {
     let Some(archive) = Archive::unpack() else { return };
     let inventory = InventoryFile::new(archive.state.clone()).load().unwrap();
-    let (pools, zone) = (fixture_pools(), TimeZone::UTC);
-    let listing = MediaListing { inventory: &inventory, pools: &pools, zone: &zone };
+    let zone = TimeZone::UTC;
+    let listing = MediaListing { inventory: &inventory, pools: &archive.pools, zone: &zone };
     let content = |filter: &ContentFilter| {
         let content = listing.content(filter, |entry| {
             let expected = CatalogExpectation::of(entry.uuid(), entry.assigned_set());

@@ -1,7 +1,9 @@
 //! What a pool is told by its configuration and by the drive of the job.
 
+use reel_config::PoolConfig;
 use reel_types::{
     AllocationPolicy, ChangerName, Fingerprint, MediaLocation, PoolName, RetentionPolicy,
+    TapeTemplate,
 };
 
 /// A pool's configuration with its defaults filled in.
@@ -16,18 +18,24 @@ pub struct PoolRules {
     /// The key that the pool's sets are encrypted with.
     pub encrypt: Option<Fingerprint>,
     /// How the pool's sets are named (`tape-state.md` §8).
-    pub template: Option<String>,
+    pub template: Option<TapeTemplate>,
 }
 
 impl PoolRules {
     /// A pool of which nothing but its name is configured.
     pub fn new(name: PoolName) -> Self {
+        Self::from(&PoolConfig::new(name))
+    }
+}
+
+impl From<&PoolConfig> for PoolRules {
+    fn from(config: &PoolConfig) -> Self {
         Self {
-            name,
-            allocation: AllocationPolicy::Continue,
-            retention: RetentionPolicy::Keep,
-            encrypt: None,
-            template: None,
+            name: config.name.clone(),
+            allocation: config.allocation.clone().unwrap_or_default(),
+            retention: config.retention.clone().unwrap_or_default(),
+            encrypt: config.encrypt,
+            template: config.template.clone(),
         }
     }
 }

@@ -252,10 +252,10 @@ fn what_makes_a_set_unusable() {
     assert_eq!(reason(Media::default().used(1, u64::MAX, 10)), incomplete);
 
     let damaged = Media::default().used(1, 0, 10).with_status(MediaStatus::Damaged);
-    let text = "unable to use media set - wrong media status damaged";
+    let text = "unable to use media set - wrong media status Damaged";
     assert_eq!(reason(damaged.used(1, 1, 11)), text);
     let retired = Media::default().used(1, 0, 10).used(1, 1, 11).with_status(MediaStatus::Retired);
-    assert_eq!(reason(retired), "unable to use media set - wrong media status retired");
+    assert_eq!(reason(retired), "unable to use media set - wrong media status Retired");
 
     let vault = Media::default().used(1, 0, 10).used(1, 1, 11).at("vault-office");
     assert_eq!(reason(vault), "writable media offsite in vault 'office'");
@@ -458,7 +458,7 @@ fn a_set_that_breaks_while_it_is_written_ends_the_job() {
     let bench = Bench::new(Media::default().used(1, 0, 10).with_status(MediaStatus::Damaged));
     let mut pool = bench.pool("continue", "keep");
     let error = pool.alloc_writable_media(20, |_| Ok(())).unwrap_err().to_string();
-    assert!(error.ends_with("wrong media status damaged"), "{error}");
+    assert!(error.ends_with("wrong media status Damaged"), "{error}");
 }
 
 #[test]
