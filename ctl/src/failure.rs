@@ -59,9 +59,9 @@ pub enum Failure {
     /// Ctrl-C for the second time.
     #[error("interrupted; '{PROGRAM} task status {0}' tells how the task ends")]
     Interrupted(String),
-    /// Standard output can't be written.
-    #[error("unable to write to standard output: {0}")]
-    Output(#[from] io::Error),
+    /// Signals can't be caught, or standard output can't be written.
+    #[error("unable to use the terminal: {0}")]
+    Terminal(#[from] io::Error),
 }
 
 impl Failure {
@@ -87,6 +87,6 @@ impl Failure {
 
     /// Whether nobody reads standard output any more, which needs no words.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        matches!(self, Self::Terminal(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reel_types::api::{TaskLogPage, TaskProgress};
 use reel_types::commands::TaskStop;
 use serde_json::{Map, Value};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::client::Client;
 use crate::failure::Failure;
@@ -29,11 +30,12 @@ pub async fn follow(
     progress: bool,
 ) -> Result<(), Failure> {
     let mut log = LogView::new(progress);
+    let mut interrupts = signal(SignalKind::interrupt())?;
     let mut stopping = false;
     loop {
         let page = tokio::select! {
             page = client.task_log(upid, log.next_line) => page?,
-            _ = tokio::signal::ctrl_c() => {
+            _ = interrupts.recv() => {
                 match (on_interrupt, stopping) {
                     (OnInterrupt::Leave, _) => return Ok(()),
                     (OnInterrupt::StopTask, true) => {

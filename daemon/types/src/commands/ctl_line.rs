@@ -270,3 +270,6 @@ fn grammar_of(verb: &Verb) -> String {
     }
     format!("{text}\n{}\n", paragraph(verb.info.help, 4))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,22 +2,25 @@
 //!
 //! Each is checked when the command is made, before anything is done (`cli-manager.md` §1.2).
 
+mod mappings;
+mod paths;
+
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde_json::Value;
 
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
+pub use mappings::{NamespaceMap, StoreMap, TapeSnapshot};
+pub use paths::{DrivePath, LocalPath, NamedFile, StorePath};
+
 use crate::names::check_safe_id;
-use crate::text::serde_as_text;
-use crate::words::check_single_line;
 use crate::{
     AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType, ByteSize,
     ChangerName, Comment, Digest, DriveName, Fingerprint, GroupFilter, LabelText, MediaId,
     MediaSetId, Namespace, NamespaceDepth, ParseError, PoolName, RetentionPolicy, Snapshot,
-    SnapshotPath, StoreName, TapeTemplate, Upid,
+    StoreName, TapeTemplate, Upid,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -198,267 +201,6 @@ impl fmt::Display for Notes {
     }
 }
 
-/// Types for absolute paths of 1 to 4096 characters (`config.md` §4.3).
-macro_rules! path_type {
-    ($(#[doc = $doc:literal])+ $name:ident) => {
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(PathBuf);
-
-        impl $name {
-            /// The path.
-            pub fn as_path(&self) -> &Path {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ParseError;
-
-            fn from_str(text: &str) -> Result<Self, ParseError> {
-                check_single_line("path", text, 1..=4096)?;
-                if !text.starts_with('/') {
-                    return Err(ParseError::new("path", text, "must be absolute"));
-                }
-                Ok(Self(text.into()))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.display().fmt(f)
-            }
-        }
-    };
-}
-
-path_type!(
-    /// A file or folder of the caller's; the command line completes a relative one.
-    LocalPath
-);
-path_type!(
-    /// The folder of a datastore, which is given in full (`cli-manager.md` §3.4).
-    StorePath
-);
-
-/// `NAME=PATH`: a local file and the name that it gets in a snapshot, such as `disk.img` or
-/// `vm.conf`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedFile {
-    /// How the file is called and stored: `.img` becomes `.img.fidx`, anything else a `.blob`.
-    pub archive: ArchiveName,
-    /// Where it is.
-    pub path: LocalPath,
-}
-
-impl FromStr for NamedFile {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = |reason| ParseError::new("named file", text, reason);
-        let (name, path) =
-            text.split_once('=').ok_or_else(|| refuse("must be 'NAME=PATH'".to_owned()))?;
-        let extension = if name.ends_with(".img") { "fidx" } else { "blob" };
-        let archive = format!("{name}.{extension}").parse::<ArchiveName>();
-        let archive = archive.map_err(|error| refuse(format!("name: {}", error.reason())))?;
-        let path: LocalPath = path
-            .parse()
-            .map_err(|error: ParseError| refuse(format!("path: {}", error.reason())))?;
-        Ok(Self { archive, path })
-    }
-}
-
-impl fmt::Display for NamedFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.archive.plain(), self.path)
-    }
-}
-
-/// What a drive is made of: `virtual:FOLDER`, a folder that holds tapes as files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrivePath(LocalPath);
-
-impl DrivePath {
-    const SCHEME: &'static str = "virtual:";
-
-    /// The folder with the tapes.
-    pub fn folder(&self) -> &Path {
-        self.0.as_path()
-    }
-}
-
-impl FromStr for DrivePath {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = || {
-            let reason = "must be 'virtual:FOLDER' with an absolute folder";
-            ParseError::new("drive path", text, reason)
-        };
-        let folder = text.strip_prefix(Self::SCHEME).ok_or_else(refuse)?;
-        folder.parse().map(Self).map_err(|_| refuse())
-    }
-}
-
-impl fmt::Display for DrivePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", Self::SCHEME, self.0)
-    }
-}
-
-/// Which datastore the content of each datastore on tape goes to: `[SOURCE=]TARGET,…`
-/// (`tape-state.md` §10).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreMap {
-    default: Option<StoreName>,
-    pairs: Vec<(StoreName, StoreName)>,
-}
-
-impl StoreMap {
-    /// Where the content of `source` goes; none if it is left out.
-    pub fn target(&self, source: &StoreName) -> Option<&StoreName> {
-        let pair = self.pairs.iter().find(|(from, _)| from == source);
-        pair.map(|(_, to)| to).or(self.default.as_ref())
-    }
-
-    /// All datastores that something may go to, each once.
-    pub fn targets(&self) -> Vec<&StoreName> {
-        let mut targets: Vec<_> =
-            self.pairs.iter().map(|(_, to)| to).chain(self.default.as_ref()).collect();
-        targets.sort();
-        targets.dedup();
-        targets
-    }
-}
-
-impl FromStr for StoreMap {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = |reason: &str| ParseError::new("datastore mapping", text, reason);
-        let store = |name: &str| {
-            name.parse::<StoreName>()
-                .map_err(|error| refuse(&format!("'{name}' {}", error.reason())))
-        };
-        let mut map = Self { default: None, pairs: Vec::new() };
-        for element in text.split(',').map(str::trim).filter(|element| !element.is_empty()) {
-            match element.split_once('=') {
-                Some((source, target)) => map.add_pair(store(source)?, store(target)?),
-                None => map.default.replace(store(element)?).is_none(),
-            }
-            .then_some(())
-            .ok_or_else(|| refuse("names a source or the default twice"))?;
-        }
-        if map.targets().is_empty() {
-            return Err(refuse("must be '[SOURCE=]TARGET', several joined by ','"));
-        }
-        Ok(map)
-    }
-}
-
-impl StoreMap {
-    fn add_pair(&mut self, source: StoreName, target: StoreName) -> bool {
-        let new = self.pairs.iter().all(|(from, _)| *from != source);
-        self.pairs.push((source, target));
-        new
-    }
-}
-
-impl fmt::Display for StoreMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs = self.pairs.iter().map(|(source, target)| format!("{source}={target}"));
-        let all: Vec<_> = pairs.chain(self.default.iter().map(ToString::to_string)).collect();
-        f.write_str(&all.join(","))
-    }
-}
-
-/// Which namespace of a datastore on tape goes where:
-/// `store=NAME[,source=NS][,target=NS][,max-depth=N]` (`cli-tape.md` §4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamespaceMap {
-    /// The datastore on tape.
-    pub store: StoreName,
-    /// What is taken from it.
-    pub source: Namespace,
-    /// Where it goes.
-    pub target: Namespace,
-    /// How many levels below the source are taken; none is all.
-    pub depth: Option<NamespaceDepth>,
-}
-
-impl FromStr for NamespaceMap {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = |reason: &str| ParseError::new("namespace mapping", text, reason);
-        let named = |key: &str, error: ParseError| refuse(&format!("{key}: {}", error.reason()));
-        let (mut store, mut source, mut target, mut depth) = (None, None, None, None);
-        for element in text.split(',') {
-            let (key, value) = element.split_once('=').unwrap_or(("store", element));
-            let again = match key {
-                "store" => store.replace(value.parse().map_err(|e| named(key, e))?).is_some(),
-                "source" => source.replace(value.parse().map_err(|e| named(key, e))?).is_some(),
-                "target" => target.replace(value.parse().map_err(|e| named(key, e))?).is_some(),
-                "max-depth" => depth.replace(value.parse().map_err(|e| named(key, e))?).is_some(),
-                _ => return Err(refuse("takes only store, source, target and max-depth")),
-            };
-            if again {
-                return Err(refuse("names a key twice"));
-            }
-        }
-        Ok(Self {
-            store: store.ok_or_else(|| refuse("must name its store"))?,
-            source: source.unwrap_or_default(),
-            target: target.unwrap_or_default(),
-            depth,
-        })
-    }
-}
-
-impl fmt::Display for NamespaceMap {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "store={}", self.store)?;
-        if !self.source.is_root() {
-            write!(f, ",source={}", self.source)?;
-        }
-        if !self.target.is_root() {
-            write!(f, ",target={}", self.target)?;
-        }
-        self.depth.map_or(Ok(()), |depth| write!(f, ",max-depth={depth}"))
-    }
-}
-
-/// A snapshot in a media set: `STORE:[ns/A/…]TYPE/ID/TIME` (`tape-format.md` §6).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TapeSnapshot {
-    /// The datastore that it was backed up from.
-    pub store: StoreName,
-    /// Where it was in there.
-    pub path: SnapshotPath,
-}
-
-impl FromStr for TapeSnapshot {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = |reason: &str| ParseError::new("snapshot on tape", text, reason);
-        let (store, path) = text
-            .split_once(':')
-            .ok_or_else(|| refuse("must be 'STORE:[ns/NAME/…]TYPE/ID/TIME'"))?;
-        let store = store.parse().map_err(|error: ParseError| refuse(error.reason()))?;
-        let path = path.parse().map_err(|error: ParseError| refuse(error.reason()))?;
-        Ok(Self { store, path })
-    }
-}
-
-impl fmt::Display for TapeSnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.store, self.path)
-    }
-}
-
-serde_as_text!(TapeSnapshot);
-
 /// Words for an enumeration that is given as a parameter.
 macro_rules! words {
     ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $about:literal])+ $word:ident = $text:literal),+ $(,)? })+) => { $(
@@ -537,5 +279,29 @@ words! {
     DatastoreProperty {
         /// The operator's words.
         Comment = "comment",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_meant_by_either_name() {
+        let archive: ArchiveName = "drive-scsi0.img.fidx".parse().unwrap();
+        for (name, means) in
+            [("drive-scsi0.img", true), ("drive-scsi0.img.fidx", true), ("drive-scsi0", false)]
+        {
+            assert_eq!(name.parse::<FileName>().unwrap().means(&archive), means, "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_have_bounds() {
+        assert_eq!(TaskLimit::from_json(&1000.into()).map(Bounded::get), Ok(1000));
+        for bad in [Value::from(0), 1001.into(), (-1).into(), "5".into(), 1.5.into()] {
+            assert!(TaskLimit::from_json(&bad).is_err(), "{bad}");
+        }
+        assert!(NamespaceDepth::from_json(&8.into()).is_err());
     }
 }
