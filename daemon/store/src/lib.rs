@@ -6,6 +6,7 @@
 
 pub mod blob;
 mod byte_lru;
+pub mod cache;
 mod canonical;
 pub mod chunk_store;
 pub mod crypto;
@@ -13,11 +14,11 @@ pub mod datastore;
 pub mod error;
 mod failure;
 mod files;
-mod handover;
 pub mod fuzz;
+mod handover;
 pub mod index;
-pub mod locks;
 pub mod key;
+pub mod locks;
 pub mod manifest;
 pub mod pxar;
 mod read_at;
@@ -26,6 +27,7 @@ pub mod source;
 mod test_pool;
 #[cfg(test)]
 mod testing;
+pub mod view;
 mod zstd_frames;
 
 pub use blob::{BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, CHUNK_ENCODED_MIN, CHUNK_PLAIN_MAX, DataBlob};

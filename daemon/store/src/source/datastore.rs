@@ -174,7 +174,8 @@ impl Landing {
         if let Ok(chunk) = &outcome {
             state.recent.put(self.digest, chunk.clone(), chunk.memory_bytes());
         }
-        let waiters = state.flights.remove(&self.digest).and_then(|flight| flight.waiters.upgrade());
+        let waiters =
+            state.flights.remove(&self.digest).and_then(|flight| flight.waiters.upgrade());
         drop(state);
         if let Some(waiters) = waiters {
             waiters.deliver(outcome);
