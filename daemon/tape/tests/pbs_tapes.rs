@@ -1,6 +1,13 @@
 //! Tapes, catalogs and the inventory that PBS 3.2.4 wrote (`pbs-tape-public.tar.zst`): all of it is read,
 //! what we write of the same is the same, and the catalogs state what is on the tapes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 #[path = "pbs_tapes/tape.rs"]
 mod tape;
 

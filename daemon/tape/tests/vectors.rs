@@ -1,5 +1,7 @@
 //! Whole tape files of the format's test vectors, to the byte (`tape-format.md` §16).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use reel_hw::stream::{BlockHeader, TAPE_BLOCK_SIZE};
 use reel_hw::{ContentHeader, ContentMagic};
 use reel_store::DataBlob;
