@@ -76,15 +76,13 @@ pub fn backup(
 ) -> Result<BackupSummary> {
     let pool = open_pool(env, job, task)?;
     let set = pool.current_set();
-    let known =
-        KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
+    let known = KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
     let (groups, total) = job.selection.groups(&job.store, task)?;
     task.log(&format!("found {} groups (out of {total} total)", groups.len()));
     if job.selection.latest_only {
         task.log("latest-only: true (only considering latest snapshots)");
     }
-    let writer =
-        PoolWriter::new(env, hold, task, pool, job.selection.may_have_namespaces());
+    let writer = PoolWriter::new(env, hold, task, pool, job.selection.may_have_namespaces());
     let mut run = Run {
         env,
         job,

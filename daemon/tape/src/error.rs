@@ -237,6 +237,14 @@ pub enum Error {
     #[error("media '{0}' is write protected; remove the protection or mark the medium 'full'")]
     WriteProtected(LabelText),
 
+    /// A catalog that would be replaced.
+    #[error("{0}")]
+    CatalogExists(String),
+
+    /// A used medium that would be forgotten.
+    #[error("media '{0}' contains data (please use 'force' flag to remove).")]
+    MediumHoldsData(LabelText),
+
     /// A label text that is taken.
     #[error("Media with label '{0}' already exists")]
     LabelExists(LabelText),
@@ -305,10 +313,13 @@ impl Error {
             Self::DriveBusy { .. } => Errno::EBUSY as i32,
             Self::WriteProtected(_) => Errno::EROFS as i32,
             Self::Index(source) => source.errno(),
+            Self::MediumHoldsData(_) => Errno::EPERM as i32,
             Self::NoChanger { .. } => Errno::EOPNOTSUPP as i32,
             Self::MediumOffline { .. } => Errno::ENOMEDIUM as i32,
             Self::WrongMedium { .. } | Self::MediumBlank => Errno::EMEDIUMTYPE as i32,
-            Self::MediumNotEmpty | Self::LabelExists(_) => Errno::EEXIST as i32,
+            Self::MediumNotEmpty | Self::LabelExists(_) | Self::CatalogExists(_) => {
+                Errno::EEXIST as i32
+            }
             Self::EncryptedSet { .. } => Errno::EOPNOTSUPP as i32,
             Self::Store(source) => source.errno(),
             Self::Data(source) => source.errno(),

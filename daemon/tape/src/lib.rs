@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod backup;
+pub mod catalog_restore;
 pub mod drive_desk;
 pub mod env;
 mod error;
@@ -18,6 +19,8 @@ pub mod media_catalog;
 pub mod media_list;
 pub mod medium;
 pub mod online;
+pub mod ops;
+mod pass;
 pub mod places;
 pub mod pool;
 mod retention;
@@ -31,9 +34,9 @@ pub use archive::ContentKind;
 pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
-pub use reel_hw::FileNumber;
 pub use inventory::{Inventory, InventoryEntry, InventoryFile};
 pub use label::{MediaLabel, MediaLabels, MediaSetLabel};
 pub use media_catalog::MediaCatalog;
 pub use pool::{MediaPool, PoolRules, PoolView, Site, WritableMedium};
+pub use reel_hw::FileNumber;
 pub use state_dir::{StateDir, StateLock};

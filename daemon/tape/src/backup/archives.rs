@@ -16,8 +16,9 @@ use reel_types::Digest;
 use uuid::Uuid;
 
 use super::chunk_feed::{CheckedChunk, ChunkFeed};
-use crate::archive::{CHUNK_ENTRY_MAGIC, ContentKind};
 use crate::FileNumber;
+use crate::archive::ContentKind;
+use crate::archive::chunk::ChunkEntry;
 use crate::{Error, Result};
 
 /// An archive with more bytes on the medium than this takes no more chunks (`tape-format.md` §1).
@@ -91,9 +92,7 @@ fn write_chunk<D: TapeDrive + ?Sized>(
     chunk: &CheckedChunk,
 ) -> Result<bool> {
     let blob = chunk.blob.raw();
-    writer.write_all(&CHUNK_ENTRY_MAGIC)?;
-    writer.write_all(chunk.digest.as_bytes())?;
-    writer.write_all(&(blob.len() as u64).to_le_bytes())?;
+    writer.write_all(&ChunkEntry::header(&chunk.digest, blob.len() as u64))?;
     let written = if writer.early_warning() {
         // An entry's header never stands alone: readers take a cut blob for the end of the archive, and
         // a cut header for damage.
@@ -122,9 +121,12 @@ pub(super) fn write_whole_archive(
     write_content: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<Written> {
     let writer = begin(drive, kind, uuid, ctime, header)?;
-    let mut until_warning = UntilWarning { writer, cut: false };
+    let mut until_warning = UntilWarning { writer, cut: false, failed: None };
     let content = write_content(&mut until_warning);
-    let UntilWarning { writer, cut } = until_warning;
+    let UntilWarning { writer, cut, failed } = until_warning;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
     if cut {
         let file = writer.finish(true)?;
         return Ok(Written { bytes: file.bytes, complete: false, medium_full: true });
@@ -164,19 +166,31 @@ struct UntilWarning<'d, D: TapeDrive + ?Sized> {
     writer: BlockWriter<'d, D>,
     /// Whether something was refused.
     cut: bool,
+    /// What the drive said when it failed: the content's errors are others'.
+    failed: Option<reel_hw::Error>,
+}
+
+impl<D: TapeDrive + ?Sized> UntilWarning<'_, D> {
+    fn pass_on(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.writer.write(data).map_err(|error| {
+            let text = error.to_string();
+            self.failed = Some(error);
+            io::Error::other(text)
+        })
+    }
 }
 
 impl<D: TapeDrive + ?Sized> Write for UntilWarning<'_, D> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if !self.writer.early_warning() {
-            return Ok(self.writer.write(data)?);
+            return self.pass_on(data);
         }
         let fits = data.len().min(room_in_block(&self.writer));
         if fits < data.len() {
             self.cut = true;
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
-        Ok(self.writer.write(data)?)
+        self.pass_on(data)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -188,7 +188,7 @@ impl Walk<'_> {
 
 /// Whether an error is about the datastore's data, so that the snapshot is left out and the job goes on.
 pub(super) fn is_about_data(error: &Error) -> bool {
-    matches!(error, Error::Store(_) | Error::Data(_))
+    matches!(error, Error::Store(_) | Error::Data(_) | Error::Pxar { .. })
 }
 
 /// Whether the snapshot is no longer there.

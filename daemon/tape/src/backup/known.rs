@@ -39,12 +39,7 @@ impl KnownContents {
         Ok(known)
     }
 
-    fn add_catalog(
-        &mut self,
-        env: &TapeEnv,
-        inventory: &Inventory,
-        medium: MediaId,
-    ) -> Result<()> {
+    fn add_catalog(&mut self, env: &TapeEnv, inventory: &Inventory, medium: MediaId) -> Result<()> {
         let path = env.state.catalog(medium);
         let refuse = |source| Error::Catalog { path: path.clone(), source: Box::new(source) };
         let file = File::open(&path).map_err(Error::io("read it")).map_err(refuse)?;

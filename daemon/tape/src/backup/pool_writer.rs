@@ -10,10 +10,8 @@ use std::os::unix::fs::MetadataExt;
 
 use reel_hw::drive::move_to_append_position;
 use reel_store::datastore::SnapshotReader;
-use reel_store::pxar::{FileStat, FlatWriter};
-use reel_types::{
-    ArchiveName, Digest, MediaId, MediaStatus, SnapshotPath, StoreName, TaskContext,
-};
+use reel_store::pxar::FileStat;
+use reel_types::{ArchiveName, Digest, MediaId, MediaStatus, SnapshotPath, StoreName, TaskContext};
 use uuid::Uuid;
 
 use super::archives::{
@@ -22,11 +20,10 @@ use super::archives::{
 use super::chunk_feed::ChunkFeed;
 use crate::archive::catalog::CatalogArchiveHeader;
 use crate::archive::chunk::ChunkArchiveHeader;
-use crate::archive::snapshot::SnapshotArchiveHeader;
+use crate::archive::snapshot::{SnapshotArchiveHeader, SnapshotArchiveWriter};
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::env::TapeEnv;
-use crate::FileNumber;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
 use crate::medium::{self, name_drive};
@@ -187,9 +184,9 @@ impl<'a> PoolWriter<'a> {
         let (uuid, now, json) = (Uuid::new_v4(), self.env.clock.now(), header.to_json()?);
         let drive = self.hold.drive();
         let written = write_whole_archive(drive, header.kind(), now, uuid, &json, |out| {
-            let mut archive = FlatWriter::new(out, &FileStat::SNAPSHOT_FOLDER)?;
+            let mut archive = SnapshotArchiveWriter::new(out)?;
             for file in &files {
-                archive.add_file(file.name.as_str(), &file.stat, file.size, &file.content)?;
+                archive.add_file(&file.name, &file.stat, file.size, &file.content)?;
             }
             archive.finish()?;
             Ok(())
@@ -238,7 +235,9 @@ impl<'a> PoolWriter<'a> {
             self.task.log("catalog does not fit on tape, writing to next volume");
             self.after_archive(written)?;
         }
-        Err(Error::InvalidInput("the catalog doesn't fit on an empty medium; use larger media".into()))
+        Err(Error::InvalidInput(
+            "the catalog doesn't fit on an empty medium; use larger media".into(),
+        ))
     }
 
     fn write_catalog_of(&mut self, labels: &MediaLabels) -> Result<Written> {
@@ -247,11 +246,8 @@ impl<'a> PoolWriter<'a> {
             .as_ref()
             .ok_or_else(|| Error::format("media set", "a member has no set label"))?;
         let uuid = labels.label.uuid;
-        let header = CatalogArchiveHeader {
-            uuid,
-            media_set_uuid: set_label.uuid,
-            seq_nr: set_label.seq_nr,
-        };
+        let header =
+            CatalogArchiveHeader { uuid, media_set_uuid: set_label.uuid, seq_nr: set_label.seq_nr };
         let path = self.env.state.catalog(uuid);
         let tried = || format!("read the media catalog '{}'", path.display());
         let catalog = File::open(&path).map_err(Error::io(tried()))?;
@@ -488,9 +484,8 @@ struct SnapshotFile {
 fn snapshot_files(snapshot: &SnapshotReader) -> Result<Vec<SnapshotFile>> {
     let open = |name: ArchiveName| -> Result<SnapshotFile> {
         let content = snapshot.open_stored(&name)?;
-        let meta = content
-            .metadata()
-            .map_err(Error::io(format!("look at {}", snapshot.text(&name))))?;
+        let meta =
+            content.metadata().map_err(Error::io(format!("look at {}", snapshot.text(&name))))?;
         Ok(SnapshotFile { stat: stat_of(&meta), size: meta.len(), name, content })
     };
     snapshot.stored_files()?.into_iter().map(open).collect()

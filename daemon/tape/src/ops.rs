@@ -1,0 +1,13 @@
+//! What operators do with single media: label, format, read labels, take stock (`tape-state.md` §12).
+//!
+//! Each function works on a drive that the caller holds, and says in the task's log what PBS says there.
+
+mod format;
+mod inventory;
+mod label;
+mod remove;
+
+pub use format::format_medium;
+pub use inventory::{InventoryUpdate, online_labels, read_and_store_labels, update_inventory};
+pub use label::label_medium;
+pub use remove::{MediumName, destroy_medium};
