@@ -1,1 +1,48 @@
-//! reel-config
+//! The configuration of a PBS: section files, key files, and the client keys of the daemon.
+//!
+//! Files are PBS's own (`config.md` §1–4) and are shared with whoever else edits them: every change
+//! takes the file's lock, reads it anew, checks the digest that the caller had seen, and replaces the
+//! whole file at once. Whatever fails on the way leaves the old file untouched. What this release
+//! doesn't know (sections of other types in `tape.cfg`, keys of later releases) is kept as it stands.
+//!
+//! - [`section`]: the grammar, pure text.
+//! - [`ConfigDir`]: locks, atomic replacement, owners and modes.
+//! - [`Entries`]: list, get, create, update, remove of typed sections: [`DatastoreConfig`],
+//!   [`PoolConfig`], [`VirtualDrive`].
+//! - [`TapeKeys`], [`ClientKeys`]: encryption keys; their bytes never show in a message.
+
+mod client_keys;
+mod datastore;
+mod dir;
+mod entries;
+mod error;
+pub mod fuzz;
+mod maintenance;
+mod pool;
+mod replace;
+mod secret;
+pub mod section;
+mod section_file;
+mod settings;
+mod tape;
+mod tape_keys;
+
+pub use client_keys::{ClientKey, ClientKeyInfo, ClientKeyRing, ClientKeys};
+pub use datastore::DatastoreConfig;
+pub use dir::{ConfigDigest, ConfigDir, ConfigLock, FileClass};
+pub use entries::{Entries, Entry};
+pub use error::ConfigError;
+pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
+pub use pool::PoolConfig;
+pub use secret::{SecretKey, fingerprint_of};
+pub use section_file::SectionFile;
+pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
+pub use tape::{OtherSection, VirtualDrive, other_tape_sections};
+pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys};
+
+/// The datastores in `datastore.cfg`.
+pub type Datastores<'a> = Entries<'a, DatastoreConfig>;
+/// The media pools in `media-pool.cfg`.
+pub type Pools<'a> = Entries<'a, PoolConfig>;
+/// The `virtual:` drives in `tape.cfg`.
+pub type VirtualDrives<'a> = Entries<'a, VirtualDrive>;

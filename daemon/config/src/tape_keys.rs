@@ -1,0 +1,253 @@
+//! The keys of encrypted tapes, read only (`config.md` §4.9).
+//!
+//! Two files: the keys themselves, and how each is wrapped with a passphrase so that it can be put on
+//! tape. Fingerprints are computed anew from the keys; a file in which one doesn't fit its key, or
+//! stands twice, is refused whole, because nobody could tell which key a tape needs.
+
+use std::collections::BTreeMap;
+
+use reel_types::{Fingerprint, PasswordHint, parse_rfc3339};
+use serde::Deserialize;
+
+use crate::{ConfigDigest, ConfigDir, ConfigError, SecretKey, fingerprint_of};
+
+const KEYS: &str = "tape-encryption-keys.json";
+const CONFIG: &str = "tape-encryption-key-config.json";
+
+/// How the passphrase of a key becomes the key that wraps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kdf {
+    /// There is no passphrase.
+    None,
+    /// scrypt with these costs.
+    Scrypt {
+        /// Cost in time and memory.
+        n: u64,
+        /// Size of a block.
+        r: u64,
+        /// Parallel lanes.
+        p: u64,
+    },
+    /// PBKDF2 with HMAC-SHA256.
+    Pbkdf2 {
+        /// How many iterations.
+        iterations: u64,
+    },
+}
+
+/// What may be told of a tape key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapeKeyInfo {
+    /// Which key.
+    pub fingerprint: Fingerprint,
+    /// What reminds of its passphrase.
+    pub hint: Option<PasswordHint>,
+    /// How it is wrapped.
+    pub kdf: Kdf,
+    /// When it was made (UNIX seconds).
+    pub created: i64,
+    /// When its passphrase was last changed (UNIX seconds).
+    pub modified: i64,
+}
+
+/// All tape keys.
+#[derive(Debug, Clone)]
+pub struct TapeKeys {
+    infos: Vec<TapeKeyInfo>,
+    keys: BTreeMap<Fingerprint, SecretKey>,
+    digest: ConfigDigest,
+}
+
+impl TapeKeys {
+    /// Reads both files; a missing one holds no keys.
+    pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
+        let refuse = |name: &str| {
+            let path = dir.file(name);
+            move |reason| ConfigError::Keys { path, reason }
+        };
+        let keys = parse_keys(&dir.read(KEYS)?).map_err(refuse(KEYS))?;
+        let config = dir.read(CONFIG)?;
+        let infos = parse_infos(&config).map_err(refuse(CONFIG))?;
+        // The digest of a missing file is that of an empty list (`tape-state.md` §14).
+        let digest = ConfigDigest::of(if config.is_empty() { b"[]" } else { &config });
+        Ok(Self { infos, keys, digest })
+    }
+
+    /// What may be told of them, in the order of the file.
+    pub fn infos(&self) -> &[TapeKeyInfo] {
+        &self.infos
+    }
+
+    /// The key with this fingerprint.
+    pub fn key(&self, fingerprint: &Fingerprint) -> Option<&SecretKey> {
+        self.keys.get(fingerprint)
+    }
+
+    /// The digest of the file of wrapped keys.
+    pub fn digest(&self) -> ConfigDigest {
+        self.digest
+    }
+}
+
+#[derive(Deserialize)]
+struct KeyEntry {
+    fingerprint: Fingerprint,
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct ConfigEntry {
+    kdf: Option<KdfEntry>,
+    created: String,
+    modified: String,
+    fingerprint: Fingerprint,
+    hint: Option<PasswordHint>,
+}
+
+#[derive(Deserialize)]
+enum KdfEntry {
+    Scrypt {
+        n: u64,
+        r: u64,
+        p: u64,
+    },
+    #[serde(rename = "PBKDF2")]
+    Pbkdf2 {
+        iter: u64,
+    },
+}
+
+/// Reads a list; the messages of the JSON reader quote what they don't expect, so they stay out.
+fn parse_list<T: for<'de> Deserialize<'de>>(content: &[u8]) -> Result<Vec<T>, String> {
+    if content.is_empty() {
+        return Ok(Vec::new());
+    }
+    serde_json::from_slice(content).map_err(|error| {
+        format!("line {} is not what a list of keys looks like", error.line().max(1))
+    })
+}
+
+pub(crate) fn parse_keys(content: &[u8]) -> Result<BTreeMap<Fingerprint, SecretKey>, String> {
+    let mut keys = BTreeMap::new();
+    for entry in parse_list::<KeyEntry>(content)? {
+        let name = entry.fingerprint.short();
+        let key = SecretKey::from_hex(&entry.key)
+            .ok_or_else(|| format!("key {name} is not 64 hexadecimal digits"))?;
+        let computed = fingerprint_of(&key).map_err(|error| error.to_string())?;
+        if computed != entry.fingerprint {
+            return Err(format!(
+                "key {name} has the fingerprint {} in truth; restore the file from a backup",
+                computed.short()
+            ));
+        }
+        if keys.insert(computed, key).is_some() {
+            return Err(format!("key {name} stands twice"));
+        }
+    }
+    Ok(keys)
+}
+
+pub(crate) fn parse_infos(content: &[u8]) -> Result<Vec<TapeKeyInfo>, String> {
+    let mut infos: Vec<TapeKeyInfo> = Vec::new();
+    for entry in parse_list::<ConfigEntry>(content)? {
+        let name = entry.fingerprint.short();
+        if infos.iter().any(|known| known.fingerprint == entry.fingerprint) {
+            return Err(format!("key {name} stands twice"));
+        }
+        let time = |text: &str| parse_rfc3339(text).map_err(|error| format!("key {name}: {error}"));
+        infos.push(TapeKeyInfo {
+            fingerprint: entry.fingerprint,
+            hint: entry.hint,
+            kdf: match entry.kdf {
+                None => Kdf::None,
+                Some(KdfEntry::Scrypt { n, r, p }) => Kdf::Scrypt { n, r, p },
+                Some(KdfEntry::Pbkdf2 { iter }) => Kdf::Pbkdf2 { iterations: iter },
+            },
+            created: time(&entry.created)?,
+            modified: time(&entry.modified)?,
+        });
+    }
+    Ok(infos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const FINGERPRINT: &str = "0e:ab:d4:46:0b:6e:b9:ca:34:50:23:de:e2:b7:78:c7:90:e5:4a:16:83:b9:65:9c:0a:57:ae:19:90:90:15:9b";
+    const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+    fn keys_json() -> String {
+        format!(r#"[{{"fingerprint":"{FINGERPRINT}","key":"{KEY}"}}]"#)
+    }
+
+    fn config_json() -> String {
+        format!(
+            r#"[{{"kdf":{{"Scrypt":{{"n":65536,"r":8,"p":1,"salt":"AAAA"}}}},"created":"2026-11-23T14:34:44+01:00",
+            "modified":"2026-11-23T13:34:45+00:00","data":"AAAA","fingerprint":"{FINGERPRINT}","hint":"a hint"}}]"#
+        )
+    }
+
+    fn load(keys: &str, config: &str) -> Result<TapeKeys, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(KEYS), keys).unwrap();
+        fs::write(folder.path().join(CONFIG), config).unwrap();
+        TapeKeys::load(&ConfigDir::new(folder.path()))
+    }
+
+    #[test]
+    fn keys_and_what_may_be_told_of_them() {
+        let keys = load(&keys_json(), &config_json()).unwrap();
+        let info = &keys.infos()[0];
+        assert_eq!(info.hint.as_ref().unwrap().as_str(), "a hint");
+        assert_eq!(info.kdf, Kdf::Scrypt { n: 65536, r: 8, p: 1 });
+        assert_eq!((info.created, info.modified), (1_795_440_884, 1_795_440_885));
+        assert_eq!(keys.key(&info.fingerprint).unwrap().as_bytes()[31], 0x1f);
+        assert_eq!(keys.digest(), ConfigDigest::of(config_json().as_bytes()));
+        let shown = format!("{keys:?}");
+        assert!(shown.contains("hidden") && !shown.contains("28, 29, 30, 31"), "{shown}");
+    }
+
+    #[test]
+    fn no_files_no_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = TapeKeys::load(&ConfigDir::new(folder.path())).unwrap();
+        assert_eq!((keys.infos().len(), keys.digest()), (0, ConfigDigest::of(b"[]")));
+    }
+
+    #[test]
+    fn doubtful_files_are_refused_without_telling_keys() {
+        let good = keys_json();
+        let twice = format!("[{0},{0}]", &good[1..good.len() - 1]);
+        let bad_keys = [
+            good.replace("1e1f", "1e1e"),
+            good.replace("1e1f", "1e"),
+            good.replace("\"00", "\"zz"),
+            good.replace(&format!("\"{KEY}\""), "[\"000102030405060708\"]"),
+            good.replace("fingerprint", "finger"),
+            good[..good.len() - 1].into(),
+            twice,
+            KEY.into(),
+        ];
+        for text in bad_keys {
+            let error = load(&text, &config_json()).unwrap_err();
+            assert_eq!(error.errno(), nix::libc::EIO);
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(KEYS) && !shown.contains("0001020304"), "{shown}");
+        }
+        let config = config_json();
+        let bad_configs = [
+            format!("[{0},{0}]", &config[1..config.len() - 1]),
+            config.replace("fingerprint", "finger"),
+            config.replace("+01:00", ""),
+            config.replace("Scrypt", "Argon2"),
+            config.replace("a hint", ""),
+        ];
+        for text in bad_configs {
+            let error = load(&good, &text).unwrap_err();
+            assert!(error.to_string().contains(CONFIG), "{error}");
+        }
+    }
+}
