@@ -10,8 +10,8 @@ use std::time::Duration;
 use reel_hw::conformance::{block, record};
 use reel_hw::{
     BlockNumber, Cancel, Capacity, Changer, DriveNumber, ElementContent, EncryptionKey, Error,
-    FileNumber, Position, ReadOutcome, SlotNumber, TAPE_BLOCK_SIZE, TapeDrive, VirtualDrive,
-    VirtualLibrary, VirtualOptions, VolumeTag, WriteOutcome, move_to_append_position,
+    FileNumber, ReadOutcome, SlotNumber, TAPE_BLOCK_SIZE, TapeDrive, VirtualDrive, VirtualLibrary,
+    VirtualOptions, VolumeTag, WriteOutcome, move_to_append_position,
 };
 use tempfile::TempDir;
 
@@ -490,116 +490,4 @@ fn many_files_without_a_sync_between_keep_few_descriptors() {
     assert!(ours.count() < 100);
     let position = drive.position().unwrap();
     assert_eq!((position.object.0, position.file.0), (300, 300));
-}
-
-/// What one step did to a drive, in a form in which two drives can be compared.
-type Step = (Result<String, String>, Position);
-
-mod against_memory {
-    use super::*;
-    use proptest::prelude::*;
-    use reel_hw::MemoryLibrary;
-    use reel_hw::memory::MediumLimits;
-
-    #[derive(Debug, Clone)]
-    enum Operation {
-        Write(u8),
-        Filemarks(u32, bool),
-        Read,
-        Rewind,
-        EndOfData,
-        SpaceBlocks(i32),
-        SpaceFilemarks(i32),
-        Locate(u64),
-        LocateFile(u64),
-        Sync,
-        Erase,
-        Append,
-        Reopen,
-    }
-
-    fn operation() -> impl Strategy<Value = Operation> {
-        prop_oneof![
-            4 => any::<u8>().prop_map(Operation::Write),
-            3 => (0u32..3, any::<bool>()).prop_map(|(count, now)| Operation::Filemarks(count, now)),
-            3 => Just(Operation::Read),
-            1 => Just(Operation::Rewind),
-            1 => Just(Operation::EndOfData),
-            2 => (-4i32..4).prop_map(Operation::SpaceBlocks),
-            2 => (-3i32..3).prop_map(Operation::SpaceFilemarks),
-            2 => (0u64..16).prop_map(Operation::Locate),
-            2 => (0u64..8).prop_map(Operation::LocateFile),
-            1 => Just(Operation::Sync),
-            1 => Just(Operation::Erase),
-            1 => Just(Operation::Append),
-            1 => Just(Operation::Reopen),
-        ]
-    }
-
-    fn run(drive: &mut dyn TapeDrive, operation: &Operation) -> Step {
-        let mut buffer = block(0);
-        let result = match *operation {
-            Operation::Write(mark) => {
-                drive.write_block(&block(mark)).map(|done| format!("{done:?}"))
-            }
-            Operation::Filemarks(count, now) => {
-                drive.write_filemarks(count, now).map(|done| format!("{done:?}"))
-            }
-            Operation::Read => {
-                let outcome = drive.read_block(&mut buffer);
-                outcome.map(|outcome| format!("{outcome:?} {}", buffer[0]))
-            }
-            Operation::Rewind => drive.rewind().map(|()| String::new()),
-            Operation::EndOfData => drive.space_to_end_of_data().map(|()| String::new()),
-            Operation::SpaceBlocks(count) => {
-                drive.space_blocks(count).map(|end| format!("{end:?}"))
-            }
-            Operation::SpaceFilemarks(count) => {
-                drive.space_filemarks(count).map(|end| format!("{end:?}"))
-            }
-            Operation::Locate(object) => drive.locate(BlockNumber(object)).map(|()| String::new()),
-            Operation::LocateFile(file) => {
-                drive.locate_file(FileNumber(file)).map(|()| String::new())
-            }
-            Operation::Sync => drive.sync().map(|()| String::new()),
-            Operation::Erase => drive.erase().map(|()| String::new()),
-            Operation::Append => move_to_append_position(drive).map(|file| file.to_string()),
-            Operation::Reopen => Ok(String::new()),
-        };
-        (result.map_err(|error| error.to_string()), drive.position().unwrap())
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
-
-        #[test]
-        fn both_drives_do_the_same(operations in proptest::collection::vec(operation(), 1..24)) {
-            let (directory, drive) = tape_with(&[]);
-            let mut drive = Some(drive);
-            let (_library, mut memory) =
-                MemoryLibrary::with_loaded_drive(&tag("A"), MediumLimits::NONE).unwrap();
-            for operation in &operations {
-                if matches!(operation, Operation::Reopen) {
-                    drop(drive.take());
-                    memory.rewind().unwrap();
-                    let mut reopened = open(directory.path());
-                    reopened.rewind().unwrap();
-                    drive = Some(reopened);
-                }
-                let drive = drive.as_mut().unwrap();
-                prop_assert_eq!(run(drive, operation), run(&mut memory, operation), "{:?}", operation);
-            }
-            drop(drive);
-            let mut drive = open(directory.path());
-            drive.rewind().unwrap();
-            memory.rewind().unwrap();
-            loop {
-                let step = run(&mut memory, &Operation::Read);
-                prop_assert_eq!(run(&mut drive, &Operation::Read), step.clone());
-                if step.0.is_ok_and(|outcome| outcome.starts_with("EndOfData")) {
-                    break;
-                }
-            }
-        }
-    }
 }
