@@ -79,9 +79,14 @@ impl Authorizer for AllowAll {
 /// How an engine behaves.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// How long the kernel keeps names and attributes of computed nodes. Zero, the default, makes
-    /// every command's effect visible to the next `stat`.
+    /// How long the kernel keeps names and attributes of computed nodes but folders. Zero, the
+    /// default, makes every command's effect visible to the next `stat`.
     pub computed_ttl: Duration,
+    /// The same for computed folders. Each step of each path asks for its folder, so with zero a
+    /// listing of 100,000 files asks 100,000 times and more for the same few folders. The default
+    /// is a second: a new folder shows at once, a removed one is gone at the latest then, and at
+    /// once where its name is invalidated.
+    pub directory_ttl: Duration,
     /// The same for what can't change but by disappearing. The default, a minute, carries a
     /// listing of 100,000 snapshots through one `ls -lR`, and shows a forgotten snapshot no
     /// longer than that where the daemon does not invalidate it.
@@ -96,6 +101,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             computed_ttl: Duration::ZERO,
+            directory_ttl: Duration::from_secs(1),
             immutable_ttl: Duration::from_secs(60),
             started: SystemTime::now(),
             owner: (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
@@ -280,9 +286,10 @@ impl FileSystem {
     fn stat_of(&self, ino: InodeNumber, node: &Node, seen: &Seen) -> Stat {
         let attributes = &seen.attributes;
         let (uid, gid) = attributes.owner.unwrap_or(self.options.owner);
-        let ttl = match seen.immutable {
-            true => self.options.immutable_ttl,
-            false => self.options.computed_ttl,
+        let ttl = match (seen.immutable, node) {
+            (true, _) => self.options.immutable_ttl,
+            (false, Node::Directory(_)) => self.options.directory_ttl,
+            (false, _) => self.options.computed_ttl,
         };
         Stat {
             ino,

@@ -148,7 +148,8 @@ fn rfc3339(time: SystemTime) -> String {
 }
 
 fn shortened(command: &str) -> String {
-    let end = command.floor_char_boundary(COMMAND_BYTES_MAX);
+    let longest = COMMAND_BYTES_MAX.min(command.len());
+    let end = (0..=longest).rev().find(|end| command.is_char_boundary(*end)).unwrap_or(0);
     let mut short = command[..end].to_string();
     if end < command.len() {
         // Writing to a String can't fail.

@@ -11,7 +11,8 @@ use nix::mount::{MntFlags, umount2};
 ///
 /// It is detached, not forced: programs that still stand in it keep their dead folder.
 pub fn recover_stale_mount(path: &Path) -> io::Result<bool> {
-    let dead = match path.symlink_metadata() {
+    // Attributes may still be in the kernel's cache; opening the folder asks the daemon.
+    let dead = match path.read_dir() {
         Err(error) => error.raw_os_error() == Some(libc::ENOTCONN),
         Ok(_) => false,
     };

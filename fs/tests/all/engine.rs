@@ -1,13 +1,11 @@
 //! The engine driven without a mount.
 
-mod support;
-
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::support::{Driver, Gate, IMAGE_BYTES, TestTree, image_byte, me};
 use reel_fs::{Access, Attempt, Authorizer, Caller, EntryKind, FsError, InodeNumber, PollState};
-use support::{Driver, Gate, TestTree, image_byte, me};
 
 fn driver() -> (TestTree, Driver) {
     let tree = TestTree::new();
@@ -117,6 +115,7 @@ fn content_is_cached_only_where_it_cannot_change() {
     assert_eq!(bytes, expected);
     assert!(!driver.find("image").unwrap().ttl.is_zero());
     assert!(driver.find("README").unwrap().ttl.is_zero());
+    assert_eq!(driver.find("many").unwrap().ttl.as_secs(), 1);
 }
 
 #[test]
@@ -300,7 +299,7 @@ fn holes_are_found() {
     let seek = |offset, whence| driver.engine.seek(image, offset, whence);
     assert_eq!(seek(0, libc::SEEK_DATA), Ok(MIB as u64));
     assert_eq!(seek(MIB + 5, libc::SEEK_HOLE), Ok(2 * MIB as u64));
-    assert_eq!(seek(8 * MIB + 1, libc::SEEK_HOLE), Ok(support::IMAGE_BYTES));
+    assert_eq!(seek(8 * MIB + 1, libc::SEEK_HOLE), Ok(IMAGE_BYTES));
     assert_eq!(errno(seek(9 * MIB, libc::SEEK_DATA)), libc::ENXIO);
     assert_eq!(errno(seek(-1, libc::SEEK_DATA)), libc::ENXIO);
     let fact = driver.open("README", libc::O_RDONLY).unwrap().handle;
@@ -342,7 +341,7 @@ fn attributes_and_links_are_shown() {
     let (_, driver) = driver();
     let image = driver.find("image").unwrap();
     assert_eq!((image.uid, image.gid, image.mode), (12, 34, 0o440));
-    assert_eq!(image.size, support::IMAGE_BYTES);
+    assert_eq!(image.size, IMAGE_BYTES);
     let names = driver.engine.xattr_names(&me(), image.ino).unwrap();
     assert_eq!(names, b"user.reelfs.tapes\0user.reelfs.order\0");
     let order = driver.engine.xattr(&me(), image.ino, OsStr::new("user.reelfs.order"));

@@ -1,8 +1,6 @@
 //! What the tests of this crate share: a tree with one of everything, a gate that holds readers
 //! until a test opens it, and ways to run requests and shells.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
 mod gate;
 mod tree;
 
@@ -129,10 +127,6 @@ impl TestMount {
 
     pub fn path(&self, name: impl AsRef<OsStr>) -> PathBuf {
         self.folder.path().join(name.as_ref())
-    }
-
-    pub fn mounted(&self) -> &Mounted {
-        self.mounted.as_ref().unwrap()
     }
 
     pub fn unmount(&mut self) {

@@ -1,23 +1,25 @@
 //! Real mounts, used as people use them: with shells, `cat`, `ls`, `cp`, `rm` and signals.
 
-mod support;
-
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use crate::support::{IMAGE_BYTES, TestMount, can_mount, image_byte};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reel_fs::{
-    Acl, AllowAll, MountError, MountOptions, StaticDir, ThreadPool, mount, recover_stale_mount,
+    Acl, AllowAll, Entry, FnDir, FsError, MountError, MountOptions, StaticDir, ThreadPool, mount,
+    recover_stale_mount,
 };
-use support::{IMAGE_BYTES, TestMount, can_mount, image_byte};
 
 /// A mount, or the end of the test where there can be none.
 macro_rules! mounted {
@@ -426,7 +428,7 @@ fn only_empty_folders_are_mounted_on() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let try_mount = |path: &std::path::Path| {
+    let try_mount = |path: &Path| {
         let pool = Arc::new(ThreadPool::new(1));
         let root = Arc::new(StaticDir::new());
         mount(root, path, pool, Arc::new(AllowAll), &MountOptions::default())
@@ -468,13 +470,42 @@ fn readahead_is_raised() {
     assert_eq!(fs::read_to_string(path).unwrap(), "1024\n");
 }
 
+/// A folder that shows `object` until it is removed.
+fn removable(there: &Arc<AtomicBool>) -> StaticDir {
+    let (listed, found) = (Arc::clone(there), Arc::clone(there));
+    let entries = move || match listed.load(Ordering::SeqCst) {
+        true => Ok(vec![Entry::directory("object")]),
+        false => Ok(Vec::new()),
+    };
+    let objects = FnDir::new(entries, move |name| match found.load(Ordering::SeqCst) {
+        true if name == "object" => Ok(StaticDir::new().node()),
+        _ => Err(FsError::not_found("no such object")),
+    });
+    StaticDir::new().with("objects", objects.node())
+}
+
 #[test]
-fn an_invalidated_name_is_looked_up_again() {
-    let mount = mounted!();
-    mount.bash("stat image many").ok();
-    let invalidator = mount.mounted().invalidator().unwrap();
-    invalidator.entry(std::path::Path::new("image")).unwrap();
-    invalidator.content(std::path::Path::new("note")).unwrap();
-    invalidator.entry(std::path::Path::new("not/there")).unwrap();
-    mount.bash("stat image").ok();
+fn a_name_that_is_invalidated_is_gone_at_once() {
+    if !can_mount() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let there = Arc::new(AtomicBool::new(true));
+    let mut options = MountOptions::default();
+    options.engine.directory_ttl = Duration::from_secs(3600);
+    let pool = Arc::new(ThreadPool::new(1));
+    let root = Arc::new(removable(&there));
+    let mounted = mount(root, folder.path(), pool, Arc::new(AllowAll), &options).unwrap();
+    let object = folder.path().join("objects/object");
+    assert!(object.exists());
+    there.store(false, Ordering::SeqCst);
+    assert!(object.exists(), "the kernel was told to believe it for an hour");
+    let invalidator = mounted.invalidator().unwrap();
+    invalidator.entry(Path::new("objects/object")).unwrap();
+    assert!(!object.exists());
+    invalidator.entry(Path::new("objects/unknown")).unwrap();
+    invalidator.content(Path::new("objects")).unwrap();
+    there.store(true, Ordering::SeqCst);
+    assert!(object.exists(), "what is new shows at once");
+    mounted.unmount().unwrap();
 }
