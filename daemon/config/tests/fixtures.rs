@@ -1,5 +1,7 @@
 //! The configuration that PBS 3.2.4 wrote (`pbs-tape-public.tar.zst`) reads and writes back as it was.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
