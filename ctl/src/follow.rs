@@ -75,12 +75,14 @@ async fn stop(client: &Client, upid: &str) -> Result<(), Failure> {
 /// Log and bar on the terminal.
 struct LogView {
     next_line: u64,
+    progress: bool,
+    /// From the moment on that the task tells how far it is.
     bar: Option<ProgressBar>,
 }
 
 impl LogView {
     fn new(progress: bool) -> Self {
-        Self { next_line: 1, bar: progress.then(ProgressBar::no_length) }
+        Self { next_line: 1, progress, bar: None }
     }
 
     fn show(&mut self, page: &TaskLogPage) -> Result<(), Failure> {
@@ -98,8 +100,8 @@ impl LogView {
             Some(bar) if !text.is_empty() => bar.suspend(print)?,
             _ => print()?,
         }
-        if let (Some(bar), Some(progress)) = (&self.bar, &page.progress) {
-            advance(bar, progress);
+        if let Some(progress) = page.progress.as_ref().filter(|_| self.progress) {
+            advance(self.bar.get_or_insert_with(ProgressBar::no_length), progress);
         }
         Ok(())
     }

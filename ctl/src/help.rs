@@ -1,6 +1,7 @@
 //! The words that ask about commands instead of being one (`cli-manager.md` §1.1): `help`, `printdoc`,
 //! `bashcomplete`.
 
+use reel_types::api::SOCKET_PATH;
 use reel_types::commands::{
     UsageError, completions, descriptions, find_command, manual, synopses, usage,
 };
@@ -28,9 +29,23 @@ fn help(words: &[String]) -> Result<String, Failure> {
         Ok((info, _)) if verbose => Ok(descriptions(PROGRAM, info.path)),
         Ok((info, _)) => Ok(usage(PROGRAM, info)),
         Err(UsageError::NoCommand { at }) if verbose => Ok(descriptions(PROGRAM, &at)),
+        Err(UsageError::NoCommand { at }) if at.is_empty() => {
+            Ok(format!("{}\n{}", synopses(PROGRAM, &at), general()))
+        }
         Err(UsageError::NoCommand { at }) => Ok(synopses(PROGRAM, &at)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What holds for all commands.
+fn general() -> String {
+    format!(
+        "Words of commands may be shortened. '{PROGRAM} help COMMAND' tells what a command takes,\n\
+         '{PROGRAM} help [COMMAND] --verbose' all of it.\n\n\
+         '{PROGRAM} --socket PATH COMMAND' asks the daemon at PATH; else REELFS_SOCKET says where it\n\
+         is, else it is at {SOCKET_PATH}. Other variables: PROXMOX_OUTPUT_FORMAT,\n\
+         PROXMOX_OUTPUT_NO_BORDER, PROXMOX_OUTPUT_NO_HEADER, PROXMOX_TAPE_DRIVE.\n"
+    )
 }
 
 /// The line being typed, up to the cursor, as bash tells it.

@@ -13,6 +13,7 @@ mod run;
 mod show;
 mod table;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use environment::Environment;
@@ -24,7 +25,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.is_broken_pipe() {
-                eprint!("{}", failure.report());
+                let _ = std::io::stderr().write_all(failure.report().as_bytes());
             }
             ExitCode::from(255)
         }

@@ -101,6 +101,11 @@ fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     Ok(stdout.flush()?)
 }
 
+/// Says something on standard error that isn't a failure.
+fn complain(message: &str) {
+    let _ = writeln!(std::io::stderr(), "{message}");
+}
+
 /// One command on its way.
 struct Session {
     client: Client,
@@ -154,11 +159,12 @@ impl Session {
         let Environment { style, zone, .. } = &self.environment;
         match &self.format {
             Ok(format) => print(&show::answer(answer, data, *format, *style, zone)),
-            Err(message) if answer != Answer::Nothing => {
-                eprintln!("{message}");
+            Err(message) => {
+                if answer != Answer::Nothing {
+                    complain(message);
+                }
                 Ok(())
             }
-            Err(_) => Ok(()),
         }
     }
 
@@ -188,7 +194,7 @@ impl Session {
         match &self.format {
             Ok(OutputFormat::Text) => print(&text)?,
             Ok(format) => print(&show::json(&both, *format))?,
-            Err(message) => eprintln!("{message}"),
+            Err(message) => complain(message),
         }
         server.map(drop)
     }

@@ -1,5 +1,7 @@
 //! The program itself against a daemon of the test's own: exit statuses, streams, tasks, Ctrl-C.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod daemon;
 
 use std::io::{BufRead, BufReader};

@@ -7,6 +7,9 @@
 //! | `GET /v1/tasks/{upid}/log?start=N&limit=M[&wait=1]` | [`TaskLogPage`] |
 //! | `GET /v1/tasks/{upid}/status` | [`TaskStatusInfo`] |
 //! | `GET /v1/version` | [`VersionInfo`](crate::commands::results::VersionInfo) |
+//!
+//! With `wait=1` a log that has no line from number N on yet is answered once it has, the task has ended
+//! or a second has passed, so that whoever follows sees progress and need not ask all the time.
 
 use std::collections::BTreeMap;
 

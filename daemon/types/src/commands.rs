@@ -18,6 +18,7 @@ mod ctl_line;
 mod datastore;
 mod define;
 mod drive;
+pub mod fuzz;
 mod info;
 mod jobs;
 mod media;

@@ -29,12 +29,6 @@ pub struct Verb {
     pub confirm: Option<String>,
 }
 
-impl PartialEq for CommandInfo {
-    fn eq(&self, other: &Self) -> bool {
-        self.path == other.path
-    }
-}
-
 impl Verb {
     /// The verb `words` for a command that isn't bound to anything yet.
     pub fn new(words: &'static [&'static str], info: &'static CommandInfo) -> Self {

@@ -139,3 +139,10 @@ impl CommandInfo {
         self.params.iter().filter(|param| param.position == Position::Argument)
     }
 }
+
+/// A command is known by its words.
+impl PartialEq for CommandInfo {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
