@@ -68,6 +68,11 @@ impl CryptConfig {
         Self::new(bytes.try_into().map_err(wrong)?)
     }
 
+    /// The key itself, for whoever keeps it for later; it must go nowhere else.
+    pub fn expose_key(&self) -> &[u8; KEY_LEN] {
+        &self.enc_key.0
+    }
+
     /// The key's name.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

@@ -1,4 +1,5 @@
 //! Our formats against a datastore that PBS wrote: every manifest, index and blob file of it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -114,9 +114,7 @@ fn a_wrong_pass_phrase_tells_the_hint() {
 #[test]
 fn damaged_files_are_corrupt() {
     let pbkdf2 = format!("{{\"PBKDF2\":{{\"iter\":1,\"salt\":\"{K0_DATA}\"}}}}");
-    let both = format!(
-        "{{\"PBKDF2\":{{\"iter\":1,\"salt\":\"\"}},\"Scrypt\":{{\"n\":2,\"r\":1,\"p\":1,\"salt\":\"\"}}}}"
-    );
+    let both = r#"{"PBKDF2":{"iter":1,"salt":""},"Scrypt":{"n":2,"r":1,"p":1,"salt":""}}"#;
     for file in [
         "",
         "[]",
@@ -125,7 +123,7 @@ fn damaged_files_are_corrupt() {
         &text(&pbkdf2, "AAECAw==", ""),
         &text("{\"Argon\":{}}", SCRYPT_DATA, ""),
         &text("{}", SCRYPT_DATA, ""),
-        &text(&both, SCRYPT_DATA, ""),
+        &text(both, SCRYPT_DATA, ""),
         &text("null", K0_DATA, ",\"fingerprint\":\"12:34\""),
         &text("null", K0_DATA, "").replace("2020-", "2020/"),
     ] {
