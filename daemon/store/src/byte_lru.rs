@@ -56,7 +56,10 @@ mod tests {
         memory.put('b', 2, 4);
         assert_eq!(memory.get(&'a'), Some(1));
         memory.put('c', 3, 4);
-        assert_eq!((memory.get(&'a'), memory.get(&'b'), memory.get(&'c')), (Some(1), None, Some(3)));
+        assert_eq!(
+            (memory.get(&'a'), memory.get(&'b'), memory.get(&'c')),
+            (Some(1), None, Some(3))
+        );
         assert_eq!(memory.used, 8);
     }
 

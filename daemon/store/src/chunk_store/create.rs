@@ -93,8 +93,9 @@ mod tests {
         let error = ChunkStore::create(&name(), &base, ServiceUser::detect()).unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Exists);
         let locks = ProcessLocks::new();
-        let sync = SyncLevel::None;
-        assert!(ChunkStore::open(&name(), &base, sync, &locks, ServiceUser::current()).is_ok());
+        let sync = SyncLevel::Filesystem;
+        let store = ChunkStore::open(&name(), &base, sync, &locks, ServiceUser::current());
+        assert!(store.unwrap().sync_at_finish().is_ok());
     }
 
     #[test]

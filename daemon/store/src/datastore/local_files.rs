@@ -12,7 +12,7 @@ use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::unistd::{Whence, lseek};
 use reel_types::{ArchiveKind, ArchiveName, AuthId, Digest, ParseError, SnapshotPath, TaskContext};
@@ -139,7 +139,7 @@ impl LocalBackup<'_> {
             done: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
-            zeros: OnceLock::new(),
+            zeros: Mutex::new(None),
         };
         std::thread::scope(|scope| {
             for _ in 0..self.threads.get() {
@@ -246,7 +246,7 @@ struct ImageRun<'a> {
     failed: AtomicBool,
     failure: Mutex<Option<StoreError>>,
     /// Digest of a whole chunk of zeros, once it was stored.
-    zeros: OnceLock<Digest>,
+    zeros: Mutex<Option<Digest>>,
 }
 
 impl ImageRun<'_> {
@@ -295,13 +295,15 @@ impl ImageRun<'_> {
     }
 
     fn store_zeros(&self, end: u64) -> Result<(), StoreError> {
-        if let Some(digest) = self.zeros.get() {
-            return self.target.refer(end, FIXED_CHUNK_SIZE, digest);
+        // Held over the first one's work, so that others don't do it too.
+        let mut zeros = self.zeros.lock().unwrap_or_else(PoisonError::into_inner);
+        match *zeros {
+            Some(digest) => self.target.refer(end, FIXED_CHUNK_SIZE, &digest),
+            None => {
+                *zeros = Some(self.store_data(end, &vec![0; CHUNK_LEN])?);
+                Ok(())
+            }
         }
-        let digest = self.store_data(end, &vec![0; CHUNK_LEN])?;
-        // Another thread may have been first, with the same digest.
-        let _ = self.zeros.set(digest);
-        Ok(())
     }
 
     fn store_data(&self, end: u64, data: &[u8]) -> Result<Digest, StoreError> {
