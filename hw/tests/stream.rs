@@ -159,25 +159,31 @@ fn limits(before: u64) -> MediumLimits {
 
 #[test]
 fn early_warning_can_be_seen_after_every_block() {
-    // Slices of 262144 bytes are larger than a payload: the seventh write or so completes two blocks.
-    for before in 2..40 {
+    // Behind the longer beginnings, the first slice completes two blocks.
+    for (before, beginning) in
+        [(0, 48), (0, 262_112), (0, 262_127), (1, 262_112), (2, 262_127), (7, 48)]
+    {
         let (_, mut drive) = library(limits(before));
         let mut writer = BlockWriter::new(&mut drive);
-        writer.write_all(&[1; 48]).unwrap();
+        writer.write_all(&vec![1; beginning]).unwrap();
         let slice = vec![2; TAPE_BLOCK_SIZE];
-        let taken = loop {
+        while !writer.early_warning() {
             let taken = writer.write_until_warning(&slice).unwrap();
-            if writer.early_warning() {
-                break taken;
-            }
-            assert_eq!(taken, slice.len());
-        };
-        assert!(taken <= slice.len());
+            assert!(taken == slice.len() || writer.early_warning());
+        }
         assert_eq!(writer.blocks_written(), before + 1);
         let written = writer.finish(false).unwrap();
         assert!(written.early_warning);
         assert_eq!(written.blocks, before + 2);
     }
+}
+
+#[test]
+fn the_last_block_is_padded_with_zeros() {
+    let (library, _) = write_file(&vec![1; TAPE_BLOCK_PAYLOAD_SIZE + 5], false);
+    let last = recorded(&library).split_off(TAPE_BLOCK_SIZE);
+    assert_eq!(last[16..21], [1; 5]);
+    assert!(last[21..].iter().all(|byte| *byte == 0));
 }
 
 #[test]

@@ -233,6 +233,7 @@ mod tests {
         let mut nothing = medium.clone();
         nothing.cut_power(0);
         assert_eq!(nothing.objects().len(), 4);
+        medium.write_filemark(medium.layout.end());
         medium.cut_power(1);
         assert_eq!(medium.objects().len(), 1);
     }
