@@ -1,1 +1,22 @@
-//! reeld
+//! The reelfs daemon as a library: a [`Reeld`] value owns configuration, stores, drives and tasks, and
+//! nothing in here is global, so that a test can run two of them in one process.
+//!
+//! Two doors lead in, the socket ([`api`]) and the mount (`tree`); behind both stands the same function for each
+//! command ([`Reeld::run`]).
+
+pub mod access;
+pub mod api;
+pub mod commands;
+pub mod drives;
+pub mod failure;
+pub mod folders;
+pub mod notify;
+pub mod options;
+pub mod reeld;
+pub mod runtime;
+pub mod stores;
+pub mod tasks;
+
+pub use failure::{Failure, Outcome};
+pub use folders::Folders;
+pub use reeld::{Reeld, Surroundings};

@@ -1,2 +1,145 @@
-//! reeld
-fn main() {}
+//! `reeld`, the daemon: takes its folders, opens both doors, and closes them in order when it is asked to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use reel_fs::{Acl, MountOptions, Mounted};
+use reel_tape::{COMMIT_POINTS, CommitPoints, NoCommitPoints};
+use reel_types::{Clock, ManualClock, SystemClock, TimeZone};
+use reeld::options::Options;
+use reeld::runtime::Runtime;
+use reeld::{Failure, Outcome, Reeld, Surroundings, api, notify};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// How long running tasks get to come to their next commit point.
+const STOP_PATIENCE: Duration = Duration::from_secs(540);
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_env("PBS_LOG").unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("Error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Outcome<()> {
+    let folders = options.folders();
+    if options.pbs {
+        folders.refuse_running_pbs().map_err(|error| Failure::invalid(error.to_string()))?;
+    }
+    folders.create().map_err(|error| Failure::invalid(error.to_string()))?;
+    let _lock = folders.lock().map_err(|error| Failure::invalid(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let reeld = Reeld::new(folders, Surroundings {
+        clock: clock(options),
+        zone: TimeZone::system(),
+        blocking: Arc::new(Runtime::new(runtime.handle().clone())),
+        commit_points: commit_points(options)?,
+        chunk_cache_bytes: options.chunk_cache.bytes(),
+        chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),
+    })?;
+    let mounted = mount(options, &reeld, &runtime)?;
+    let served = runtime.block_on(serve(Arc::clone(&reeld)));
+    if !reeld.tasks().stop_all(STOP_PATIENCE) {
+        tracing::warn!("tasks that would not stop are left behind; the next start archives them");
+    }
+    if let Some(mounted) = mounted {
+        mounted.unmount().map_err(|error| Failure::new(error.errno(), error.to_string()))?;
+    }
+    runtime.shutdown_background();
+    served
+}
+
+fn clock(options: &Options) -> Arc<dyn Clock> {
+    match options.clock {
+        Some(seconds) => Arc::new(ManualClock::at(seconds)),
+        None => Arc::new(SystemClock),
+    }
+}
+
+fn mount(
+    options: &Options,
+    reeld: &Arc<Reeld>,
+    runtime: &tokio::runtime::Runtime,
+) -> Outcome<Option<Mounted>> {
+    if options.no_mount {
+        return Ok(None);
+    }
+    if reel_fs::recover_stale_mount(&options.mount)? {
+        tracing::warn!(path = %options.mount.display(), "unmounted what a killed daemon left behind");
+    }
+    let root = reeld::tree::root(Arc::clone(reeld));
+    let spawner = Arc::new(Runtime::new(runtime.handle().clone()));
+    let mount_options = MountOptions { acl: acl(), ..MountOptions::default() };
+    let access = Arc::new(reeld::access::RootAndOwner::new());
+    let mounted = reel_fs::mount(root, &options.mount, spawner, access, &mount_options)
+        .map_err(|error| Failure::new(error.errno(), error.to_string()))?;
+    Ok(Some(mounted))
+}
+
+/// Who the kernel lets in: root and the daemon's user, where that isn't root itself.
+fn acl() -> Acl {
+    if nix::unistd::geteuid().is_root() {
+        return Acl::Owner;
+    }
+    let allowed = std::fs::read_to_string("/etc/fuse.conf")
+        .is_ok_and(|text| text.lines().any(|line| line.trim() == "user_allow_other"));
+    if allowed {
+        return Acl::RootAndOwner;
+    }
+    tracing::warn!(
+        "'user_allow_other' is not in /etc/fuse.conf: the mount serves only the daemon's own user, not root"
+    );
+    Acl::Owner
+}
+
+async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listener = api::listen(&reeld.socket())?;
+    notify::notify("READY=1")?;
+    tracing::info!(socket = %reeld.socket().display(), "ready");
+    let stopped = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        if let Err(error) = notify::notify("STOPPING=1") {
+            tracing::warn!(%error, "the service manager could not be told");
+        }
+    };
+    Ok(api::serve(listener, reeld, stopped).await?)
+}
+
+/// Kills the daemon at a commit point, as a power cut would.
+struct CrashAt(String);
+
+impl CommitPoints for CrashAt {
+    fn reached(&self, name: &'static str) {
+        if self.0 == name {
+            let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+fn commit_points(options: &Options) -> Outcome<Arc<dyn CommitPoints>> {
+    let Some(point) = &options.crash_at else {
+        return Ok(Arc::new(NoCommitPoints));
+    };
+    if !COMMIT_POINTS.contains(&point.as_str()) {
+        let known = COMMIT_POINTS.join("', '");
+        return Err(Failure::invalid(format!("'{point}' is no commit point; there are '{known}'")));
+    }
+    Ok(Arc::new(CrashAt(point.clone())))
+}

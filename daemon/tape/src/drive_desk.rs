@@ -316,6 +316,15 @@ impl DriveHold {
         &self.turn.desk.name
     }
 
+    /// Tells others who holds the drive, once that has a name: the task's UPID.
+    pub fn note_holder(&self, what: &str) {
+        let desk = &self.turn.desk;
+        desk.line().held_for = Some(what.into());
+        if let Err(error) = fs::write(&desk.state_path, what) {
+            tracing::warn!(drive = %desk.name, %error, "the drive's state file could not be written");
+        }
+    }
+
     /// Says what the drive is doing from now on.
     pub fn set_state(&self, state: DriveState) {
         self.turn.desk.line().state = state;

@@ -1,0 +1,169 @@
+//! The API on the daemon's socket: HTTP and JSON, for `reelctl`, jobs and scripts.
+//!
+//! Requests and answers are the types of [`reel_types::api`]. Until permissions exist, root and the daemon's own
+//! user are served, both as `root@pam`, and nobody else.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Path as UrlPath, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use reel_types::api::{CommandAnswer, CommandRequest, ErrorBody, TaskLogPage};
+use reel_types::commands::Command;
+use reel_types::{AuthId, Upid};
+use serde::Deserialize;
+use tokio::net::UnixListener;
+
+use crate::commands::{Done, version};
+use crate::failure::{Failure, Outcome};
+use crate::reeld::Reeld;
+
+/// How long a request for more of a log waits at most before it is answered with nothing.
+const LOG_WAIT: Duration = Duration::from_secs(20);
+/// Lines of a log in one answer, if the caller sets no limit.
+const LOG_LINES: u64 = 500;
+
+/// Who is at the other end of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    uid: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self { uid: stream.io().peer_cred().ok().map(|credentials| credentials.uid()) }
+    }
+}
+
+impl Peer {
+    /// As whom the peer acts.
+    fn user(self) -> Outcome<AuthId> {
+        let own = nix::unistd::geteuid().as_raw();
+        match self.uid {
+            Some(uid) if uid == 0 || uid == own => Ok(AuthId::root()),
+            _ => Err(Failure::new(
+                nix::libc::EACCES,
+                "permission check failed - only root and the daemon's own user are served",
+            )),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let body = ErrorBody {
+            error: self.message.clone(),
+            errno: reel_fs::errno_name(self.errno).into(),
+            params: (!self.params.is_empty()).then(|| self.params.clone()),
+        };
+        (self.http_status(), Json(body)).into_response()
+    }
+}
+
+/// Opens the socket at `path`; a socket that a killed daemon left there is replaced.
+pub fn listen(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    // The peer's uid decides, not the mode of the socket.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+/// Serves the API until `stopped` is ready.
+pub async fn serve(
+    listener: UnixListener,
+    reeld: Arc<Reeld>,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router(reeld).into_make_service_with_connect_info::<Peer>();
+    axum::serve(listener, service).with_graceful_shutdown(stopped).await
+}
+
+fn router(reeld: Arc<Reeld>) -> Router {
+    Router::new()
+        .route("/v1/version", get(async || Json(version())))
+        .route("/v1/command", post(command))
+        .route("/v1/tasks/{upid}/log", get(task_log))
+        .route("/v1/tasks/{upid}/status", get(task_status))
+        .with_state(reeld)
+}
+
+async fn command(
+    State(reeld): State<Arc<Reeld>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Json(request): Json<CommandRequest>,
+) -> Outcome<Json<CommandAnswer>> {
+    let who = peer.user()?;
+    let command = Command::from_params(&request.command, &request.params)?;
+    let done = blocking(move || reeld.run(&command, &who, request.id.as_deref())).await?;
+    Ok(Json(match done {
+        Done::Data(value) => CommandAnswer::Data(value),
+        Done::Task(upid) => CommandAnswer::Task(upid.to_string()),
+    }))
+}
+
+/// Runs what may wait for a lock or a drive off the event loop.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|_| {
+        Err(Failure::new(nix::libc::EIO, "internal error, see the daemon's log"))
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct LogQuery {
+    #[serde(default)]
+    start: u64,
+    limit: Option<u64>,
+    #[serde(default)]
+    wait: u8,
+}
+
+async fn task_log(
+    State(reeld): State<Arc<Reeld>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    UrlPath(upid): UrlPath<String>,
+    Query(query): Query<LogQuery>,
+) -> Outcome<Json<TaskLogPage>> {
+    peer.user()?;
+    let upid: Upid = upid.parse()?;
+    let limit = query.limit.unwrap_or(LOG_LINES);
+    let start = query.start.saturating_sub(1);
+    if query.wait != 0 {
+        wait_for_lines(&reeld, &upid, start).await;
+    }
+    blocking(move || reeld.task_log_page(&upid, start, limit)).await.map(Json)
+}
+
+/// Returns once the task's log has more than `seen` lines or the task ended, at the latest after [`LOG_WAIT`].
+async fn wait_for_lines(reeld: &Reeld, upid: &Upid, seen: u64) {
+    let Some(task) = reeld.tasks.running(upid) else {
+        return;
+    };
+    let mut moved = task.watch();
+    let more = moved.wait_for(|moved| moved.lines > seen || moved.end.is_some());
+    let _ = tokio::time::timeout(LOG_WAIT, more).await;
+}
+
+async fn task_status(
+    State(reeld): State<Arc<Reeld>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    UrlPath(upid): UrlPath<String>,
+) -> Outcome<Json<reel_types::api::TaskStatusInfo>> {
+    peer.user()?;
+    let upid: Upid = upid.parse()?;
+    blocking(move || reeld.task_status(&upid)).await.map(Json)
+}

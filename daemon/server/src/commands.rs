@@ -1,0 +1,134 @@
+//! What each command does.
+//!
+//! A command has been parsed and checked at its door; here it meets the objects. Short work is done at once and
+//! answers with exactly the keys that PBS prints; long work becomes a task. One permission check stands in front
+//! of all of it.
+
+mod client_key;
+mod datastore;
+mod drive;
+mod group;
+mod jobs;
+mod media;
+mod pool;
+mod snapshot;
+mod task;
+mod tape;
+
+use std::sync::Arc;
+
+use reel_types::commands::Command;
+use reel_types::commands::results::VersionInfo;
+use reel_types::{AuthId, Upid};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::failure::{Failure, Outcome};
+use crate::reeld::Reeld;
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Done {
+    /// It is done; this is its result, null for none.
+    Data(Value),
+    /// It goes on as this task.
+    Task(Upid),
+}
+
+impl Done {
+    /// A result with its keys.
+    fn data(result: impl Serialize) -> Outcome<Self> {
+        serde_json::to_value(result)
+            .map(Self::Data)
+            .map_err(|error| Failure::new(nix::libc::EIO, format!("write the result as JSON: {error}")))
+    }
+
+    /// Nothing to tell.
+    fn nothing() -> Outcome<Self> {
+        Ok(Self::Data(Value::Null))
+    }
+}
+
+impl Reeld {
+    /// Does `command` for `who`; a `token` that was seen before answers with the same task again.
+    pub fn run(
+        self: &Arc<Self>,
+        command: &Command,
+        who: &AuthId,
+        token: Option<&str>,
+    ) -> Outcome<Done> {
+        if let Some(upid) = token.and_then(|token| self.task_of_token(token)) {
+            return Ok(Done::Task(upid));
+        }
+        let done = self.dispatch(command, who)?;
+        if let (Some(token), Done::Task(upid)) = (token, &done) {
+            self.remember_token(token, upid);
+        }
+        Ok(done)
+    }
+
+    fn dispatch(self: &Arc<Self>, command: &Command, who: &AuthId) -> Outcome<Done> {
+        match command {
+            Command::DatastoreList(_) => self.datastore_list(),
+            Command::DatastoreShow(command) => self.datastore_show(command),
+            Command::DatastoreCreate(command) => self.datastore_create(command, who),
+            Command::DatastoreUpdate(command) => self.datastore_update(command),
+            Command::DatastoreRemove(command) => self.datastore_remove(command),
+            Command::ClientKeyAdd(command) => self.client_key_add(command),
+            Command::ClientKeyList(command) => self.client_key_list(command),
+            Command::ClientKeyRemove(command) => self.client_key_remove(command),
+            Command::SnapshotList(command) => self.snapshot_list(command),
+            Command::SnapshotFiles(command) => self.snapshot_files(command),
+            Command::SnapshotCreate(command) => self.snapshot_create(command, who),
+            Command::SnapshotCat(_) => Err(Failure::invalid("content is streamed, not answered")),
+            Command::SnapshotForget(command) => self.snapshot_forget(command),
+            Command::SnapshotNotesShow(command) => self.snapshot_notes_show(command),
+            Command::SnapshotNotesUpdate(command) => self.snapshot_notes_update(command),
+            Command::SnapshotProtectedShow(command) => self.snapshot_protected_show(command),
+            Command::SnapshotProtectedUpdate(command) => self.snapshot_protected_update(command),
+            Command::GroupList(command) => self.group_list(command),
+            Command::GroupForget(command) => self.group_forget(command),
+            Command::GroupChangeOwner(command) => self.group_change_owner(command),
+            Command::DriveList(_) => self.drive_list(),
+            Command::DriveConfig(command) => self.drive_config(command),
+            Command::DriveStatus(command) => self.drive_status(command),
+            Command::DriveCreate(command) => self.drive_create(command),
+            Command::DriveRemove(command) => self.drive_remove(command),
+            Command::Format(command) => self.format(command, who),
+            Command::Rewind(command) => self.rewind(command, who),
+            Command::Eject(command) => self.eject(command, who),
+            Command::Label(command) => self.label(command, who),
+            Command::ReadLabel(command) => self.read_label(command),
+            Command::Inventory(command) => self.inventory(command, who),
+            Command::LoadMedia(command) => self.load_media(command, who),
+            Command::LoadMediaFromSlot(command) => self.load_media_from_slot(command),
+            Command::Unload(command) => self.unload(command, who),
+            Command::ChangerStatus(command) => self.changer_status(command),
+            Command::PoolList(_) => self.pool_list(),
+            Command::PoolConfig(command) => self.pool_config(command),
+            Command::PoolCreate(command) => self.pool_create(command),
+            Command::PoolUpdate(command) => self.pool_update(command),
+            Command::PoolRemove(command) => self.pool_remove(command),
+            Command::MediaList(command) => self.media_list(command),
+            Command::MediaContent(command) => self.media_content(command),
+            Command::MediaDestroy(command) => self.media_destroy(command),
+            Command::MediaSetList(command) => self.media_set_list(command),
+            Command::MediaSetPlan(command) => self.media_set_plan(command),
+            Command::Fetch(command) => self.fetch(command, who),
+            Command::Backup(command) => self.backup(command, who),
+            Command::Restore(command) => self.restore(command, who),
+            Command::Catalog(command) => self.catalog(command, who),
+            Command::TaskList(command) => self.task_list(command),
+            Command::TaskLog(command) => self.task_log(command),
+            Command::TaskStatus(command) => Done::data(self.task_status(&command.upid)?),
+            Command::TaskStop(command) => self.task_stop(command),
+            Command::Reload(_) => Done::nothing(),
+            Command::Version(_) => Done::data(version()),
+        }
+    }
+}
+
+/// What this daemon is.
+pub fn version() -> VersionInfo {
+    VersionInfo { version: env!("CARGO_PKG_VERSION").into() }
+}

@@ -1,0 +1,65 @@
+//! Backup to tape and back (`cli-tape.md` §4).
+
+use std::sync::Arc;
+
+use reel_config::Operation;
+use reel_tape::Site;
+use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
+use reel_tape::medium::load_by_label;
+use reel_types::commands::{Backup, Catalog};
+use reel_types::AuthId;
+
+use super::Done;
+use crate::drives::Drives;
+use crate::failure::Outcome;
+use crate::reeld::Reeld;
+
+impl Reeld {
+    pub(super) fn backup(self: &Arc<Self>, command: &Backup, who: &AuthId) -> Outcome<Done> {
+        let store = self.stores.open(&command.store, Operation::Read)?.store;
+        let pool = self.pool_rules(&command.pool)?;
+        let desk = self.drives.chosen(command.drive.as_ref())?;
+        let job = BackupJob {
+            store,
+            pool,
+            site: Site::Changer(Drives::library_name(desk.name())?),
+            selection: Selection {
+                namespace: command.ns.clone().unwrap_or_default(),
+                depth_max: command.max_depth.map(|depth| depth.levels()),
+                filters: command.groups.clone(),
+                latest_only: command.latest_only,
+            },
+            force_media_set: command.force_media_set,
+            eject_media: command.eject_media,
+            export_media_set: command.export_media_set,
+        };
+        let id = format!("{}:{}:{}", command.store, command.pool, desk.name());
+        let reeld = Arc::clone(self);
+        self.drive_task(&desk, "tape-backup", &id, who, move |hold, task| {
+            use reel_types::TaskContext;
+            task.log("update media online status");
+            reeld.refresh_online_status()?;
+            backup(&reeld.tape, hold, &job, task)?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn catalog(self: &Arc<Self>, command: &Catalog, who: &AuthId) -> Outcome<Done> {
+        let desk = self.drives.chosen(command.drive.as_ref())?;
+        let options = CatalogOptions {
+            force: command.force,
+            scan: command.scan,
+            verbose: command.verbose,
+        };
+        let (reeld, label) = (Arc::clone(self), command.label_text.clone());
+        let id = desk.name().to_string();
+        self.drive_task(&desk, "catalog-media", &id, who, move |hold, task| {
+            if let Some(label) = &label {
+                load_by_label(hold, label)?;
+            }
+            restore_catalog(&reeld.tape, hold, options, task)?;
+            Ok(reeld.refresh_online_status()?)
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Media pools (`cli-tape.md` §7).
+
+use reel_config::{PoolConfig, Pools};
+use reel_types::commands::results::PoolEntry;
+use reel_types::commands::{PoolConfig as PoolConfigCommand, PoolCreate, PoolRemove, PoolUpdate};
+
+use super::Done;
+use crate::failure::{Failure, Outcome};
+use crate::reeld::Reeld;
+
+impl Reeld {
+    pub(super) fn pool_list(&self) -> Outcome<Done> {
+        let mut pools = self.pools()?;
+        pools.sort_by(|a, b| a.name.cmp(&b.name));
+        Done::data(pools.into_iter().map(entry).collect::<Vec<_>>())
+    }
+
+    pub(super) fn pool_config(&self, command: &PoolConfigCommand) -> Outcome<Done> {
+        Done::data(entry(Pools::new(&self.config).get(&command.name)?))
+    }
+
+    pub(super) fn pool_create(&self, command: &PoolCreate) -> Outcome<Done> {
+        refuse_key(command.encrypt.is_some())?;
+        let config = PoolConfig {
+            allocation: command.allocation.clone(),
+            retention: command.retention.clone(),
+            template: command.template.clone(),
+            comment: command.comment.clone(),
+            ..PoolConfig::new(command.name.clone())
+        };
+        Pools::new(&self.config).create(&config)?;
+        Done::nothing()
+    }
+
+    pub(super) fn pool_update(&self, command: &PoolUpdate) -> Outcome<Done> {
+        refuse_key(command.encrypt.is_some())?;
+        let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
+        Pools::new(&self.config).update(&command.name, &delete, None, |config| {
+            let PoolUpdate { allocation, retention, template, comment, .. } = command;
+            config.allocation = allocation.clone().or(config.allocation.take());
+            config.retention = retention.clone().or(config.retention.take());
+            config.template = template.clone().or(config.template.take());
+            if let Some(comment) = comment {
+                let kept = !comment.as_str().trim().is_empty();
+                config.comment = kept.then(|| comment.clone());
+            }
+            Ok(())
+        })?;
+        Done::nothing()
+    }
+
+    pub(super) fn pool_remove(&self, command: &PoolRemove) -> Outcome<Done> {
+        Pools::new(&self.config).remove(&command.name, None)?;
+        Done::nothing()
+    }
+}
+
+fn refuse_key(given: bool) -> Outcome<()> {
+    if given {
+        return Err(Failure::new(
+            nix::libc::EOPNOTSUPP,
+            "encrypted pools can't be written yet; create the pool without 'encrypt'",
+        ));
+    }
+    Ok(())
+}
+
+fn entry(config: PoolConfig) -> PoolEntry {
+    PoolEntry {
+        allocation: config.allocation.map(|policy| policy.to_string()),
+        comment: config.comment.map(|comment| comment.to_string()),
+        encrypt: config.encrypt,
+        name: config.name,
+        retention: config.retention.map(|policy| policy.to_string()),
+        template: config.template.map(|template| template.to_string()),
+    }
+}

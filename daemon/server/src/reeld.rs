@@ -1,0 +1,172 @@
+//! The daemon as one value: configuration, stores, drives, media and tasks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
+use reel_store::datastore::StoreEnvironment;
+use reel_store::locks::{ProcessLocks, RunDir};
+use reel_store::source::Blocking;
+use reel_store::view::{ChunkMemory, ViewContext};
+use reel_store::{CryptConfig, ServiceUser};
+use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
+use reel_tape::state_dir::LOCK_WAIT;
+use reel_tape::{CommitPoints, PoolRules, TapeEnv};
+use reel_types::{Clock, Fingerprint, PoolName, StoreName, TimeZone, Upid};
+
+use crate::drives::{Drives, labels_in_library};
+use crate::failure::{Failure, Outcome};
+use crate::folders::Folders;
+use crate::stores::Stores;
+use crate::tasks::{JobStates, Process, Tasks};
+
+/// Chunks that a reader going forward asks for ahead.
+const AHEAD_CHUNKS: u64 = 4;
+
+/// What a daemon is made of, besides its folders.
+pub struct Surroundings {
+    /// Tells what time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Local time.
+    pub zone: TimeZone,
+    /// Runs what blocks.
+    pub blocking: Arc<dyn Blocking>,
+    /// Is told of commit points.
+    pub commit_points: Arc<dyn CommitPoints>,
+    /// How much of verified chunks is kept on disk, in bytes.
+    pub chunk_cache_bytes: u64,
+    /// How much of decoded chunks is kept in memory, in bytes.
+    pub chunk_memory_bytes: usize,
+}
+
+/// A running daemon, without its doors.
+pub struct Reeld {
+    pub(crate) folders: Folders,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) zone: TimeZone,
+    pub(crate) config: ConfigDir,
+    pub(crate) stores: Stores,
+    pub(crate) drives: Drives,
+    pub(crate) tape: Arc<TapeEnv>,
+    pub(crate) tasks: Tasks,
+    pub(crate) jobs: JobStates,
+    pub(crate) views: ViewContext,
+    /// Commands that carried a token, and the task that each became.
+    tokens: Mutex<HashMap<String, Upid>>,
+}
+
+impl Reeld {
+    /// Makes a daemon in `folders`, which exist and are locked for this process.
+    pub fn new(folders: Folders, surroundings: Surroundings) -> Outcome<Arc<Self>> {
+        let Surroundings { clock, zone, blocking, commit_points, .. } = surroundings;
+        let config = ConfigDir::new(&folders.config);
+        let user = ServiceUser::detect();
+        let environment = StoreEnvironment {
+            locks: ProcessLocks::new(),
+            run: RunDir::new(&folders.pbs_run, user),
+            user,
+            clock: Arc::clone(&clock),
+        };
+        let memory_bytes = surroundings.chunk_memory_bytes / 2;
+        let tape = TapeEnv::open(
+            &folders.tape_state(),
+            &folders.cache,
+            Arc::clone(&clock),
+            zone.clone(),
+            commit_points,
+        )?;
+        let process = Process::current()?;
+        Ok(Arc::new(Self {
+            stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), memory_bytes),
+            drives: Drives::new(config.clone(), folders.pbs_run.clone()),
+            tape: Arc::new(tape),
+            tasks: Tasks::open(folders.tasks(), Arc::clone(&clock), zone.clone(), process)?,
+            jobs: JobStates::open(folders.job_states())?,
+            views: ViewContext {
+                memory: ChunkMemory::new(memory_bytes),
+                blocking,
+                ahead_chunks: AHEAD_CHUNKS,
+            },
+            tokens: Mutex::default(),
+            folders,
+            clock,
+            zone,
+            config,
+        }))
+    }
+
+    /// All tasks.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Where the socket of the API lies.
+    pub fn socket(&self) -> PathBuf {
+        self.folders.socket()
+    }
+
+    /// The configured pools.
+    pub(crate) fn pools(&self) -> Outcome<Vec<PoolConfig>> {
+        Ok(Pools::new(&self.config).list()?.0)
+    }
+
+    /// The rules of a pool.
+    pub(crate) fn pool_rules(&self, name: &PoolName) -> Outcome<PoolRules> {
+        let config = Pools::new(&self.config).get(name).map_err(|error| match error {
+            reel_config::ConfigError::NotFound { .. } => {
+                Failure::not_found(format!("no such pool ('{name}')"))
+            }
+            other => other.into(),
+        })?;
+        Ok(PoolRules::from(&config))
+    }
+
+    /// Asks all libraries what they hold, and brings the locations of all media up to date.
+    pub(crate) fn refresh_online_status(&self) -> Outcome<()> {
+        let mut labels = BTreeMap::new();
+        for desk in self.drives.desks()? {
+            labels.insert(Drives::library_name(desk.name())?, labels_in_library(&desk));
+        }
+        self.tape.inventory.update(LOCK_WAIT, |inventory| {
+            let media = |held: &Option<Vec<_>>| held.as_ref().map(|l| media_of_labels(inventory, l));
+            let online: OnlineMedia =
+                labels.iter().map(|(changer, held)| (changer.clone(), media(held))).collect();
+            update_online_status(inventory, &online)
+        })?;
+        Ok(())
+    }
+
+    /// The client key that a snapshot of `store` needs, from those that were given to that datastore.
+    pub(crate) fn client_key(
+        &self,
+        store: &StoreName,
+        fingerprint: &Fingerprint,
+    ) -> Outcome<Option<Arc<CryptConfig>>> {
+        self.crypt(ClientKeys::new(&self.config).ring(store)?.get(fingerprint))
+    }
+
+    /// The client key that a snapshot on tape needs, from all that were given.
+    pub(crate) fn client_key_of_any(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Outcome<Option<Arc<CryptConfig>>> {
+        self.crypt(ClientKeys::new(&self.config).ring_of_all()?.get(fingerprint))
+    }
+
+    fn crypt(&self, key: Option<&reel_config::SecretKey>) -> Outcome<Option<Arc<CryptConfig>>> {
+        let crypt = key.map(|key| CryptConfig::new(*key.as_bytes())).transpose()?;
+        Ok(crypt.map(Arc::new))
+    }
+
+    /// The task that a command with this token became before.
+    pub(crate) fn task_of_token(&self, token: &str) -> Option<Upid> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
+    }
+
+    /// Remembers which task a command with this token became.
+    pub(crate) fn remember_token(&self, token: &str, upid: &Upid) {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.insert(token.into(), upid.clone());
+    }
+}

@@ -1,0 +1,131 @@
+//! What is remembered of a job's last run, in PBS's files (`config.md` §10).
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::PathBuf;
+
+use reel_types::Upid;
+use serde::{Deserialize, Serialize};
+
+use super::status::{JobEnd, TaskEnd};
+
+/// A job without a state file counts as created so long ago, in seconds.
+const CREATED_BEFORE: i64 = 30;
+
+/// The last that is known of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JobState {
+    /// It never ran.
+    Created {
+        /// When it was created, UNIX seconds.
+        time: i64,
+    },
+    /// It runs, as this task.
+    Started {
+        /// The task.
+        upid: Upid,
+    },
+    /// It ran.
+    Finished(FinishedJob),
+}
+
+/// A job's last run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinishedJob {
+    upid: Upid,
+    state: JobEnd,
+    updated: Option<i64>,
+}
+
+impl JobState {
+    /// The state after the task `upid` ended.
+    pub fn finished(upid: Upid, end: TaskEnd) -> Self {
+        Self::Finished(FinishedJob { upid, state: end.into(), updated: None })
+    }
+}
+
+/// The folder `jobstates`.
+#[derive(Debug, Clone)]
+pub struct JobStates {
+    folder: PathBuf,
+}
+
+impl JobStates {
+    /// Uses `folder`, which is created where it is missing.
+    pub fn open(folder: PathBuf) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// The state of the job `name` of type `kind`; `now` dates a job without a file.
+    pub fn load(&self, kind: &str, name: &str, now: i64) -> io::Result<JobState> {
+        let path = self.path(kind, name);
+        match fs::read(&path) {
+            Ok(json) => serde_json::from_slice(&json).map_err(|error| {
+                io::Error::other(format!("state of the job '{name}' ({}): {error}", path.display()))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(JobState::Created { time: now - CREATED_BEFORE })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the state of a job.
+    pub fn save(&self, kind: &str, name: &str, state: &JobState) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&serde_json::to_vec(state)?)?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        file.as_file().sync_all()?;
+        file.persist(self.path(kind, name)).map_err(|error| error.error)?;
+        fs::File::open(&self.folder)?.sync_all()
+    }
+
+    /// Forgets a job.
+    pub fn remove(&self, kind: &str, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(kind, name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, kind: &str, name: &str) -> PathBuf {
+        self.folder.join(format!("{kind}-{name}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::TaskStatus;
+
+    const UPID: &str = "UPID:pbs1:000020F3:0003CD51:00000002:6B044099:garbage_collection:s1:root@pam:";
+
+    #[test]
+    fn states_are_pbs_json_and_survive() {
+        let folder = tempfile::tempdir().unwrap();
+        let states = JobStates::open(folder.path().join("jobstates")).unwrap();
+        let created = states.load("garbage_collection", "store1", 100).unwrap();
+        assert_eq!(created, JobState::Created { time: 70 });
+        let end = TaskEnd { time: 9, status: TaskStatus::Ok };
+        let state = JobState::finished(UPID.parse().unwrap(), end);
+        states.save("garbage_collection", "store1", &state).unwrap();
+        assert_eq!(states.load("garbage_collection", "store1", 100).unwrap(), state);
+        let text = fs::read_to_string(states.path("garbage_collection", "store1")).unwrap();
+        assert_eq!(
+            text,
+            format!(r#"{{"finished":{{"upid":"{UPID}","state":{{"OK":{{"endtime":9}}}},"updated":null}}}}"#)
+        );
+    }
+
+    #[test]
+    fn garbage_is_an_error_that_names_the_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let states = JobStates::open(folder.path().to_path_buf()).unwrap();
+        fs::write(states.path("syncjob", "nightly"), "{").unwrap();
+        let error = states.load("syncjob", "nightly", 0).unwrap_err().to_string();
+        assert!(error.contains("nightly"), "{error}");
+    }
+}
