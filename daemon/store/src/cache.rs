@@ -171,6 +171,11 @@ impl DiskCache {
         self.state().used()
     }
 
+    /// Bytes of files that it may hold at most.
+    pub fn limit_bytes(&self) -> u64 {
+        self.state().limit()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,7 +16,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use reel_types::Digest;
 
-use crate::blob::DataBlob;
+use crate::blob::{CHUNK_PLAIN_MAX, DataBlob};
+use crate::crypto::plain_digest;
+use crate::error::{FormatError, FormatResult};
 use crate::failure::StoreError;
 
 pub use datastore::DatastoreSource;
@@ -32,6 +34,12 @@ pub trait ChunkReader: Send + Sync {
     /// These chunks will be wanted soon, in this order; replaces what was said before. A hint: the
     /// source may do less.
     fn ahead(&self, digests: &[Digest]);
+
+    /// How many bytes of chunks are worth asking for ahead of a reader that goes on and on: 0 where the
+    /// next few are enough, because the source can go to any chunk at once.
+    fn ahead_bytes_max(&self) -> u64 {
+        0
+    }
 
     /// This chunk is wanted now. Work starts at the call; dropping the future takes the wish back.
     fn chunk(&self, digest: Digest) -> BoxFuture<'static, Result<Chunk, ChunkError>>;
@@ -53,6 +61,21 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk out of a blob whose CRC was checked; its digest is checked here, where it isn't
+    /// encrypted. This decodes it.
+    pub fn checked(blob: DataBlob, digest: &Digest) -> FormatResult<Self> {
+        if blob.is_encrypted() {
+            return Ok(Self { blob, plain: None });
+        }
+        let plain = blob.decode(None, CHUNK_PLAIN_MAX)?;
+        let computed = plain_digest(&plain);
+        if computed != *digest {
+            let reason = format!("chunk {digest} holds data of digest {computed}");
+            return Err(FormatError::checksum(reason));
+        }
+        Ok(Self { blob, plain: Some(plain) })
+    }
+
     /// Bytes that it takes in memory.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.blob.raw().len() + self.plain.as_ref().map_or(0, Bytes::len)
@@ -99,5 +122,18 @@ impl From<StoreError> for ChunkError {
             errno => errno,
         };
         Self::new(errno, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_of_another_digest_is_refused() {
+        let blob = DataBlob::encode(b"x", None, false).unwrap();
+        let chunk = Chunk::checked(blob.clone(), &plain_digest(b"x")).unwrap();
+        assert_eq!(&chunk.plain.unwrap()[..], b"x");
+        assert!(Chunk::checked(blob, &plain_digest(b"y")).is_err());
     }
 }

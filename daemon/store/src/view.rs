@@ -17,6 +17,7 @@ mod chunked;
 mod error;
 mod image;
 mod memory;
+mod read_ahead;
 mod stream;
 
 use std::sync::Arc;
@@ -43,7 +44,8 @@ pub struct ViewContext {
     /// Where decryption runs.
     pub blocking: Arc<dyn Blocking>,
     /// How many chunks a reader that goes forward asks for ahead: at least one more than there are
-    /// threads, or some of those idle.
+    /// threads, or some of those idle. Sources for which that is too few say so
+    /// ([`ChunkReader::ahead_bytes_max`]).
     pub ahead_chunks: u64,
 }
 

@@ -45,6 +45,10 @@ impl State {
         self.used
     }
 
+    pub(super) fn limit(&self) -> u64 {
+        self.bytes_max
+    }
+
     pub(super) fn contains(&self, digest: &Digest) -> bool {
         self.entries.contains(digest)
     }

@@ -1,14 +1,14 @@
 //! What image and stream views have in common: reading a range that an index cuts into chunks.
 
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready, try_join_all};
 use reel_types::Digest;
 
+use super::read_ahead::ReadAhead;
 use super::{ChunkMemory, SharedIndex, ViewContext, ViewError, ViewParts};
 use crate::crypto::CryptConfig;
 use crate::error::FormatError;
@@ -21,9 +21,7 @@ pub(super) struct Chunked {
     decoder: Arc<Decoder>,
     index: SharedIndex,
     reader: Arc<dyn ChunkReader>,
-    ahead_chunks: u64,
-    /// Position of the chunk that comes next when the reader goes on forward.
-    expected: AtomicU64,
+    ahead: Mutex<ReadAhead>,
 }
 
 /// Turns chunks of a source into checked plain data.
@@ -47,7 +45,7 @@ impl Chunked {
         };
         let ViewContext { memory, blocking, ahead_chunks } = context.clone();
         let decoder = Arc::new(Decoder { what, crypt, memory, blocking });
-        Ok(Self { decoder, index, reader, ahead_chunks, expected: AtomicU64::new(0) })
+        Ok(Self { decoder, index, reader, ahead: Mutex::new(ReadAhead::new(ahead_chunks)) })
     }
 
     pub(super) fn what(&self) -> &Arc<str> {
@@ -107,16 +105,16 @@ impl Chunked {
         let last = self.index.chunk_at(range.end - 1)?.ok_or_else(behind)?;
         let next = last + 1;
         let wanted = self.index.window(first..next)?;
-        let expected = self.expected.load(Ordering::Relaxed);
-        // Readers beside each other finish a chunk in any order: the one just before changes nothing.
-        if next == expected || next + 1 == expected {
-            return Ok((wanted, None));
-        }
-        self.expected.store(next, Ordering::Relaxed);
-        let goes_forward = (first..=last).contains(&expected);
-        let stop = if goes_forward { next.saturating_add(self.ahead_chunks) } else { next };
-        let ahead = self.index.window(next..stop.min(self.index.chunk_count()))?;
+        let Some(ahead) = self.step(first..next) else { return Ok((wanted, None)) };
+        let count = self.index.chunk_count();
+        let ahead = self.index.window(ahead.start..ahead.end.min(count))?;
         Ok((wanted, Some(ahead)))
+    }
+
+    fn step(&self, taken: Range<u64>) -> Option<Range<u64>> {
+        let usual_bytes = (self.index.size() / self.index.chunk_count().max(1)).max(1);
+        let chunks_max = self.reader.ahead_bytes_max() / usual_bytes;
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).step(taken, chunks_max)
     }
 
     fn ask_ahead(&self, next: &[IndexEntry], is_hole: impl Fn(&IndexEntry) -> bool) {
