@@ -23,6 +23,7 @@ pub mod ops;
 mod pass;
 pub mod places;
 pub mod pool;
+pub mod restore;
 mod retention;
 pub mod snapshot_files;
 pub mod state_dir;

@@ -299,7 +299,7 @@ struct Broken {
 }
 
 /// Whether an error is of the kind that reading on can't help: ours, the datastore's, or a stop.
-fn is_fatal(error: &Error) -> bool {
+pub(crate) fn is_fatal(error: &Error) -> bool {
     match error {
         Error::Stopped(_) | Error::Store(_) | Error::Index(_) => true,
         Error::Io { source, .. } => source.raw_os_error().is_some(),

@@ -1,0 +1,226 @@
+//! Restoring all of a set: one pass over each medium, no catalog needed (`tape-state.md` §10.2).
+//!
+//! Each pass also writes the medium's catalog anew, so archives of datastores that go nowhere are read, too:
+//! the drive has to move over them anyway, and a catalog that lacks them would be a loss.
+
+use reel_store::DataBlob;
+use reel_types::{Digest, StoreName};
+
+use super::Run;
+use super::content::SnapshotContent;
+use super::import::{Standing, count_missing, import, is_about_snapshot, standing};
+use super::members::{Member, require_media};
+use super::read_snapshots::{WantedArchive, forget_kept, read_snapshots};
+use super::report::{Report, Tally};
+use super::targets::Target;
+use crate::drive_desk::DriveHold;
+use crate::media_catalog::CatalogRecord;
+use crate::pass::{Sink, pass_over_medium};
+use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
+use crate::{Error, Result};
+
+/// Bytes after which progress is told anew.
+const PROGRESS_BYTES: u64 = 64 << 20;
+
+/// Restores everything whose datastore has a target.
+pub(super) fn restore_all<'a>(run: &'a Run<'a>, hold: &mut DriveHold) -> Result<Report<'a>> {
+    run.task.log(&format!("Datastore(s): {}", run.targets.names()));
+    run.task.log(&format!("Drive: {}", hold.name()));
+    require_media(hold, run.members.iter(), run.task)?;
+    let mut restore = FullRestore {
+        run,
+        report: run.report(),
+        archive: None,
+        told_bytes: 0,
+        incomplete: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for member in run.members.iter() {
+        restore.one_medium(hold, member)?;
+    }
+    restore.take_incomplete_ones()?;
+    Ok(restore.report)
+}
+
+struct FullRestore<'a> {
+    run: &'a Run<'a>,
+    report: Report<'a>,
+    /// What came from the present archive.
+    archive: Option<Tally>,
+    told_bytes: u64,
+    /// Snapshots that lacked chunks when they passed by.
+    incomplete: Vec<SnapshotOnSet>,
+    /// Snapshots whose kept files are broken: kept ones that are older than this pass.
+    unreadable: Vec<SnapshotOnSet>,
+}
+
+/// What became of a snapshot.
+enum Outcome {
+    Restored,
+    There,
+    /// It lacks so many chunks.
+    Incomplete(usize),
+    Failed(Error),
+}
+
+impl FullRestore<'_> {
+    fn one_medium(&mut self, hold: &mut DriveHold, member: &Member) -> Result<()> {
+        let run = self.run;
+        let labels = member.load(hold, run.task)?;
+        let outcome = pass_over_medium(run.env, hold, &labels, self, run.task)?;
+        self.report.damaged(outcome.damage.len());
+        self.read_unreadable_ones(hold, member)
+    }
+
+    /// Reads snapshots whose kept files were broken from the medium once more.
+    fn read_unreadable_ones(&mut self, hold: &mut DriveHold, member: &Member) -> Result<()> {
+        let run = self.run;
+        let unreadable = std::mem::take(&mut self.unreadable);
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let mut wanted = Vec::new();
+        member.visit_catalog(run.env, |record| {
+            if let CatalogRecord::Snapshot { number, store, path, .. } = record {
+                let snapshot = SnapshotOnSet { set: run.job.set, store, path };
+                if unreadable.contains(&snapshot) {
+                    wanted.push(WantedArchive { file: number, snapshot });
+                }
+            }
+            Ok(())
+        })?;
+        read_snapshots(run, hold, &wanted)?;
+        for snapshot in &unreadable {
+            let kept = run.env.snapshots.get(snapshot);
+            match kept.map(|files| SnapshotContent::open(&files)) {
+                Some(Ok(content)) => self.take(snapshot, &content)?,
+                Some(Err(error)) => self.report.failed(text(snapshot), &error.to_string()),
+                None => self.report.failed(text(snapshot), "its archive can't be read"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Snapshots that lacked chunks: perhaps a later archive had them.
+    fn take_incomplete_ones(&mut self) -> Result<()> {
+        for snapshot in std::mem::take(&mut self.incomplete) {
+            let kept = self.run.env.snapshots.get(&snapshot);
+            let target = self.run.targets.of(&snapshot.store);
+            let (Some(files), Some(target)) = (kept, target) else { continue };
+            let outcome = match SnapshotContent::open(&files) {
+                Ok(content) => self.import(target, &snapshot, &content)?,
+                Err(error) => Outcome::Failed(error),
+            };
+            match outcome {
+                Outcome::Incomplete(missing) => {
+                    let reason = format!("{missing} of its chunks are missing or damaged");
+                    self.report.failed(text(&snapshot), &reason);
+                }
+                other => self.note(&snapshot, other),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, snapshot: &SnapshotOnSet, content: &SnapshotContent) -> Result<()> {
+        let Some(target) = self.run.targets.of(&snapshot.store) else { return Ok(()) };
+        let outcome = self.import(target, snapshot, content)?;
+        self.note(snapshot, outcome);
+        Ok(())
+    }
+
+    fn import(
+        &self,
+        target: &Target,
+        snapshot: &SnapshotOnSet,
+        content: &SnapshotContent,
+    ) -> Result<Outcome> {
+        let (path, owner) = (&snapshot.path, &self.run.job.owner);
+        match standing(target.store(), path, owner) {
+            Standing::There => return Ok(Outcome::There),
+            Standing::Refused(error) => return Ok(Outcome::Failed(error.into())),
+            Standing::Free => {}
+        }
+        let tried = count_missing(target, content).and_then(|missing| match missing {
+            0 => import(self.run.env, target, content, path, owner).map(|()| Outcome::Restored),
+            missing => Ok(Outcome::Incomplete(missing)),
+        });
+        match tried {
+            Err(error) if is_about_snapshot(&error) => Ok(Outcome::Failed(error)),
+            other => other,
+        }
+    }
+
+    fn note(&mut self, snapshot: &SnapshotOnSet, outcome: Outcome) {
+        let task = self.run.task;
+        match outcome {
+            Outcome::Restored => self.report.restored(),
+            Outcome::There => {
+                task.log(&format!("skip snapshot {}: it is there already", snapshot.path));
+                self.report.skipped(text(snapshot));
+            }
+            Outcome::Incomplete(missing) => {
+                task.log(&format!("snapshot {} lacks {missing} chunks so far", text(snapshot)));
+                self.incomplete.push(snapshot.clone());
+            }
+            Outcome::Failed(error) => self.report.failed(text(snapshot), &error.to_string()),
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        let done = self.report.bytes() + self.archive.as_ref().map_or(0, |archive| archive.bytes);
+        if done < self.told_bytes + PROGRESS_BYTES {
+            return;
+        }
+        self.told_bytes = done;
+        let on_media: u64 = self.run.members.iter().map(|member| member.bytes_used).sum();
+        self.run.task.progress(done, on_media.max(done), "bytes");
+    }
+}
+
+impl Sink for FullRestore<'_> {
+    fn wants(&self, _store: &StoreName) -> bool {
+        true
+    }
+
+    fn chunk(&mut self, store: &StoreName, digest: &Digest, blob: DataBlob) -> Result<()> {
+        let Some(target) = self.run.targets.of(store) else { return Ok(()) };
+        self.archive.get_or_insert_with(Tally::begin).add(blob.raw().len());
+        self.tell_progress();
+        if target.has_met(digest) {
+            return Ok(());
+        }
+        self.run.intake.put(target, *digest, blob, self.run.task)
+    }
+
+    fn end_of_chunks(&mut self, store: &StoreName) -> Result<()> {
+        let bad = self.run.intake.settle(self.run.task)?;
+        self.report.bad_chunks(store, &bad);
+        if let Some(archive) = self.archive.take() {
+            self.report.stored(&archive);
+            self.run.env.reached("restore: chunks stored");
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self, snapshot: &SnapshotOnSet, files: &KeptSnapshot) -> Result<()> {
+        if self.run.targets.of(&snapshot.store).is_none() {
+            return Ok(());
+        }
+        self.run.task.log(&format!("restore snapshot {}", snapshot.path.snapshot));
+        match SnapshotContent::open(files) {
+            Ok(content) => self.take(snapshot, &content),
+            Err(error) => {
+                let text = text(snapshot);
+                self.run.task.log(&format!("read the files of {text} anew: {error}"));
+                forget_kept(files)?;
+                self.unreadable.push(snapshot.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn text(snapshot: &SnapshotOnSet) -> String {
+    format!("{}:{}", snapshot.store, snapshot.path)
+}

@@ -1,0 +1,117 @@
+//! What became of everything, for the end of the job.
+
+use std::time::Instant;
+
+use reel_types::{Digest, StoreName, TaskContext, human_bytes_decimal};
+
+use super::RestoreSummary;
+use super::intake::BadChunk;
+use crate::{Error, Result};
+
+/// Counts what is restored and keeps the names of what is not.
+pub(super) struct Report<'a> {
+    task: &'a dyn TaskContext,
+    summary: RestoreSummary,
+    /// Snapshots that should be restored and are not.
+    failed: Vec<String>,
+    /// Whether a snapshot failed only after work had begun on it.
+    damage: usize,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(task: &'a dyn TaskContext) -> Self {
+        Self { task, summary: RestoreSummary::default(), failed: Vec::new(), damage: 0 }
+    }
+
+    pub(super) fn restored(&mut self) {
+        self.summary.restored += 1;
+    }
+
+    pub(super) fn skipped(&mut self, snapshot: String) {
+        self.summary.skipped.push(snapshot);
+    }
+
+    /// A snapshot is not restored; says so with the reason.
+    pub(super) fn failed(&mut self, snapshot: String, reason: &str) {
+        self.task.warn(&format!("snapshot {snapshot} is not restored: {reason}"));
+        self.failed.push(snapshot);
+    }
+
+    /// Media could not be read in so many places; the log has them already.
+    pub(super) fn damaged(&mut self, places: usize) {
+        self.damage += places;
+    }
+
+    /// Chunks that are not what their digests say.
+    pub(super) fn bad_chunks(&mut self, store: &StoreName, chunks: &[BadChunk]) {
+        for BadChunk { digest, reason } in chunks {
+            self.bad_chunk(store, digest, reason);
+        }
+    }
+
+    fn bad_chunk(&mut self, store: &StoreName, digest: &Digest, reason: &str) {
+        self.task.warn(&format!(
+            "chunk {digest} of datastore '{store}' is not restored: {reason}; restore it from another copy"
+        ));
+        self.damage += 1;
+    }
+
+    /// Chunks of one archive were stored.
+    pub(super) fn stored(&mut self, tally: &Tally) {
+        self.summary.chunks += tally.chunks;
+        self.summary.bytes += tally.bytes;
+        let bytes = human_bytes_decimal(tally.bytes);
+        self.task.log(&format!("restored {bytes} ({}/s)", human_bytes_decimal(tally.per_second())));
+    }
+
+    /// Names of snapshots that were passed over or failed.
+    pub(super) fn left_out(&self) -> impl Iterator<Item = &String> {
+        self.summary.skipped.iter().chain(&self.failed)
+    }
+
+    /// Bytes of chunks so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.summary.bytes
+    }
+
+    /// The end of the job: an error where anything is missing that should be there.
+    pub(super) fn finish(self) -> Result<RestoreSummary> {
+        if self.failed.is_empty() && self.damage == 0 {
+            return Ok(self.summary);
+        }
+        let mut text = format!("restored {} snapshots, but not all", self.summary.restored);
+        if !self.failed.is_empty() {
+            text += &format!("; not restored: {}", self.failed.join(", "));
+        }
+        if self.damage > 0 {
+            text += &format!("; {} damaged places, see the log", self.damage);
+        }
+        Err(Error::Unfinished(text))
+    }
+}
+
+/// What was taken from one archive.
+pub(super) struct Tally {
+    pub(super) chunks: u64,
+    pub(super) bytes: u64,
+    started: Instant,
+}
+
+impl Tally {
+    pub(super) fn begin() -> Self {
+        Self { chunks: 0, bytes: 0, started: Instant::now() }
+    }
+
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.chunks += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// Bytes a second, rounded as PBS does.
+    fn per_second(&self) -> u64 {
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-6);
+        let rate = self.bytes as f64 / seconds;
+        let unit = if rate < 1e6 { 1e1 } else { 1e4 };
+        ((rate / unit).round() * unit) as u64
+    }
+}
