@@ -13,11 +13,12 @@ mod removal;
 mod snapshots;
 mod writer;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use reel_types::{Clock, GroupPath, Namespace, ParseError, SnapshotPath, StoreName};
+use reel_types::{Clock, Digest, GroupPath, Namespace, ParseError, SnapshotPath, StoreName};
 
 use crate::chunk_store::{ChunkStore, SyncLevel};
 use crate::failure::StoreError;
@@ -124,9 +125,14 @@ impl Datastore {
         &self.chunks
     }
 
-    /// In which order many chunks should be read.
-    pub fn chunk_order(&self) -> ChunkOrder {
-        self.chunk_order
+    /// Sorts chunks into the order in which they are best read: as configured, by inode number with
+    /// those that aren't there last, or as they are.
+    pub fn sort_for_reading(&self, digests: &mut [Digest]) {
+        if self.chunk_order == ChunkOrder::Inode {
+            let inode =
+                |digest: &Digest| std::fs::metadata(self.chunks.path(digest)).map(|m| m.ino());
+            digests.sort_by_cached_key(|digest| inode(digest).unwrap_or(u64::MAX));
+        }
     }
 
     fn user(&self) -> ServiceUser {

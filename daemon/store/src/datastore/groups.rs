@@ -1,6 +1,6 @@
 //! Namespaces and groups: making them, owner and notes (`datastore.md` §4.4).
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -9,7 +9,7 @@ use reel_types::{AuthId, GroupPath, Namespace};
 
 use super::Datastore;
 use crate::failure::{IoContext, StoreError, StoreErrorKind};
-use crate::files::{FILE_MODE, exists, read_bounded};
+use crate::files::{FILE_MODE, exists, read_bounded, remove_file_if_there};
 use crate::locks::FolderLock;
 
 const FOLDER_MODE: u32 = 0o777;
@@ -47,16 +47,33 @@ impl Datastore {
         let tried = || format!("create {}", self.group_text(group));
         self.make_folder_if_missing(&kind_dir).tried(tried)?;
         match self.user().make_dir(&self.group_dir(group), FOLDER_MODE) {
-            Ok(()) => {
-                let lock = self.lock_group(group)?;
-                self.write_first_owner(group, owner).tried(tried)?;
-                Ok((self.owner(group)?, lock))
-            }
+            Ok(()) => self.own_new_group(group, owner).inspect_err(|_| self.undo_group(group)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let lock = self.lock_group(group)?;
                 Ok((self.owner(group)?, lock))
             }
             Err(error) => Err(StoreError::io(tried(), error)),
+        }
+    }
+
+    fn own_new_group(
+        &self,
+        group: &GroupPath,
+        owner: &AuthId,
+    ) -> Result<(AuthId, FolderLock), StoreError> {
+        let lock = self.lock_group(group)?;
+        self.write_first_owner(group, owner)
+            .tried(|| format!("create {}", self.group_text(group)))?;
+        Ok((self.owner(group)?, lock))
+    }
+
+    /// A group without an owner would be of no use to anybody.
+    fn undo_group(&self, group: &GroupPath) {
+        let dir = self.group_dir(group);
+        let undone =
+            remove_file_if_there(&dir.join(OWNER_FILE)).and_then(|()| fs::remove_dir(&dir));
+        if let Err(error) = undone {
+            tracing::warn!("remove the group without owner at {dir:?}: {error}");
         }
     }
 

@@ -394,3 +394,25 @@ fn sizes_are_those_that_pbs_shows() {
         length("a.conf.blob") + length("index.json.blob")
     );
 }
+
+#[test]
+fn chunks_are_sorted_as_the_disk_has_them() {
+    let setup = Setup::new();
+    let by_inode = DatastoreConfig { chunk_order: ChunkOrder::Inode, ..config(&setup.base()) };
+    let by_inode = Datastore::open(&by_inode, &environment(setup.dir.path())).unwrap();
+    let digests = [3, 1, 2].map(|fill| Digest([fill; 32]));
+    for digest in &digests[..2] {
+        let path = setup.store.chunks().path(digest);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, b"").unwrap();
+    }
+    let inode = |digest: &Digest| fs::metadata(setup.store.chunks().path(digest)).unwrap().ino();
+    let [missing, ref mut there @ ..] = [digests[2], digests[0], digests[1]];
+    there.sort_by_key(inode);
+    let mut sorted = [missing, digests[0], digests[1]];
+    by_inode.sort_for_reading(&mut sorted);
+    assert_eq!(sorted, [there[0], there[1], missing]);
+    let mut untouched = digests;
+    setup.store.sort_for_reading(&mut untouched);
+    assert_eq!(untouched, digests);
+}

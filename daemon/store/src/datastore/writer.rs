@@ -110,7 +110,11 @@ impl Datastore {
             StoreErrorKind::Exists => error.advise("choose another time, or forget that snapshot"),
             _ => error,
         })?;
-        self.lock_snapshot(snapshot, LockMode::Exclusive)
+        self.lock_snapshot(snapshot, LockMode::Exclusive).inspect_err(|_| {
+            if let Err(error) = fs::remove_dir(&dir) {
+                tracing::warn!("remove the empty snapshot at {dir:?}: {error}");
+            }
+        })
     }
 }
 
