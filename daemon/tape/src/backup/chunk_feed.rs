@@ -5,15 +5,13 @@
 //! it never reaches a tape as if it were good.
 
 use std::collections::HashSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use reel_index::DigestSet;
 use reel_store::chunk_store::ChunkStore;
-use reel_store::datastore::{ChunkOrder, SnapshotReader};
+use reel_store::datastore::SnapshotReader;
 use reel_store::{ChunkIndex, DataBlob, StoreError};
 use reel_types::{ArchiveKind, ArchiveName, Digest};
 
@@ -145,7 +143,7 @@ impl Walk<'_> {
         while start < index.chunk_count() {
             let end = index.chunk_count().min(start + WINDOW_ENTRIES);
             let mut digests = self.wanted_of(&*index, start..end)?;
-            self.sort(&mut digests);
+            self.snapshot.store().sort_for_reading(&mut digests);
             if digests.into_iter().any(|digest| self.digests.send(digest).is_err()) {
                 return Ok(false);
             }
@@ -172,17 +170,6 @@ impl Walk<'_> {
             }
         }
         Ok(wanted)
-    }
-
-    /// Puts digests into the order in which the datastore is best read; what can't be looked at comes last.
-    fn sort(&self, digests: &mut [Digest]) {
-        let store = self.snapshot.store();
-        if store.chunk_order() == ChunkOrder::Inode {
-            let inode = |digest: &Digest| {
-                fs::metadata(store.chunks().path(digest)).map_or(u64::MAX, |meta| meta.ino())
-            };
-            digests.sort_by_cached_key(inode);
-        }
     }
 }
 
