@@ -1,7 +1,7 @@
 //! Every fuzz body over its seeds and over mutations of them, on stable Rust and from a fixed seed, so that
 //! each test run fuzzes a little and always the same.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
 use std::fs;
