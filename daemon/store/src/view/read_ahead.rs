@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn a_piece_in_the_middle_asks_for_nothing_and_a_jump_starts_small_again() {
-        assert_eq!(asked(7, 1, 64), [8..8]);
+        assert!(asked(7, 1, 64).iter().eq([&(8..8)]));
         let mut ahead = ReadAhead::new(2);
         for chunk in 0..10 {
             ahead.step(chunk..chunk + 1, 64);
