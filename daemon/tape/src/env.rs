@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reel_types::{Clock, TimeZone};
 
+use crate::catalog_index::CatalogIndexes;
 use crate::inventory::InventoryFile;
 use crate::places::Places;
 use crate::snapshot_files::SnapshotFiles;
@@ -56,6 +57,8 @@ pub struct TapeEnv {
     pub inventory: InventoryFile,
     /// Where chunks lie on media.
     pub places: Places,
+    /// Which chunk is in which archive, by PBS's catalogs.
+    pub catalog_indexes: CatalogIndexes,
     /// The small files of snapshots on media, kept so that browsing needs no tape.
     pub snapshots: SnapshotFiles,
     /// A folder for what a running operation can't keep in memory.
@@ -87,6 +90,7 @@ impl TapeEnv {
         Ok(Self {
             inventory: InventoryFile::new(state_dir.clone()),
             places: Places::open(state.join("places"))?,
+            catalog_indexes: CatalogIndexes::open(cache.join("catalog-index"))?,
             snapshots: SnapshotFiles::open(cache.join("snapshots"))?,
             state: state_dir,
             scratch,

@@ -7,10 +7,12 @@
 
 pub mod archive;
 pub mod backup;
+pub mod catalog_index;
 pub mod catalog_restore;
 pub mod drive_desk;
 pub mod env;
 mod error;
+pub mod fetch;
 pub mod fuzz;
 pub mod inventory;
 mod json;
@@ -22,9 +24,13 @@ pub mod online;
 pub mod ops;
 mod pass;
 pub mod places;
+pub mod plan;
 pub mod pool;
+pub mod queue;
 pub mod restore;
 mod retention;
+pub mod set_contents;
+pub mod set_source;
 pub mod snapshot_files;
 pub mod state_dir;
 #[cfg(test)]

@@ -1,0 +1,483 @@
+//! Who wants which chunk, and in which order they are read.
+//!
+//! Wishes stand in the order of the media and of what lies on them: set, place in the set, archive, block, byte.
+//! A chunk of which only the archive is known stands at the archive's beginning, because that is where reading
+//! must start. The next one is always the one that lies forward of the head ([`Wishes::next`]), so that many
+//! readers beside each other are served in one pass and none makes the tape swing.
+//!
+//! A wish is held weakly: what its readers dropped is passed over and forgotten. So memory is bounded by the
+//! wishes that live.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
+use std::sync::{Arc, Weak};
+
+use reel_store::Handover;
+use reel_store::source::{Chunk, ChunkError};
+use reel_types::{Digest, MediaId, MediaSetId};
+
+use crate::FileNumber;
+use crate::set_contents::{SetMedium, Target};
+
+/// What a reader gets for a chunk.
+pub(crate) type Outcome = Result<Chunk, ChunkError>;
+
+/// Lives as long as a reader still wants what it asked for ahead.
+pub(crate) type Soon = Arc<dyn std::any::Any + Send + Sync>;
+type WeakSoon = Weak<dyn std::any::Any + Send + Sync>;
+
+/// A medium in the order in which media are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MediumKey {
+    set: MediaSetId,
+    seq_nr: u64,
+    id: MediaId,
+}
+
+impl MediumKey {
+    pub(crate) fn of(medium: &SetMedium) -> Self {
+        Self { set: medium.set, seq_nr: medium.seq_nr, id: medium.id }
+    }
+}
+
+/// A place on a medium in the order in which it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct At {
+    pub(crate) file: FileNumber,
+    pub(crate) block: u32,
+    pub(crate) byte: u32,
+}
+
+impl At {
+    /// The beginning of an archive, where no chunk is.
+    pub(crate) fn start_of(file: FileNumber) -> Self {
+        Self { file, block: 0, byte: 0 }
+    }
+
+    /// Behind everything in an archive.
+    pub(crate) fn end_of(file: FileNumber) -> Self {
+        Self { file, block: u32::MAX, byte: u32::MAX }
+    }
+
+    pub(crate) fn of(target: &Target) -> Self {
+        match &target.place {
+            Some(place) => Self { file: place.file, block: place.block, byte: place.byte },
+            None => Self::start_of(target.file),
+        }
+    }
+}
+
+type Spot = (MediumKey, At, Digest);
+
+/// Who wants a chunk.
+pub(crate) enum Interest {
+    /// A reader that waits for it.
+    Now(Weak<Handover<Outcome>>),
+    /// A reader that will want it.
+    Ahead(WeakSoon),
+}
+
+impl Interest {
+    fn is_alive(&self) -> bool {
+        match self {
+            Self::Now(waiter) => waiter.strong_count() > 0,
+            Self::Ahead(reader) => reader.strong_count() > 0,
+        }
+    }
+}
+
+/// Readers that wait for an outcome.
+pub(crate) type Waiters = Vec<Arc<Handover<Outcome>>>;
+
+struct Wish {
+    /// Where it may be read; the first is tried next.
+    targets: VecDeque<Target>,
+    interests: Vec<Interest>,
+    /// When it came, counted in wishes.
+    number: u64,
+    /// Whether it was read and is being checked.
+    in_flight: bool,
+}
+
+impl Wish {
+    fn is_alive(&self) -> bool {
+        self.in_flight || self.interests.iter().any(Interest::is_alive)
+    }
+
+    fn waiters(self) -> Waiters {
+        let now = |interest| match interest {
+            Interest::Now(waiter) => waiter.upgrade(),
+            Interest::Ahead(_) => None,
+        };
+        self.interests.into_iter().filter_map(now).collect()
+    }
+}
+
+/// All wishes of a drive.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    wishes: HashMap<Digest, Wish>,
+    order: BTreeSet<Spot>,
+    count: u64,
+    /// Dead wishes are swept out when there are as many as this.
+    sweep_at: usize,
+}
+
+/// The fewest wishes that are swept for dead ones.
+const SWEEP_MIN: usize = 1024;
+
+impl Wishes {
+    /// Wants a chunk that may be read at `targets`, the best first. One that is wanted already is wanted
+    /// once more.
+    pub(crate) fn want(&mut self, digest: Digest, targets: Vec<Target>, interest: Interest) {
+        self.sweep_if_many();
+        if let Some(wish) = self.wishes.get_mut(&digest) {
+            wish.interests.retain(Interest::is_alive);
+            wish.interests.push(interest);
+            return;
+        }
+        self.count += 1;
+        let wish = Wish {
+            targets: targets.into(),
+            interests: vec![interest],
+            number: self.count,
+            in_flight: false,
+        };
+        self.wishes.insert(digest, wish);
+        self.enter(&digest);
+    }
+
+    /// Whether somebody wants the chunk already.
+    pub(crate) fn is_wanted(&self, digest: &Digest) -> bool {
+        self.wishes.contains_key(digest)
+    }
+
+    /// How many wishes came so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether anything is waiting to be read.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// What is read next when the head is at `here`: the next forward on that medium, else the first on it,
+    /// else the first on the next medium.
+    pub(crate) fn next(&mut self, here: Option<(MediumKey, At)>) -> Option<(Digest, Target)> {
+        let found = match here {
+            None => self.first_in(Bound::Unbounded, Bound::Unbounded),
+            Some((medium, at)) => {
+                let here = (medium, at, LEAST);
+                let beginning = (medium, At::start_of(FileNumber(0)), LEAST);
+                let end = (medium, At::end_of(FileNumber(u64::MAX)), GREATEST);
+                self.first_in(Bound::Included(here), Bound::Included(end))
+                    .or_else(|| self.first_in(Bound::Included(beginning), Bound::Excluded(here)))
+                    .or_else(|| self.first_in(Bound::Excluded(end), Bound::Unbounded))
+                    .or_else(|| self.first_in(Bound::Unbounded, Bound::Excluded(beginning)))
+            }
+        };
+        let (_, _, digest) = found?;
+        let target = self.wishes.get(&digest)?.targets.front()?.clone();
+        Some((digest, target))
+    }
+
+    /// The block of the next wish in this archive from `from` on whose place is known.
+    pub(crate) fn next_known(&mut self, medium: MediumKey, from: At) -> Option<u32> {
+        let end = (medium, At::end_of(from.file), GREATEST);
+        let (_, at, _) =
+            self.first_in(Bound::Included((medium, from, LEAST)), Bound::Included(end))?;
+        Some(at.block)
+    }
+
+    /// Whether a chunk is wanted that is somewhere in this archive.
+    pub(crate) fn has_unknown(&mut self, medium: MediumKey, file: FileNumber) -> bool {
+        let start = At::start_of(file);
+        let range =
+            (Bound::Included((medium, start, LEAST)), Bound::Included((medium, start, GREATEST)));
+        self.first_in(range.0, range.1).is_some()
+    }
+
+    /// The chunks that are wanted and are somewhere in this archive, with their numbers.
+    pub(crate) fn unknown_in(&self, medium: MediumKey, file: FileNumber) -> Vec<(Digest, u64)> {
+        let start = At::start_of(file);
+        self.order
+            .range((medium, start, LEAST)..=(medium, start, GREATEST))
+            .filter_map(|(_, _, digest)| Some((*digest, self.wishes.get(digest)?.number)))
+            .collect()
+    }
+
+    /// Takes a chunk for reading if somebody wants it and nobody reads it; [`Self::settle`] or
+    /// [`Self::retry`] must follow.
+    pub(crate) fn take(&mut self, digest: &Digest) -> bool {
+        let Some(wish) = self.wishes.get_mut(digest) else { return false };
+        if wish.in_flight {
+            return false;
+        }
+        if !wish.is_alive() {
+            self.forget(digest);
+            return false;
+        }
+        wish.in_flight = true;
+        self.leave(digest);
+        true
+    }
+
+    /// Takes [`Self::take`] back.
+    pub(crate) fn release(&mut self, digest: &Digest) {
+        if let Some(wish) = self.wishes.get_mut(digest) {
+            wish.in_flight = false;
+        }
+        self.enter(digest);
+    }
+
+    /// Those who wait for the chunk now.
+    pub(crate) fn waiters(&self, digest: &Digest) -> Waiters {
+        let now = |interest: &Interest| match interest {
+            Interest::Now(waiter) => waiter.upgrade(),
+            Interest::Ahead(_) => None,
+        };
+        self.wishes
+            .get(digest)
+            .map_or_else(Vec::new, |wish| wish.interests.iter().filter_map(now).collect())
+    }
+
+    /// Ends a wish; those who wait are to be told.
+    pub(crate) fn settle(&mut self, digest: &Digest) -> Waiters {
+        self.leave(digest);
+        self.wishes.remove(digest).map_or_else(Vec::new, Wish::waiters)
+    }
+
+    /// Reading the chunk at its first target failed: it is tried at the next of those that `may_help`.
+    /// None where one is left, else those who wait and are to be told.
+    pub(crate) fn retry(
+        &mut self,
+        digest: &Digest,
+        may_help: impl Fn(&Target) -> bool,
+    ) -> Option<Waiters> {
+        self.leave(digest);
+        let wish = self.wishes.get_mut(digest)?;
+        wish.in_flight = false;
+        wish.targets.pop_front();
+        wish.targets.retain(may_help);
+        if wish.targets.is_empty() {
+            return Some(self.settle(digest));
+        }
+        self.enter(digest);
+        None
+    }
+
+    /// Puts a target in front of the others of a wish that nobody reads yet.
+    pub(crate) fn prefer(&mut self, digest: &Digest, target: Target) {
+        if self.wishes.get(digest).is_none_or(|wish| wish.in_flight) {
+            return;
+        }
+        self.leave(digest);
+        if let Some(wish) = self.wishes.get_mut(digest) {
+            wish.targets.push_front(target);
+        }
+        self.enter(digest);
+    }
+
+    /// The chunks that would be read from this medium next.
+    pub(crate) fn on_medium(&self, medium: MediumKey) -> Vec<Digest> {
+        let beginning = (medium, At::start_of(FileNumber(0)), LEAST);
+        let end = (medium, At::end_of(FileNumber(u64::MAX)), GREATEST);
+        self.order.range(beginning..=end).map(|(_, _, digest)| *digest).collect()
+    }
+
+    /// Ends all wishes; those who wait for each.
+    pub(crate) fn settle_all(&mut self) -> Vec<(Digest, Waiters)> {
+        self.order.clear();
+        self.wishes.drain().map(|(digest, wish)| (digest, wish.waiters())).collect()
+    }
+
+    /// The first live wish in a range; dead ones in front of it are forgotten.
+    fn first_in(&mut self, from: Bound<Spot>, to: Bound<Spot>) -> Option<Spot> {
+        if is_empty(from, to) {
+            return None;
+        }
+        loop {
+            let spot = *self.order.range((from, to)).next()?;
+            if self.wishes.get(&spot.2).is_some_and(Wish::is_alive) {
+                return Some(spot);
+            }
+            self.order.remove(&spot);
+            self.wishes.remove(&spot.2);
+        }
+    }
+
+    fn forget(&mut self, digest: &Digest) {
+        self.leave(digest);
+        self.wishes.remove(digest);
+    }
+
+    fn spot_of(&self, digest: &Digest) -> Option<Spot> {
+        let target = self.wishes.get(digest)?.targets.front()?;
+        Some((MediumKey::of(&target.medium), At::of(target), *digest))
+    }
+
+    fn enter(&mut self, digest: &Digest) {
+        if let Some(spot) = self.spot_of(digest) {
+            self.order.insert(spot);
+        }
+    }
+
+    fn leave(&mut self, digest: &Digest) {
+        if let Some(spot) = self.spot_of(digest) {
+            self.order.remove(&spot);
+        }
+    }
+
+    fn sweep_if_many(&mut self) {
+        if self.wishes.len() < self.sweep_at.max(SWEEP_MIN) {
+            return;
+        }
+        let dead: Vec<Digest> = self
+            .wishes
+            .iter()
+            .filter(|(_, wish)| !wish.is_alive())
+            .map(|(digest, _)| *digest)
+            .collect();
+        dead.iter().for_each(|digest| self.forget(digest));
+        self.sweep_at = self.wishes.len() * 2;
+    }
+}
+
+const LEAST: Digest = Digest([0; 32]);
+const GREATEST: Digest = Digest([0xff; 32]);
+
+/// Whether the range can hold nothing; `BTreeSet` refuses such.
+fn is_empty(from: Bound<Spot>, to: Bound<Spot>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::places::Place;
+    use reel_hw::BlockNumber;
+    use reel_types::MediaLocation;
+    use uuid::Uuid;
+
+    fn medium(number: u64) -> Arc<SetMedium> {
+        Arc::new(SetMedium {
+            id: MediaId(Uuid::from_u128(u128::from(number) + 100)),
+            label_text: format!("tape{number}").parse().unwrap(),
+            set: MediaSetId(Uuid::from_u128(1)),
+            seq_nr: number,
+            location: MediaLocation::Offline,
+        })
+    }
+
+    fn target(number: u64, file: u64, block: Option<u32>) -> Target {
+        let file = FileNumber(file);
+        let archive_start = BlockNumber(0);
+        let place = block.map(|block| Place { file, block, byte: 5, archive_start });
+        Target { medium: medium(number), file, number: None, place }
+    }
+
+    struct Queue {
+        wishes: Wishes,
+        readers: Vec<Arc<Handover<Outcome>>>,
+    }
+
+    impl Queue {
+        fn of(wanted: &[(u8, Target)]) -> Self {
+            let mut queue = Self { wishes: Wishes::default(), readers: Vec::new() };
+            for (digest, target) in wanted {
+                queue.want(*digest, vec![target.clone()]);
+            }
+            queue
+        }
+
+        fn want(&mut self, digest: u8, targets: Vec<Target>) {
+            let reader = Handover::new();
+            let interest = Interest::Now(Arc::downgrade(&reader));
+            self.wishes.want(Digest([digest; 32]), targets, interest);
+            self.readers.push(reader);
+        }
+
+        /// Reads everything from `here` on; the digests in the order of reading.
+        fn drain(&mut self, mut here: Option<(MediumKey, At)>) -> Vec<u8> {
+            let mut read = Vec::new();
+            while let Some((digest, target)) = self.wishes.next(here) {
+                assert!(self.wishes.take(&digest));
+                self.wishes.settle(&digest);
+                here = Some((MediumKey::of(&target.medium), At::of(&target)));
+                read.push(digest.0[0]);
+            }
+            read
+        }
+    }
+
+    #[test]
+    fn the_head_goes_forward_wraps_and_only_then_changes_the_medium() {
+        let wanted = [
+            (1, target(0, 2, Some(9))),
+            (2, target(1, 2, Some(4))),
+            (3, target(1, 3, None)),
+            (4, target(1, 2, Some(8))),
+            (5, target(1, 3, Some(1))),
+            (6, target(2, 2, Some(1))),
+        ];
+        let at = At { file: FileNumber(2), block: 5, byte: 0 };
+        let here = Some((MediumKey::of(&medium(1)), at));
+        assert_eq!(Queue::of(&wanted).drain(here), [4, 3, 5, 2, 6, 1]);
+        assert_eq!(Queue::of(&wanted).drain(None), [1, 2, 4, 3, 5, 6]);
+    }
+
+    #[test]
+    fn two_readers_are_served_in_one_pass() {
+        let image = |start: u32| (0..4).map(move |n| target(0, 2, Some(start + 10 * n)));
+        let mut queue = Queue::of(&[]);
+        for (digest, target) in (1..).zip(image(1).chain(image(6))) {
+            queue.want(digest, vec![target]);
+        }
+        assert_eq!(queue.drain(None), [1, 5, 2, 6, 3, 7, 4, 8]);
+    }
+
+    #[test]
+    fn what_was_dropped_is_not_read_and_what_several_want_once() {
+        let mut queue = Queue::of(&[(1, target(0, 2, Some(1))), (2, target(0, 2, Some(2)))]);
+        queue.want(2, vec![target(0, 2, Some(2))]);
+        queue.readers.truncate(0);
+        queue.want(2, vec![target(0, 2, Some(2))]);
+        assert!(!queue.wishes.take(&Digest([1; 32])));
+        assert_eq!(queue.wishes.waiters(&Digest([2; 32])).len(), 1);
+        assert_eq!(queue.drain(None), [2]);
+        assert!(queue.wishes.is_idle() && queue.wishes.wishes.is_empty());
+    }
+
+    #[test]
+    fn a_failure_goes_on_to_the_next_target_that_may_help() {
+        let mut queue = Queue::of(&[]);
+        let digest = Digest([1; 32]);
+        queue.want(1, vec![target(0, 2, Some(1)), target(0, 2, None), target(1, 5, None)]);
+        assert!(queue.wishes.take(&digest));
+        assert!(queue.wishes.is_idle());
+        assert!(queue.wishes.retry(&digest, |target| target.file != FileNumber(2)).is_none());
+        let (_, next) = queue.wishes.next(None).unwrap();
+        assert_eq!(next, target(1, 5, None));
+        assert!(queue.wishes.has_unknown(MediumKey::of(&next.medium), FileNumber(5)));
+        assert_eq!(queue.wishes.retry(&digest, |_| true).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn dead_wishes_do_not_pile_up() {
+        let mut wishes = Wishes::default();
+        for number in 0..10 * SWEEP_MIN as u64 {
+            let mut digest = Digest([0; 32]);
+            digest.0[..8].copy_from_slice(&number.to_be_bytes());
+            let nobody = Interest::Now(Arc::downgrade(&Handover::new()));
+            wishes.want(digest, vec![target(0, 2, None)], nobody);
+        }
+        assert!(wishes.wishes.len() <= SWEEP_MIN, "{}", wishes.wishes.len());
+        assert_eq!(wishes.order.len(), wishes.wishes.len());
+    }
+}
