@@ -21,6 +21,8 @@ mod read_snapshots;
 mod report;
 mod select;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -80,7 +82,9 @@ impl RestoreJob {
 /// of one namespace, a target that isn't open.
 pub fn check(env: &TapeEnv, job: &RestoreJob) -> Result<()> {
     Members::of_set(&env.inventory.load()?, job.set)?;
-    if let Some(store) = job.map.targets().into_iter().find(|store| !job.stores.contains_key(*store)) {
+    if let Some(store) =
+        job.map.targets().into_iter().find(|store| !job.stores.contains_key(*store))
+    {
         return Err(Error::InvalidInput(format!("target datastore '{store}' is not open")));
     }
     let mut sources = BTreeSet::new();

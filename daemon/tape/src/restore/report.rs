@@ -14,7 +14,7 @@ pub(super) struct Report<'a> {
     summary: RestoreSummary,
     /// Snapshots that should be restored and are not.
     failed: Vec<String>,
-    /// Whether a snapshot failed only after work had begun on it.
+    /// Places of media that could not be read, and chunks that are not what they should be.
     damage: usize,
 }
 

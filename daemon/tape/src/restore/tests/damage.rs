@@ -1,0 +1,139 @@
+//! Damaged tapes: what is damaged is named and left out, the rest comes back.
+
+use std::fs;
+
+use reel_store::plain_digest;
+use reel_types::Digest;
+
+use super::super::*;
+use super::rig::{Rig, content};
+use super::{NESTED, VM, VM_LATER, path};
+
+/// Three snapshots, each with a chunk of its own, on tape.
+fn three_alone() -> Rig {
+    let rig = Rig::new();
+    rig.snapshot(VM, &[1]);
+    rig.snapshot(VM_LATER, &[2]);
+    rig.snapshot(NESTED, &[3]);
+    rig.back_up();
+    rig
+}
+
+/// Changes the tape file that holds `needle`, at that place and `behind` bytes further on.
+fn damage(rig: &Rig, needle: &[u8], behind: usize) {
+    for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let at = bytes.windows(needle.len()).position(|part| part == needle);
+        if let Some(at) = at {
+            bytes[at + behind] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            return;
+        }
+    }
+    panic!("no tape file holds the bytes");
+}
+
+fn assert_only_the_later_is_lost(rig: &Rig) {
+    let error = rig.restore(&rig.job()).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, Error::Unfinished(_)), "{text}");
+    assert!(text.contains(VM_LATER) && !text.contains(NESTED) && !text.contains(VM), "{text}");
+    rig.assert_same([VM, NESTED]);
+    assert!(!rig.target.base().join(path(VM_LATER).path()).exists());
+}
+
+#[test]
+fn a_chunk_with_wrong_crc_costs_its_snapshot_alone() {
+    let rig = three_alone();
+    damage(&rig, &content(2)[1000..1100], 7);
+    assert_only_the_later_is_lost(&rig);
+    let digest = plain_digest(&content(2)).to_string();
+    assert!(rig.task.has_warning(&digest), "{:?}", rig.task.lines());
+}
+
+#[test]
+fn a_chunk_that_is_not_what_its_digest_says_is_never_stored() {
+    let rig = three_alone();
+    let mut wrong = plain_digest(&content(2));
+    damage(&rig, wrong.as_bytes(), 31);
+    wrong.0[31] ^= 1;
+    assert_only_the_later_is_lost(&rig);
+    assert!(rig.task.has_warning(&wrong.to_string()), "{:?}", rig.task.lines());
+    assert!(!rig.target_chunks().contains(&wrong.to_string()));
+}
+
+#[test]
+fn a_block_that_cannot_be_read_costs_its_archive_alone() {
+    let rig = three_alone();
+    // The first block after the one that holds the beginning: its magic is no longer that of a block.
+    let digest = plain_digest(&content(2));
+    damage_block_behind(&rig, &digest);
+    assert_only_the_later_is_lost(&rig);
+}
+
+fn damage_block_behind(rig: &Rig, digest: &Digest) {
+    let block = reel_hw::stream::TAPE_BLOCK_SIZE;
+    for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let Some(at) = bytes.windows(32).position(|part| part == digest.as_bytes()) else {
+            continue;
+        };
+        if bytes.len() < 4 * block {
+            continue;
+        }
+        bytes[(at / block + 1) * block] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        return;
+    }
+    panic!("no tape file holds the chunk");
+}
+
+#[test]
+fn what_is_damaged_may_come_from_elsewhere_later() {
+    let rig = three_alone();
+    damage(&rig, &content(2)[1000..1100], 7);
+    rig.restore(&rig.job()).unwrap_err();
+    fs::copy(rig.chunk_path(&rig.source, 2), rig.chunk_path(&rig.target, 2)).unwrap();
+    // The damage is still on the tape and still told, but no snapshot lacks anything any more.
+    let error = rig.restore(&rig.job()).unwrap_err().to_string();
+    assert!(!error.contains("not restored"), "{error}");
+    rig.assert_same([VM, VM_LATER, NESTED]);
+}
+
+#[test]
+fn a_chunk_that_was_written_again_completes_its_snapshot() {
+    let rig = three_alone();
+    damage(&rig, &content(2)[1000..1100], 7);
+    // The pass leaves the damaged chunk out of the catalog, so the next backup writes it again.
+    rig.restore(&rig.job()).unwrap_err();
+    let newest = "vm/101/2024-06-07T08:00:00Z";
+    rig.snapshot(newest, &[2]);
+    rig.back_up();
+    let error = rig.restore(&rig.job()).unwrap_err().to_string();
+    assert!(!error.contains("not restored"), "{error}");
+    rig.assert_same([VM, VM_LATER, NESTED, newest]);
+}
+
+#[test]
+fn broken_kept_files_are_read_anew() {
+    let rig = three_alone();
+    rig.restore(&rig.job()).unwrap();
+    let set = rig.job().set.to_string();
+    let kept = rig.folder.path().join("cache/snapshots").join(set).join("store1");
+    for restore in [rig.job(), RestoreJob { snapshots: vec![wanted(VM)], ..rig.job() }] {
+        let folder = rig.target.base().join(path(VM).path());
+        fs::remove_dir_all(&folder).unwrap();
+        let index = kept.join(path(VM).path()).join("disk.img.fidx");
+        let mut bytes = fs::read(&index).unwrap();
+        bytes[4096] ^= 1;
+        fs::write(&index, bytes).unwrap();
+        assert_eq!(rig.restore(&restore).unwrap().restored, 1);
+        rig.assert_same([VM, VM_LATER, NESTED]);
+    }
+}
+
+fn wanted(text: &str) -> TapeSnapshot {
+    format!("store1:{text}").parse().unwrap()
+}
