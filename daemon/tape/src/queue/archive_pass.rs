@@ -67,13 +67,13 @@ impl<'a> ArchivePass<'a> {
         checks: &'a SyncSender<Unchecked>,
         digest: &Digest,
         target: &Target,
-    ) -> Result<Self> {
+    ) -> Self {
         let medium = Arc::clone(&target.medium);
         let learner = match target.place {
             Some(_) => None,
-            None => Some(shared.parts.env.places.learn(medium.id, medium.set)?),
+            None => begin_learning(shared, &medium),
         };
-        Ok(Self {
+        Self {
             shared,
             checks,
             key: MediumKey::of(&medium),
@@ -83,7 +83,7 @@ impl<'a> ArchivePass<'a> {
             learner,
             wishes_before: shared.state().wishes.count(),
             bytes: 0,
-        })
+        }
     }
 
     /// Serves what is wanted; where the head is then.
@@ -293,7 +293,7 @@ impl<'a> ArchivePass<'a> {
         let at = self.at(here);
         let mut state = self.shared.state();
         // Somewhere behind: giving way here would mean to begin at the beginning again.
-        if self.learner.is_some() && state.wishes.has_unknown(self.key, self.file) {
+        if self.first.1.is_none() && state.wishes.has_unknown(self.key, self.file) {
             return true;
         }
         let next = state.wishes.next_known(self.key, at);
@@ -362,6 +362,12 @@ impl<'a> ArchivePass<'a> {
             byte: u32::try_from(offset.byte_in_block()).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// Reading goes on where nothing can be learned.
+fn begin_learning(shared: &Shared, medium: &SetMedium) -> Option<PlaceLearner> {
+    let learner = shared.parts.env.places.learn(medium.id, medium.set);
+    learner.inspect_err(|error| tracing::warn!(%error, "no places are learned")).ok()
 }
 
 fn end_of(entry: &ChunkEntry) -> ContentOffset {

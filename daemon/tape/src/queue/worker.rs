@@ -83,7 +83,7 @@ impl Session<'_> {
             };
             let medium = Arc::clone(&target.medium);
             let read = self.load(hold, &medium).and_then(|()| {
-                let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target)?;
+                let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target);
                 pass.run(hold)
             });
             match read {

@@ -1,5 +1,7 @@
 //! Reading single chunks and snapshots' files back from tapes that the real backup, or PBS, wrote.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail their test")]
+
 mod pbs_tapes;
 mod support;
 
@@ -8,14 +10,17 @@ use std::sync::Arc;
 use reel_hw::BlockNumber;
 use reel_hw::memory::{FailurePattern, Operation};
 use reel_store::source::{ChunkReader, ChunkSource};
+use reel_store::view::{ChunkMemory, ImageView, ViewContext, ViewParts};
+use reel_store::{CryptMode, Index};
 use reel_tape::fetch::{FetchSummary, fetch};
 use reel_tape::places::Place;
 use reel_tape::plan::Planner;
 use reel_tape::snapshot_files::SnapshotOnSet;
-use reel_types::{ArchiveName, Digest, NoTask};
+use reel_types::{ArchiveKind, ArchiveName, Digest, NoTask};
 
 use support::{
-    BLOCK, BLOCKS_OF_CHUNK, CHUNK, LABEL_BLOCKS, Reading, Setup, block_on, expect_chunk, snapshot,
+    BLOCK, BLOCKS_OF_CHUNK, CHUNK, LABEL_BLOCKS, Reading, Setup, Threads, block_on, expect_chunk,
+    snapshot,
 };
 
 const LARGE_CACHE: u64 = 1 << 30;
@@ -302,6 +307,33 @@ fn a_damaged_snapshot_archive_leaves_the_fetch_unfinished() {
     assert!(matches!(error, reel_tape::Error::Unfinished(_)), "{error}");
     let on_set = SnapshotOnSet { set: setup.set, store: setup.store.clone(), path: snapshot() };
     assert!(setup.env.snapshots.get(&on_set).is_none());
+}
+
+#[test]
+fn an_image_reads_through_its_view_each_chunk_once() {
+    let setup = Setup::new(12);
+    let on_set = SnapshotOnSet { set: setup.set, store: setup.store.clone(), path: snapshot() };
+    let file = setup.env.snapshots.get(&on_set).unwrap();
+    let file = file.open(&"disk.img.fidx".parse().unwrap()).unwrap();
+    let reading = setup.reading(LARGE_CACHE);
+    let parts = ViewParts {
+        what: "disk.img".into(),
+        index: Arc::new(Index::open(ArchiveKind::Fixed, file).unwrap()),
+        crypt_mode: CryptMode::None,
+        crypt: None,
+        reader: reading.reader(),
+    };
+    let (memory, blocking) = (ChunkMemory::new(2 * CHUNK), Arc::new(Threads));
+    let context = ViewContext { memory, blocking, ahead_chunks: 2 };
+    let view = ImageView::open(parts, &context).unwrap();
+    for (position, (_, data)) in setup.chunks.iter().enumerate() {
+        let offset = (position * CHUNK) as u64;
+        assert!(block_on(view.read(offset, CHUNK)).unwrap() == data.as_slice());
+    }
+    drop(view);
+    reading.finish();
+    let counted = setup.drive.counted();
+    assert!(counted.bytes_read <= (12 * BLOCKS_OF_CHUNK + 2 * LABEL_BLOCKS) * BLOCK, "{counted:?}");
 }
 
 #[test]

@@ -55,10 +55,12 @@ pub struct Setup {
     pub chunks: Vec<(Digest, Vec<u8>)>,
 }
 
+/// A drive, and its changer where it isn't its own.
+type Opened = reel_hw::Result<(Box<dyn TapeDrive>, Option<MemoryChanger>)>;
+
 /// Opens drives whose counts live on.
 pub struct CountingOpener {
-    open:
-        Box<dyn Fn() -> reel_hw::Result<(Box<dyn TapeDrive>, Option<MemoryChanger>)> + Send + Sync>,
+    open: Box<dyn Fn() -> Opened + Send + Sync>,
     pub library: Option<MemoryLibrary>,
     counted: Arc<Mutex<DriveCounters>>,
     lock_path: PathBuf,
@@ -229,7 +231,7 @@ pub fn desk(opener: Arc<CountingOpener>, run: &Path) -> Arc<DriveDesk> {
     DriveDesk::new("drive0".parse().unwrap(), opener, run)
 }
 
-pub fn open_store(name: &str, base: &Path, run: &Path) -> Arc<Datastore> {
+fn open_store(name: &str, base: &Path, run: &Path) -> Arc<Datastore> {
     let user = ServiceUser::current();
     let environment = StoreEnvironment {
         locks: ProcessLocks::new(),
@@ -497,12 +499,14 @@ pub fn fixtures() -> Option<PathBuf> {
     None
 }
 
-pub fn unpack(archive: &Path, target: &Path) {
+/// Unpacks those members of an archive that fit a pattern.
+pub fn unpack(archive: &Path, target: &Path, members: &str) {
     let status = std::process::Command::new("tar")
-        .args(["--zstd", "--no-same-owner", "-xf"])
+        .args(["--zstd", "--no-same-owner", "--wildcards", "-xf"])
         .arg(archive)
         .arg("-C")
         .arg(target)
+        .arg(members)
         .status()
         .unwrap();
     assert!(status.success(), "tar can't unpack {}", archive.display());
