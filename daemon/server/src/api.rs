@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Path as UrlPath, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -18,16 +19,18 @@ use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use reel_types::api::{CommandAnswer, CommandRequest, ErrorBody, TaskLogPage};
 use reel_types::commands::Command;
-use reel_types::{AuthId, Upid};
+use reel_types::{AuthId, Namespace, Snapshot, StoreName, Upid};
 use serde::Deserialize;
 use tokio::net::UnixListener;
 
-use crate::commands::{Done, version};
+use crate::commands::{Done, snapshot_path, version};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 /// How long a request for more of a log waits at most before it is answered with nothing.
-const LOG_WAIT: Duration = Duration::from_secs(20);
+const LOG_WAIT: Duration = Duration::from_secs(1);
+/// Bytes of content that are sent at once.
+const CONTENT_PIECE_BYTES: usize = 1 << 20;
 /// Lines of a log in one answer, if the caller sets no limit.
 const LOG_LINES: u64 = 500;
 
@@ -94,6 +97,7 @@ fn router(reeld: Arc<Reeld>) -> Router {
     Router::new()
         .route("/v1/version", get(async || Json(version())))
         .route("/v1/command", post(command))
+        .route("/v1/content", get(content))
         .route("/v1/tasks/{upid}/log", get(task_log))
         .route("/v1/tasks/{upid}/status", get(task_status))
         .with_state(reeld)
@@ -121,6 +125,35 @@ async fn blocking<T: Send + 'static>(
     ended.unwrap_or_else(|_| {
         Err(Failure::new(nix::libc::EIO, "internal error, see the daemon's log"))
     })
+}
+
+#[derive(Debug, Deserialize)]
+struct ContentQuery {
+    store: StoreName,
+    snapshot: Snapshot,
+    file: String,
+    ns: Option<Namespace>,
+}
+
+/// The decoded content of a snapshot's file; a failure on the way breaks the connection, so that nobody takes a part
+/// for the whole.
+async fn content(
+    State(reeld): State<Arc<Reeld>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Query(query): Query<ContentQuery>,
+) -> Outcome<Body> {
+    peer.user()?;
+    let opened = blocking(move || {
+        let path = snapshot_path(query.ns.as_ref(), &query.snapshot);
+        crate::content::open(&reeld, &query.store, &path, &query.file.parse()?)
+    })
+    .await?;
+    let pieces = futures_util::stream::try_unfold((opened, 0u64), async |(opened, offset)| {
+        let piece = opened.read(offset, CONTENT_PIECE_BYTES).await?;
+        let next = offset + piece.len() as u64;
+        Ok::<_, Failure>((!piece.is_empty()).then_some((piece, (opened, next))))
+    });
+    Ok(Body::from_stream(pieces))
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,6 +10,7 @@ mod drive;
 mod group;
 mod jobs;
 mod media;
+mod plan;
 mod pool;
 mod snapshot;
 mod task;
@@ -25,6 +26,8 @@ use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
+
+pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.
 #[derive(Debug, Clone, PartialEq)]

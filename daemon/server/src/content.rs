@@ -10,8 +10,8 @@
 //! the last handle is closed.
 
 mod datastore;
-mod keys;
 mod kept;
+mod keys;
 mod media_set;
 
 use std::fs::File;
@@ -121,7 +121,8 @@ impl OpenContent {
         let file = File::open(&path).map_err(tried)?;
         let metadata = file.metadata().map_err(tried)?;
         if !metadata.is_file() {
-            let text = format!("open '{}': something else than a file stands there", path.display());
+            let text =
+                format!("open '{}': something else than a file stands there", path.display());
             return Err(Failure::new(libc::EIO, text));
         }
         let view = View::Stored(Arc::new(file), path, blocking);

@@ -7,15 +7,18 @@
 pub mod access;
 pub mod api;
 pub mod commands;
+pub mod content;
 pub mod drives;
 pub mod failure;
 pub mod folders;
+mod libraries;
 pub mod notify;
 pub mod options;
 pub mod reeld;
 pub mod runtime;
 pub mod stores;
 pub mod tasks;
+pub mod tree;
 
 pub use failure::{Failure, Outcome};
 pub use folders::Folders;

@@ -6,18 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
 use reel_store::datastore::StoreEnvironment;
+use reel_store::cache::DiskCache;
 use reel_store::locks::{ProcessLocks, RunDir};
-use reel_store::source::Blocking;
+use reel_store::source::{Blocking, ChunkSource};
 use reel_store::view::{ChunkMemory, ViewContext};
-use reel_store::{CryptConfig, ServiceUser};
+use reel_store::{CryptConfig, ServiceUser, StoreError};
 use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
+use reel_tape::set_contents::SetContents;
+use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{CommitPoints, PoolRules, TapeEnv};
-use reel_types::{Clock, Fingerprint, PoolName, StoreName, TimeZone, Upid};
+use reel_types::{
+    Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone, Upid,
+};
 
 use crate::drives::{Drives, labels_in_library};
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
+use crate::libraries::Libraries;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
 
@@ -47,11 +53,13 @@ pub struct Reeld {
     pub(crate) zone: TimeZone,
     pub(crate) config: ConfigDir,
     pub(crate) stores: Stores,
-    pub(crate) drives: Drives,
+    pub(crate) drives: Arc<Drives>,
     pub(crate) tape: Arc<TapeEnv>,
     pub(crate) tasks: Tasks,
     pub(crate) jobs: JobStates,
     pub(crate) views: ViewContext,
+    libraries: Arc<Libraries>,
+    staging: Arc<Staging>,
     /// Commands that carried a token, and the task that each became.
     tokens: Mutex<HashMap<String, Upid>>,
 }
@@ -77,10 +85,16 @@ impl Reeld {
             commit_points,
         )?;
         let process = Process::current()?;
+        let tape = Arc::new(tape);
+        let drives = Arc::new(Drives::new(config.clone(), folders.pbs_run.clone()));
+        let cache = open_chunk_cache(&folders, surroundings.chunk_cache_bytes)?;
+        let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
         Ok(Arc::new(Self {
+            libraries: Arc::new(libraries),
+            staging: Staging::new(cache),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), memory_bytes),
-            drives: Drives::new(config.clone(), folders.pbs_run.clone()),
-            tape: Arc::new(tape),
+            drives,
+            tape,
             tasks: Tasks::open(folders.tasks(), Arc::clone(&clock), zone.clone(), process)?,
             jobs: JobStates::open(folders.job_states())?,
             views: ViewContext {
@@ -159,6 +173,38 @@ impl Reeld {
         Ok(crypt.map(Arc::new))
     }
 
+    /// What the catalogs of a media set's members say.
+    pub(crate) fn set_contents(&self, set: MediaSetId) -> Outcome<Arc<SetContents>> {
+        let inventory = self.tape.inventory.load()?;
+        Ok(Arc::new(SetContents::open(&self.tape, &inventory, set)?))
+    }
+
+    /// The chunks of `store` on a media set, wherever its media are.
+    pub(crate) fn set_chunks(
+        &self,
+        contents: &Arc<SetContents>,
+        store: &StoreName,
+    ) -> Arc<dyn ChunkSource> {
+        Arc::new(MediaSetSource::new(SourceParts {
+            env: Arc::clone(&self.tape),
+            contents: Arc::clone(contents),
+            store: store.clone(),
+            library: Arc::clone(&self.libraries) as Arc<dyn Library>,
+            staging: Arc::clone(&self.staging),
+            blocking: Arc::clone(&self.views.blocking),
+        }))
+    }
+
+    /// The chunks of `store` on the media set `set`.
+    pub(crate) fn set_source(&self, set: MediaSetId, store: &StoreName) -> Outcome<Arc<dyn ChunkSource>> {
+        Ok(self.set_chunks(&self.set_contents(set)?, store))
+    }
+
+    /// Whether a chunk is in the cache.
+    pub(crate) fn is_staged(&self, digest: &Digest) -> bool {
+        self.libraries.cache.contains(digest)
+    }
+
     /// The task that a command with this token became before.
     pub(crate) fn task_of_token(&self, token: &str) -> Option<Upid> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
@@ -169,4 +215,9 @@ impl Reeld {
         let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.insert(token.into(), upid.clone());
     }
+}
+
+fn open_chunk_cache(folders: &Folders, bytes_max: u64) -> Outcome<Arc<DiskCache>> {
+    let warn = Box::new(|error: &StoreError| tracing::warn!(%error, "the chunk cache"));
+    Ok(Arc::new(DiskCache::open(&folders.cache.join("chunks"), bytes_max, warn)?))
 }

@@ -78,8 +78,8 @@ impl CryptConfig {
         self.fingerprint
     }
 
-    /// The secret itself, for writing key files.
-    pub(crate) fn enc_key(&self) -> &[u8; KEY_LEN] {
+    /// The secret itself, for whoever keeps it in key files; it must go nowhere else.
+    pub fn enc_key(&self) -> &[u8; KEY_LEN] {
         &self.enc_key.0
     }
 

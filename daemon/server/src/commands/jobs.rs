@@ -1,14 +1,18 @@
 //! Backup to tape and back (`cli-tape.md` §4).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reel_config::Operation;
 use reel_tape::Site;
 use reel_tape::backup::{BackupJob, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
+use reel_tape::fetch::fetch;
 use reel_tape::medium::load_by_label;
-use reel_types::commands::{Backup, Catalog};
-use reel_types::AuthId;
+use reel_tape::restore::{RestoreJob, check, restore};
+use reel_tape::set_contents::SetSnapshot;
+use reel_types::commands::{Backup, Catalog, Fetch, Restore};
+use reel_types::{AuthId, StoreName};
 
 use super::Done;
 use crate::drives::Drives;
@@ -41,6 +45,44 @@ impl Reeld {
             task.log("update media online status");
             reeld.refresh_online_status()?;
             backup(&reeld.tape, hold, &job, task)?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn restore(self: &Arc<Self>, command: &Restore, who: &AuthId) -> Outcome<Done> {
+        let mut stores = BTreeMap::new();
+        for name in command.store.targets() {
+            stores.insert(name.clone(), self.stores.open(name, Operation::Write)?.store);
+        }
+        let job = RestoreJob {
+            set: command.media_set,
+            map: command.store.clone(),
+            stores,
+            snapshots: command.snapshots.clone(),
+            namespaces: command.namespaces.clone(),
+            owner: command.owner.clone().unwrap_or_else(|| who.clone()),
+        };
+        check(&self.tape, &job)?;
+        let desk = self.drives.chosen(command.drive.as_ref())?;
+        let names: Vec<&str> = job.stores.keys().map(StoreName::as_str).collect();
+        let (reeld, id) = (Arc::clone(self), names.join(", "));
+        self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
+            restore(&reeld.tape, hold, &job, task)?;
+            Ok(())
+        })
+    }
+
+    pub(super) fn fetch(self: &Arc<Self>, command: &Fetch, who: &AuthId) -> Outcome<Done> {
+        let contents = self.set_contents(command.media_set)?;
+        let desk = self.drives.chosen(command.drive.as_ref())?;
+        let (reeld, wanted) = (Arc::clone(self), command.snapshots.clone());
+        let id = command.media_set.to_string();
+        self.drive_task(&desk, "fetch", &id, who, move |hold, task| {
+            let is_wanted = |found: &SetSnapshot| {
+                wanted.is_empty()
+                    || wanted.iter().any(|one| one.store == found.store && one.path == found.path)
+            };
+            fetch(&reeld.tape, hold, &contents, is_wanted, task)?;
             Ok(())
         })
     }

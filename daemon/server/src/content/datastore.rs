@@ -24,7 +24,11 @@ pub(crate) struct DatastoreSnapshot {
 
 impl DatastoreSnapshot {
     /// Opens a finished snapshot and locks it shared.
-    pub(crate) fn open(reeld: &Arc<Reeld>, store: &OpenStore, path: &SnapshotPath) -> Outcome<Self> {
+    pub(crate) fn open(
+        reeld: &Arc<Reeld>,
+        store: &OpenStore,
+        path: &SnapshotPath,
+    ) -> Outcome<Self> {
         let reader = store.store.open_snapshot(path)?;
         Ok(Self { reeld: Arc::clone(reeld), reader, source: Arc::clone(&store.source) })
     }

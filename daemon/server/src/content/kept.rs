@@ -28,13 +28,20 @@ pub(super) struct KeptFiles {
 
 impl KeptFiles {
     /// Reads the manifest in `folder`.
-    pub(super) fn open(folder: &Path, text: String, path: &SnapshotPath, store: &StoreName) -> Outcome<Self> {
+    pub(super) fn open(
+        folder: &Path,
+        text: String,
+        path: &SnapshotPath,
+        store: &StoreName,
+    ) -> Outcome<Self> {
         let manifest_raw = read_blob_file(&folder.join(ArchiveName::MANIFEST), &text)?;
-        let manifest = Manifest::from_raw(manifest_raw.clone())
-            .map_err(|error| Failure::new(error.errno(), format!("read the manifest of {text}: {error}")))?;
+        let manifest = Manifest::from_raw(manifest_raw.clone()).map_err(|error| {
+            Failure::new(error.errno(), format!("read the manifest of {text}: {error}"))
+        })?;
         if *manifest.snapshot() != path.snapshot {
             let other = manifest.snapshot();
-            let reason = format!("the manifest of {text} describes '{other}'; it is not of '{store}'");
+            let reason =
+                format!("the manifest of {text} describes '{other}'; it is not of '{store}'");
             return Err(Failure::new(libc::EIO, reason));
         }
         Ok(Self { folder: folder.into(), text, manifest, manifest_raw })
@@ -58,7 +65,8 @@ impl KeptFiles {
             super::as_damage(Failure::new(error.errno(), format!("{tried}: {error}")))
         };
         let listed = self.manifest.file(name.as_str()).map_err(refuse)?;
-        let file = File::open(self.folder.join(name.as_str())).map_err(|error| cannot(&tried, &error))?;
+        let file =
+            File::open(self.folder.join(name.as_str())).map_err(|error| cannot(&tried, &error))?;
         let index = Index::open(name.kind(), file).map_err(refuse)?;
         index.verify(listed.size, &listed.csum).map_err(refuse)?;
         Ok((Arc::new(index), listed.crypt_mode))
@@ -78,7 +86,8 @@ impl KeptFiles {
 }
 
 fn read_blob_file(path: &Path, text: &str) -> Outcome<Bytes> {
-    let tried = |error: io::Error| cannot(&format!("read {text} from '{}'", path.display()), &error);
+    let tried =
+        |error: io::Error| cannot(&format!("read {text} from '{}'", path.display()), &error);
     let length = fs::metadata(path).map_err(tried)?.len();
     if length > CHUNK_ENCODED_MAX as u64 {
         let reason = format!("read {text}: '{}' is too large for a blob", path.display());

@@ -1,0 +1,54 @@
+//! `drives/`: what each drive is, holds and does. Nothing here asks the device.
+
+use std::sync::Arc;
+
+use reel_config::VirtualDrives;
+use reel_fs::{Entry, FnDir, KeyValues, Node};
+use reel_types::DriveName;
+use reel_types::commands::{DriveConfig, Place};
+
+use super::Tree;
+use super::facts::{answer, fact, fs_error, key_values, no_such, parsed};
+use crate::failure::Outcome;
+use crate::reeld::Reeld;
+
+/// The folder of all drives.
+pub(super) fn drives(tree: &Arc<Tree>) -> Node {
+    let (all, one) = (Arc::clone(tree), Arc::clone(tree));
+    let entries = move || {
+        let drives = all.reeld.drives.configs().map_err(fs_error)?;
+        Ok(drives.into_iter().map(|drive| Entry::directory(drive.name.to_string())).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let drive: DriveName = parsed(name)?;
+        VirtualDrives::new(&one.reeld.config).get(&drive).map_err(|_| no_such(name))?;
+        Ok(self::drive(&one, drive))
+    };
+    let refusal = "'create NAME path=virtual:FOLDER' and 'remove NAME' in drives/ctl do that";
+    FnDir::new(entries, lookup).beside(tree.controlled(Place::Drives, refusal)).node()
+}
+
+fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
+    let with = || (Arc::clone(&tree.reeld), name.clone());
+    let (stated, state_name) = with();
+    let state = move || Ok(Some(stated.drives.desk(&state_name)?.state().as_str().to_string()));
+    let (labelled, label_name) = with();
+    let label =
+        move || Ok(labelled.drives.desk(&label_name)?.loaded().map(|label| label.to_string()));
+    let (shown, shown_name) = with();
+    let refusal = format!("'remove {name}' in the drive's ctl takes it out of the configuration");
+    tree.controlled(Place::Drive(name.clone()), refusal)
+        .with_all(answer(tree, "config", DriveConfig { name: name.clone() }))
+        .with_all(key_values("status", move || status(&shown, &shown_name)))
+        .with("state", fact(state))
+        .with("label", fact(label))
+        .node()
+}
+
+fn status(reeld: &Reeld, name: &DriveName) -> Outcome<KeyValues> {
+    let desk = reeld.drives.desk(name)?;
+    Ok(KeyValues::new()
+        .with("state", desk.state().as_str())
+        .with("activity", desk.activity())
+        .with("label", desk.loaded().map(|label| label.to_string())))
+}

@@ -1,0 +1,95 @@
+//! `pools/`: their rules, and links to their media and sets.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use reel_config::Pools;
+use reel_fs::{Entry, FnDir, KeyValues, Node, symlink};
+use reel_types::commands::results::MediaListEntry;
+use reel_types::commands::{Place, PoolConfig};
+use reel_types::{MediaSetId, MediaStatus, PoolName};
+
+use super::Tree;
+use super::facts::{answer, fs_error, key_values, no_such, parsed, plain};
+use crate::failure::Outcome;
+use crate::reeld::Reeld;
+
+/// The folder of all pools.
+pub(super) fn pools(tree: &Arc<Tree>) -> Node {
+    let (all, one) = (Arc::clone(tree), Arc::clone(tree));
+    let entries = move || {
+        let pools = all.reeld.pools().map_err(fs_error)?;
+        let names: BTreeSet<String> = pools.into_iter().map(|pool| pool.name.to_string()).collect();
+        Ok(names.into_iter().map(Entry::directory).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let pool: PoolName = parsed(name)?;
+        Pools::new(&one.reeld.config).get(&pool).map_err(|_| no_such(name))?;
+        Ok(self::pool(&one, pool))
+    };
+    let refusal = "'create NAME' and 'remove NAME' in pools/ctl do that";
+    FnDir::new(entries, lookup).beside(tree.controlled(Place::Pools, refusal)).node()
+}
+
+fn pool(tree: &Arc<Tree>, name: PoolName) -> Node {
+    let (reeld, shown) = (Arc::clone(&tree.reeld), name.clone());
+    let refusal = format!("'remove {name}' in the pool's ctl takes it out of the configuration");
+    tree.controlled(Place::Pool(name.clone()), refusal)
+        .with_all(answer(tree, "config", PoolConfig { name: name.clone() }))
+        .with_all(key_values("status", move || status(&reeld, &shown)))
+        .with("media", media(tree, name.clone()))
+        .with("sets", sets(tree, name))
+        .node()
+}
+
+fn status(reeld: &Reeld, pool: &PoolName) -> Outcome<KeyValues> {
+    let rows = reeld.media_rows(Some(pool))?;
+    let count = |wanted: &dyn Fn(&MediaListEntry) -> bool| {
+        rows.iter().filter(|row| wanted(row)).count() as u64
+    };
+    let sets: BTreeSet<_> = rows.iter().filter_map(|row| row.media_set_uuid).collect();
+    let latest = reeld.tape.inventory.load()?.latest_set(pool);
+    Ok(KeyValues::new()
+        .with("media", rows.len() as u64)
+        .with("media-writable", count(&|row| row.status == MediaStatus::Writable && !row.expired))
+        .with("media-expired", count(&|row| row.expired))
+        .with("media-full", count(&|row| row.status == MediaStatus::Full && !row.expired))
+        .with("sets", sets.len() as u64)
+        .with("latest-set", latest.map(|set| set.to_string()))
+        .with("bytes-used", rows.iter().filter_map(|row| row.bytes_used).sum::<u64>()))
+}
+
+/// Links to the media of a pool.
+fn media(tree: &Arc<Tree>, pool: PoolName) -> Node {
+    let (all, one, one_pool) = (Arc::clone(tree), Arc::clone(tree), pool.clone());
+    let entries = move || {
+        let media = all.media_names().map_err(fs_error)?;
+        let in_pool = media.iter().filter(|(_, entry)| entry.pool() == Some(&pool));
+        Ok(in_pool.map(|(name, _)| Entry::symlink(name)).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let media = one.media_names().map_err(fs_error)?;
+        let found = name.to_str().and_then(|name| media.get(name));
+        found.filter(|entry| entry.pool() == Some(&one_pool)).ok_or_else(|| no_such(name))?;
+        Ok(symlink(std::path::Path::new("../../../media").join(name)))
+    };
+    FnDir::new(entries, lookup).beside(plain("a medium joins a pool when it is labelled")).node()
+}
+
+/// Links to the media sets of a pool.
+fn sets(tree: &Arc<Tree>, pool: PoolName) -> Node {
+    let (all, one, one_pool) = (Arc::clone(tree), Arc::clone(tree), pool.clone());
+    let entries = move || {
+        let sets = all.media_names().map_err(fs_error)?.sets_of(&pool);
+        Ok(sets.into_iter().map(|set| Entry::symlink(set.to_string())).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let set: MediaSetId = parsed(name)?;
+        let sets = one.media_names().map_err(fs_error)?.sets_of(&one_pool);
+        sets.get(&set).ok_or_else(|| no_such(name))?;
+        Ok(symlink(format!("../../../media-sets/{set}")))
+    };
+    FnDir::new(entries, lookup)
+        .beside(plain("a backup begins a set where the pool's rules say so"))
+        .node()
+}

@@ -1,0 +1,88 @@
+//! `media/`, `pools/` and `media-sets/` over the tapes of the fixtures.
+
+use std::fs;
+use std::path::Path;
+
+use nix::libc;
+
+use crate::support::{Daemon, fixtures, unpack};
+
+/// The set of pool `poolA`: the whole datastore on four tapes.
+fn set_of_pool_a(daemon: &Daemon) -> String {
+    let sets = daemon.names("pools/poolA/sets");
+    assert_eq!(sets.len(), 1);
+    assert_eq!(
+        daemon.link(&format!("pools/poolA/sets/{}", sets[0])),
+        format!("../../../media-sets/{}", sets[0])
+    );
+    sets[0].clone()
+}
+
+/// A daemon that takes over the state of the PBS that wrote the tapes.
+fn adopted(fixtures: &Path) -> Daemon {
+    Daemon::new(|folders| {
+        let fresh = tempfile::tempdir().unwrap();
+        unpack(&fixtures.join("pbs-tape-public.tar.zst"), fresh.path());
+        let lib = fresh.path().join("var-lib-proxmox-backup/tape");
+        for entry in fs::read_dir(lib).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), folders.tape_state().join(entry.file_name())).unwrap();
+        }
+        let base = folders.state.parent().unwrap();
+        let copied = std::process::Command::new("cp")
+            .arg("-r")
+            .arg(fresh.path().join("vtape"))
+            .arg(base)
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        let drive =
+            format!("virtual: vt0\n\tpath {}\n\tmax-size 8388608\n", base.join("vtape").display());
+        fs::write(folders.config.join("tape.cfg"), drive).unwrap();
+        let etc = fresh.path().join("etc-proxmox-backup");
+        fs::copy(etc.join("media-pool.cfg"), folders.config.join("media-pool.cfg")).unwrap();
+    })
+}
+
+#[test]
+fn media_pools_and_sets_show_without_any_tape() {
+    let Some(fixtures) = fixtures() else { return };
+    let daemon = adopted(&fixtures);
+    assert_eq!(daemon.cat("media/A00002L8/pool"), "poolA\n");
+    assert_eq!(daemon.cat("media/A00002L8/seq"), "1\n");
+    assert_eq!(daemon.cat("media/FREE11L8/pool"), "");
+    let set = set_of_pool_a(&daemon);
+    assert_eq!(daemon.cat("media/A00002L8/set").trim(), set);
+    let content = daemon.cat("media/A00004L8/content");
+    assert!(content.lines().count() > 0 && content.lines().all(|line| line.starts_with("store1:")));
+    let tapes = daemon.cat(&format!("media-sets/{set}/tapes"));
+    let labels: Vec<&str> = tapes.lines().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(labels, ["A00001L8", "A00002L8", "A00003L8", "A00004L8"]);
+    let status = daemon.cat(&format!("media-sets/{set}/status"));
+    assert!(status.contains("pool: poolA\n") && status.contains("complete: true\n"), "{status}");
+    assert!(
+        status.contains("stores: store1\n") && status.contains("without-catalog:\n"),
+        "{status}"
+    );
+}
+
+#[test]
+fn snapshots_show_from_catalogs_and_say_what_has_not_been_read() {
+    let Some(fixtures) = fixtures() else { return };
+    let daemon = adopted(&fixtures);
+    let set = set_of_pool_a(&daemon);
+    let store = format!("media-sets/{set}/store1");
+    assert_eq!(daemon.names(&store), ["ct", "host", "vm", "ns"]);
+    assert_eq!(daemon.names(&format!("{store}/ns/a/ns/b/ns/c/ct")), ["201"]);
+    let snapshot = format!("{store}/vm/100/2024-06-05T08:00:00Z");
+    assert_eq!(
+        daemon.names(&snapshot),
+        ["ctl", "last-error", "last-task", "status", "status.json"]
+    );
+    let status = daemon.cat(&format!("{snapshot}/status"));
+    assert!(status.contains("index: on A0000") && status.contains("cached: false\n"), "{status}");
+    let error = daemon.find(&format!("{snapshot}/drive-scsi0.img")).unwrap_err();
+    assert_eq!(error.errno(), libc::ENODATA);
+    assert!(error.message().contains("'fetch'"), "{error}");
+    assert_eq!(daemon.link(&format!("{store}/vm/100/latest")), "2024-06-07T08:05:36Z");
+}
