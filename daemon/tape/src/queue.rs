@@ -176,9 +176,9 @@ impl DriveQueue {
         &self.shared.parts.desk
     }
 
-    /// Whether nothing is waiting to be read.
-    pub fn is_idle(&self) -> bool {
-        self.shared.state().wishes.is_idle()
+    /// How many chunks wait to be read, those counted that were dropped and not come across yet.
+    pub fn waiting(&self) -> usize {
+        self.shared.state().wishes.waiting()
     }
 
     /// Wants a chunk. False where it came into the cache meanwhile and nothing was done.

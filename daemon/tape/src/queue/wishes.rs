@@ -157,9 +157,9 @@ impl Wishes {
         self.count
     }
 
-    /// Whether anything is waiting to be read.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.order.is_empty()
+    /// How many chunks wait to be read.
+    pub(crate) fn waiting(&self) -> usize {
+        self.order.len()
     }
 
     /// What is read next when the head is at `here`: the next forward on that medium, else the first on it,
@@ -451,7 +451,7 @@ mod tests {
         assert!(!queue.wishes.take(&Digest([1; 32])));
         assert_eq!(queue.wishes.waiters(&Digest([2; 32])).len(), 1);
         assert_eq!(queue.drain(None), [2]);
-        assert!(queue.wishes.is_idle() && queue.wishes.wishes.is_empty());
+        assert!(queue.wishes.waiting() == 0 && queue.wishes.wishes.is_empty());
     }
 
     #[test]
@@ -460,7 +460,7 @@ mod tests {
         let digest = Digest([1; 32]);
         queue.want(1, vec![target(0, 2, Some(1)), target(0, 2, None), target(1, 5, None)]);
         assert!(queue.wishes.take(&digest));
-        assert!(queue.wishes.is_idle());
+        assert_eq!(queue.wishes.waiting(), 0);
         assert!(queue.wishes.retry(&digest, |target| target.file != FileNumber(2)).is_none());
         let (_, next) = queue.wishes.next(None).unwrap();
         assert_eq!(next, target(1, 5, None));

@@ -110,7 +110,7 @@ impl Session<'_> {
             if state.closed || hold.desk().is_wanted() {
                 return false;
             }
-            if !state.wishes.is_idle() {
+            if state.wishes.waiting() > 0 {
                 return true;
             }
             if Instant::now() >= until {
