@@ -8,6 +8,7 @@ use reel_types::Digest;
 use super::super::*;
 use super::rig::{Rig, content};
 use super::{NESTED, VM, VM_LATER, path};
+use crate::archive::chunk::ChunkEntry;
 
 /// Three snapshots, each with a chunk of its own, on tape.
 fn three_alone() -> Rig {
@@ -56,7 +57,8 @@ fn a_chunk_with_wrong_crc_costs_its_snapshot_alone() {
 fn a_chunk_that_is_not_what_its_digest_says_is_never_stored() {
     let rig = three_alone();
     let mut wrong = plain_digest(&content(2));
-    damage(&rig, wrong.as_bytes(), 31);
+    let header = ChunkEntry::header(&wrong, 0);
+    damage(&rig, &header[..40], 39);
     wrong.0[31] ^= 1;
     assert_only_the_later_is_lost(&rig);
     assert!(rig.task.has_warning(&wrong.to_string()), "{:?}", rig.task.lines());

@@ -11,7 +11,7 @@ use reel_store::datastore::Datastore;
 use reel_types::{Cancel, Digest};
 
 use super::super::*;
-use super::rig::{TestTask, chunk_names, desk, make_store, owner, tape_env};
+use super::rig::{TestTask, chunk_names, desk, make_store, owner, tape_env, temporary_folder};
 use crate::drive_desk::DriveDesk;
 use crate::env::NoCommitPoints;
 use crate::testing::{fixtures, unpack};
@@ -31,7 +31,7 @@ struct PbsTapes {
 impl PbsTapes {
     fn unpack(target: &str) -> Option<Self> {
         let fixtures = fixtures()?;
-        let folder = tempfile::tempdir().unwrap();
+        let folder = temporary_folder();
         let members = ["vtape", "var-lib-proxmox-backup/tape"];
         unpack(&fixtures.join("pbs-tape-public.tar.zst"), folder.path(), &members);
         let digests: Vec<Digest> = chunks_of_store(&fixtures).into_keys().collect();

@@ -30,8 +30,10 @@ use crate::ops::label_medium;
 use crate::pool::{PoolRules, Site};
 use crate::{Error, Result};
 
-/// Room for three chunks, so that sets need several media.
-const TAPE_BYTES: u64 = 14 << 20;
+/// Room for a few chunks, so that sets need several media.
+const TAPE_BYTES: u64 = 4 << 20;
+/// How much of a chunk is random: about its size on tape, four blocks.
+const RANDOM_BYTES: usize = 900 << 10;
 /// Contents of chunks that tests use.
 const SEEDS: std::ops::RangeInclusive<u8> = 1..=8;
 
@@ -39,16 +41,17 @@ pub(super) fn owner() -> AuthId {
     "bob@pbs".parse().unwrap()
 }
 
-/// The content of a chunk: random, so that it keeps its size.
+/// The content of a chunk: random at first, then zeros that cost nothing on tape.
 pub(super) fn content(seed: u8) -> Vec<u8> {
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut content = Vec::new();
-    while content.len() < FIXED_CHUNK_SIZE as usize {
+    while content.len() < RANDOM_BYTES {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         content.extend(state.to_le_bytes());
     }
+    content.resize(FIXED_CHUNK_SIZE as usize, 0);
     content
 }
 
@@ -138,7 +141,7 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = temporary_folder();
         let base = folder.path();
         let library = base.join("vtape");
         fs::create_dir(&library).unwrap();
@@ -309,6 +312,11 @@ impl Rig {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}");
     }
+}
+
+/// Forcing files to the disk is what takes long in these tests, so they run in memory where that can be.
+pub(super) fn temporary_folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn pool() -> PoolName {
