@@ -7,7 +7,7 @@ use std::str::FromStr;
 use reel_types::ParseError;
 
 use crate::section::{Document, Section};
-use crate::{ConfigDigest, ConfigDir, ConfigError, SectionFile};
+use crate::{ConfigDigest, ConfigDir, ConfigError, ConfigLock, SectionFile};
 
 /// What a section of one type says.
 pub trait Entry: Sized {
@@ -47,6 +47,11 @@ impl<'a, E: Entry> Entries<'a, E> {
     /// Those in the folder `dir`.
     pub fn new(dir: &'a ConfigDir) -> Self {
         Self { dir, kind: PhantomData }
+    }
+
+    /// Keeps the file as it is for as long as the lock is held, for whoever decides by what it says.
+    pub fn lock(&self) -> Result<ConfigLock, ConfigError> {
+        self.dir.lock(E::FILE.lock)
     }
 
     /// All of them in the order of the file, and the digest of what was read.

@@ -24,7 +24,6 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use nix::libc;
-use reel_config::Operation;
 use reel_store::source::{Blocking, ChunkReader};
 use reel_store::view::{
     BlobView, ImageView, Seek, SharedIndex, StreamView, ViewContext, ViewError, ViewParts,
@@ -175,8 +174,7 @@ pub fn open(
     path: &SnapshotPath,
     file: &FileName,
 ) -> Outcome<OpenContent> {
-    let opened = reeld.stores.open(store, Operation::Read)?;
-    let snapshot = DatastoreSnapshot::open(reeld, &opened, path)?;
+    let snapshot = DatastoreSnapshot::open(reeld, store, path)?;
     let names = snapshot.stored_files()?;
     let name = names.iter().find(|name| file.means(name)).ok_or_else(|| {
         let known: Vec<&str> = names.iter().map(ArchiveName::plain).collect();

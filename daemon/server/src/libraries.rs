@@ -13,12 +13,15 @@ use reel_types::{DriveName, MediaLocation};
 use crate::drives::Drives;
 use crate::failure::Outcome;
 
+/// A drive's queue, with the desk that it was made for: another configuration makes another desk.
+type DeskAndQueue = (Arc<DriveDesk>, Arc<DriveQueue>);
+
 /// The read queue of each drive, made when it is first wanted.
 pub(crate) struct Libraries {
     pub(crate) drives: Arc<Drives>,
     pub(crate) tape: Arc<TapeEnv>,
     pub(crate) cache: Arc<DiskCache>,
-    queues: Mutex<HashMap<DriveName, (Arc<DriveDesk>, Arc<DriveQueue>)>>,
+    queues: Mutex<HashMap<DriveName, DeskAndQueue>>,
 }
 
 impl Libraries {

@@ -76,7 +76,10 @@ impl Reeld {
             user,
             clock: Arc::clone(&clock),
         };
-        let memory_bytes = surroundings.chunk_memory_bytes / 2;
+        // Chunks as they are stored are shared by all readers, decoded ones serve one reader's next call: measured,
+        // more memory for the second costs page faults and gains nothing.
+        let view_bytes = surroundings.chunk_memory_bytes / 4;
+        let source_bytes = surroundings.chunk_memory_bytes - view_bytes;
         let tape = TapeEnv::open(
             &folders.tape_state(),
             &folders.cache,
@@ -92,13 +95,13 @@ impl Reeld {
         Ok(Arc::new(Self {
             libraries: Arc::new(libraries),
             staging: Staging::new(cache),
-            stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), memory_bytes),
+            stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
             drives,
             tape,
             tasks: Tasks::open(folders.tasks(), Arc::clone(&clock), zone.clone(), process)?,
             jobs: JobStates::open(folders.job_states())?,
             views: ViewContext {
-                memory: ChunkMemory::new(memory_bytes),
+                memory: ChunkMemory::new(view_bytes),
                 blocking,
                 ahead_chunks: AHEAD_CHUNKS,
             },

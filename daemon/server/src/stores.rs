@@ -12,6 +12,7 @@ use reel_store::datastore::{
     ChunkOrder, Datastore, DatastoreConfig as StoreConfig, StoreEnvironment,
 };
 use reel_store::chunk_store::SyncLevel;
+use reel_store::locks::{self, OperationGuard};
 use reel_store::source::{Blocking, DatastoreSource};
 use reel_types::StoreName;
 
@@ -24,6 +25,20 @@ pub struct OpenStore {
     pub store: Arc<Datastore>,
     /// Its chunks, for everybody who reads content.
     pub source: Arc<DatastoreSource>,
+}
+
+/// A datastore in use, which PBS and other programs are told of (`datastore.md` §13.2) until this is dropped.
+pub struct StoreInUse {
+    /// The datastore and its chunks.
+    pub open: OpenStore,
+    _operation: OperationGuard,
+}
+
+impl StoreInUse {
+    /// The datastore.
+    pub fn store(&self) -> &Arc<Datastore> {
+        &self.open.store
+    }
 }
 
 /// The configured datastores.
@@ -81,6 +96,30 @@ impl Stores {
         let opened = OpenStore { store, source: Arc::new(source) };
         open.insert(name.clone(), (wanted, opened.clone()));
         Ok(opened)
+    }
+
+    /// Opens a datastore for reading and counts as a reader of it.
+    pub fn begin_reading(&self, name: &StoreName) -> Outcome<StoreInUse> {
+        self.begin(name, Operation::Read, locks::Operation::Read)
+    }
+
+    /// Opens a datastore for writing and counts as a writer of it.
+    pub fn begin_writing(&self, name: &StoreName) -> Outcome<StoreInUse> {
+        self.begin(name, Operation::Write, locks::Operation::Write)
+    }
+
+    fn begin(
+        &self,
+        name: &StoreName,
+        allowed: Operation,
+        counted: locks::Operation,
+    ) -> Outcome<StoreInUse> {
+        // PBS makes check and count one step by the configuration's lock, so that a change of the maintenance
+        // mode meets either none or both.
+        let _lock = Datastores::new(&self.config).lock()?;
+        let open = self.open(name, allowed)?;
+        let operation = self.environment.run.begin_operation(name, counted)?;
+        Ok(StoreInUse { open, _operation: operation })
     }
 
     /// Forgets an opened datastore, so that its file system can be unmounted.

@@ -215,7 +215,7 @@ impl Tasks {
         let running = self.0.running();
         running.iter().for_each(|task| task.cancel.cancel());
         let waited = self.0.all_ended.wait_timeout_while(running, patience, |r| !r.is_empty());
-        waited.map_or(false, |(running, _)| running.is_empty())
+        waited.is_ok_and(|(running, _)| running.is_empty())
     }
 
     /// Rotates the archive of ended tasks; a daily chore.

@@ -27,6 +27,7 @@ mod pools;
 mod set_listing;
 mod sizes;
 mod snapshot;
+mod tape_places;
 mod tasks;
 
 use std::collections::HashMap;

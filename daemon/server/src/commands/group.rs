@@ -35,7 +35,8 @@ impl Reeld {
     }
 
     pub(super) fn group_forget(&self, command: &GroupForget) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
+        let store = in_use.store();
         let path = group_path(command.ns.as_ref(), &command.group);
         let removal = store.forget_group(&path)?;
         if removal.protected > 0 {
@@ -49,7 +50,8 @@ impl Reeld {
     }
 
     pub(super) fn group_change_owner(&self, command: &GroupChangeOwner) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
+        let store = in_use.store();
         store.set_owner(&group_path(command.ns.as_ref(), &command.group), &command.new_owner)?;
         Done::nothing()
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reel_config::Operation;
 use reel_tape::Site;
 use reel_tape::backup::{BackupJob, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
@@ -21,11 +20,11 @@ use crate::reeld::Reeld;
 
 impl Reeld {
     pub(super) fn backup(self: &Arc<Self>, command: &Backup, who: &AuthId) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Read)?.store;
+        let in_use = self.stores.begin_reading(&command.store)?;
         let pool = self.pool_rules(&command.pool)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let job = BackupJob {
-            store,
+            store: Arc::clone(in_use.store()),
             pool,
             site: Site::Changer(Drives::library_name(desk.name())?),
             selection: Selection {
@@ -43,6 +42,7 @@ impl Reeld {
         self.drive_task(&desk, "tape-backup", &id, who, move |hold, task| {
             use reel_types::TaskContext;
             task.log("update media online status");
+            let _in_use = in_use;
             reeld.refresh_online_status()?;
             backup(&reeld.tape, hold, &job, task)?;
             Ok(())
@@ -50,10 +50,15 @@ impl Reeld {
     }
 
     pub(super) fn restore(self: &Arc<Self>, command: &Restore, who: &AuthId) -> Outcome<Done> {
-        let mut stores = BTreeMap::new();
-        for name in command.store.targets() {
-            stores.insert(name.clone(), self.stores.open(name, Operation::Write)?.store);
-        }
+        let targets = command.store.targets();
+        let in_use = targets
+            .into_iter()
+            .map(|name| self.stores.begin_writing(name))
+            .collect::<Outcome<Vec<_>>>()?;
+        let stores: BTreeMap<_, _> = in_use
+            .iter()
+            .map(|target| (target.store().name().clone(), Arc::clone(target.store())))
+            .collect();
         let job = RestoreJob {
             set: command.media_set,
             map: command.store.clone(),
@@ -67,6 +72,7 @@ impl Reeld {
         let names: Vec<&str> = job.stores.keys().map(StoreName::as_str).collect();
         let (reeld, id) = (Arc::clone(self), names.join(", "));
         self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
+            let _in_use = in_use;
             restore(&reeld.tape, hold, &job, task)?;
             Ok(())
         })

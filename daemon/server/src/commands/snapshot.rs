@@ -50,7 +50,7 @@ impl Reeld {
         command: &SnapshotCreate,
         who: &AuthId,
     ) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
         let time = match command.time {
             Some(time) => time,
             None => BackupTime::from_epoch(self.clock.now())?,
@@ -67,14 +67,15 @@ impl Reeld {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let upid = self.tasks.start("backup", &id, who, move |task| {
             let backup = LocalBackup { sources: &sources, crypt: None, threads, actor: &owner };
-            backup.run(&store, &snapshot, task)?;
+            backup.run(in_use.store(), &snapshot, task)?;
             Ok(())
         })?;
         Ok(Done::Task(upid))
     }
 
     pub(super) fn snapshot_forget(&self, command: &SnapshotForget) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
+        let store = in_use.store();
         store.forget_snapshot(&snapshot_path(command.ns.as_ref(), &command.snapshot))?;
         Done::nothing()
     }
@@ -86,7 +87,8 @@ impl Reeld {
     }
 
     pub(super) fn snapshot_notes_update(&self, command: &SnapshotNotesUpdate) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
+        let store = in_use.store();
         let path = snapshot_path(command.ns.as_ref(), &command.snapshot);
         store.set_notes(&path, command.notes.as_str())?;
         Done::nothing()
@@ -102,7 +104,8 @@ impl Reeld {
         &self,
         command: &SnapshotProtectedUpdate,
     ) -> Outcome<Done> {
-        let store = self.stores.open(&command.store, Operation::Write)?.store;
+        let in_use = self.stores.begin_writing(&command.store)?;
+        let store = in_use.store();
         let path = snapshot_path(command.ns.as_ref(), &command.snapshot);
         store.set_protected(&path, command.protected)?;
         Done::nothing()

@@ -124,6 +124,7 @@ impl Reeld {
         let id = format!("{}:{label_text}", desk.name());
         self.drive_task(&desk, "load-media", &id, who, move |hold, task| {
             task.log(&format!("loading media '{label_text}' into drive '{}'", hold.name()));
+            make_where_media_are_files(hold, &label_text, task)?;
             load_by_label(hold, &label_text)?;
             hold.set_loaded(Some(label_text));
             Ok(())
@@ -162,8 +163,8 @@ fn slot_number(slot: &SlotParam) -> Outcome<SlotNumber> {
         .ok_or_else(|| Failure::invalid(format!("there is no slot {}", slot.get())))
 }
 
-/// Brings a blank medium for `label_text` into the drive where media are only files: the blank one of that name, or a
-/// new one. Elsewhere the operator has put the right one there.
+/// Brings a blank medium for `label_text` into an empty drive where media are only files. Elsewhere the operator has
+/// put the right one there.
 fn load_blank_for(
     hold: &mut DriveHold,
     label_text: &LabelText,
@@ -172,15 +173,31 @@ fn load_blank_for(
     if hold.drive().medium_loaded()? {
         return Ok(());
     }
-    let tag = reel_tape::medium::volume_tag(label_text)?;
-    if let Some(changer) = hold.changer() {
-        if changer.status()?.slot_of(&tag).is_none() {
-            changer.create_media(&tag)?;
-            task.log(&format!("made the blank medium '{label_text}'"));
-        }
-        changer.load_media(&tag, DriveNumber(0))?;
+    if make_where_media_are_files(hold, label_text, task)? {
+        load_by_label(hold, label_text)?;
     }
     Ok(())
+}
+
+/// Where media are only files, makes a blank one of that name unless there is one, as PBS does. Whether this is such a
+/// library.
+fn make_where_media_are_files(
+    hold: &mut DriveHold,
+    label_text: &LabelText,
+    task: &dyn TaskContext,
+) -> Result<bool, TaskFailure> {
+    let tag = reel_tape::medium::volume_tag(label_text)?;
+    let Some(changer) = hold.changer() else { return Ok(false) };
+    let status = changer.status()?;
+    if status.slot_of(&tag).is_some() || status.drive_of(&tag).is_some() {
+        return Ok(true);
+    }
+    match changer.create_media(&tag) {
+        Err(reel_hw::Error::Unsupported { .. }) => return Ok(false),
+        made => made?,
+    }
+    task.log(&format!("made the blank medium '{label_text}'"));
+    Ok(true)
 }
 
 fn label_info(labels: &MediaLabels) -> LabelInfo {

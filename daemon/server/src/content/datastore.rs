@@ -8,29 +8,32 @@ use reel_store::datastore::SnapshotReader;
 use reel_store::source::{ChunkReader, ChunkSource, DatastoreSource};
 use reel_store::view::SharedIndex;
 use reel_store::{CryptConfig, CryptMode, DataBlob, Manifest};
-use reel_types::{ArchiveName, Fingerprint, SnapshotPath};
+use reel_types::{ArchiveName, Fingerprint, SnapshotPath, StoreName};
 
 use super::{FinishedSnapshot, keys};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
-use crate::stores::OpenStore;
+use crate::stores::StoreInUse;
 
 /// A snapshot of a datastore that is held for reading.
 pub(crate) struct DatastoreSnapshot {
     reeld: Arc<Reeld>,
     reader: SnapshotReader,
     source: Arc<DatastoreSource>,
+    _in_use: StoreInUse,
 }
 
 impl DatastoreSnapshot {
     /// Opens a finished snapshot and locks it shared.
     pub(crate) fn open(
         reeld: &Arc<Reeld>,
-        store: &OpenStore,
+        store: &StoreName,
         path: &SnapshotPath,
     ) -> Outcome<Self> {
-        let reader = store.store.open_snapshot(path)?;
-        Ok(Self { reeld: Arc::clone(reeld), reader, source: Arc::clone(&store.source) })
+        let in_use = reeld.stores.begin_reading(store)?;
+        let reader = in_use.store().open_snapshot(path)?;
+        let source = Arc::clone(&in_use.open.source);
+        Ok(Self { reeld: Arc::clone(reeld), reader, source, _in_use: in_use })
     }
 
     /// All its files, the manifest first.

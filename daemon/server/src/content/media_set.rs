@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use nix::libc;
 use reel_config::ClientKeys;
-use reel_store::source::{ChunkReader, ChunkSource};
+use reel_store::source::ChunkReader;
 use reel_store::view::SharedIndex;
 use reel_store::{CryptConfig, CryptMode, DataBlob, Manifest};
 use reel_tape::snapshot_files::SnapshotOnSet;

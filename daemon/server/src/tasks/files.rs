@@ -126,7 +126,7 @@ impl TaskFiles {
         let Some(limit) = parse_archive(&oldest).first().map(|task| task.end.time) else {
             return Ok(());
         };
-        for folder in fs::read_dir(&self.folder)?.flatten().filter(|entry| is_log_folder(entry)) {
+        for folder in fs::read_dir(&self.folder)?.flatten().filter(is_log_folder) {
             for log in fs::read_dir(folder.path())?.flatten() {
                 let modified = log.metadata()?.modified()?;
                 if seconds(modified) < limit {

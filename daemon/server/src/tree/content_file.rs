@@ -94,19 +94,14 @@ impl Content for DecodedFile {
     }
 
     fn xattr_names(&self) -> Result<Vec<OsString>, FsError> {
-        let values = self.place.xattrs(&self.file.name).map_err(fs_error)?;
-        Ok(values.into_iter().map(|(name, _)| name.into()).collect())
+        Ok(self.place.xattr_names(&self.file.name).iter().map(OsString::from).collect())
     }
 
     fn xattr(&self, name: &OsStr) -> Result<Option<Vec<u8>>, FsError> {
-        if !name.as_encoded_bytes().starts_with(b"user.reelfs.") {
-            return Ok(None);
-        }
-        let values = self.place.xattrs(&self.file.name).map_err(fs_error)?;
-        Ok(values
-            .into_iter()
-            .find(|(known, _)| name == *known)
-            .map(|(_, value)| value.into_bytes()))
+        let names = self.place.xattr_names(&self.file.name);
+        let Some(name) = names.iter().find(|known| name == **known) else { return Ok(None) };
+        let value = self.place.xattr(&self.file.name, name).map_err(fs_error)?;
+        Ok(value.map(String::into_bytes))
     }
 }
 

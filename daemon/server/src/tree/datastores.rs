@@ -244,8 +244,7 @@ impl SnapshotPlace for StoreSnapshot {
 
     fn open(&self) -> Outcome<Arc<dyn FinishedSnapshot>> {
         let reeld = &self.tree.reeld;
-        let store = reeld.stores.open(&self.store, Operation::Read)?;
-        Ok(Arc::new(DatastoreSnapshot::open(reeld, &store, &self.path)?))
+        Ok(Arc::new(DatastoreSnapshot::open(reeld, &self.store, &self.path)?))
     }
 
     fn key(&self, fingerprint: &Fingerprint) -> Option<Arc<CryptConfig>> {

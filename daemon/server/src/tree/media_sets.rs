@@ -14,7 +14,7 @@ use reel_tape::{InventoryEntry, MediaSetLabel};
 use reel_types::commands::results::PlanEntry;
 use reel_types::commands::{Command, MediaSetPlan, Place};
 use reel_types::{
-    ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId, Namespace,
+    ArchiveKind, ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId, Namespace,
     SnapshotPath, StoreName,
 };
 use serde::Serialize;
@@ -23,6 +23,7 @@ use super::Tree;
 use super::catalogue::{Catalogue, SnapshotName, namespace_folder};
 use super::facts::{as_text, fs_error, key_values, no_such, parsed, plain, rows, utc};
 use super::set_listing::StoreListing;
+use super::tape_places::{self, TapePlaces};
 use super::snapshot::{SnapshotPlace, attributes, content_status, snapshot_folder};
 use crate::commands::Done;
 use crate::content::{FinishedSnapshot, SetSnapshot};
@@ -322,7 +323,17 @@ impl SnapshotPlace for SnapshotInSet {
         self.tree.log_of(&Place::SetSnapshot(*set, store.clone(), path.clone()))
     }
 
-    fn xattrs(&self, _name: &ArchiveName) -> Outcome<Vec<(&'static str, String)>> {
-        Ok(Vec::new())
+    /// What lies in chunks lies on tape; blobs are in the cache, whole.
+    fn xattr_names(&self, name: &ArchiveName) -> &'static [&'static str] {
+        match name.kind() {
+            ArchiveKind::Fixed | ArchiveKind::Dynamic => &tape_places::ATTRIBUTES,
+            ArchiveKind::Blob => &[],
+        }
+    }
+
+    fn xattr(&self, name: &ArchiveName, attribute: &str) -> Outcome<Option<String>> {
+        let index = self.folder()?.join(name.as_str());
+        let places = TapePlaces::of(&self.tree.reeld, &self.on_set, name.kind(), &index)?;
+        Ok(places.attribute(attribute))
     }
 }

@@ -47,9 +47,14 @@ pub(super) trait SnapshotPlace: Send + Sync + 'static {
     /// Where faults are noted.
     fn log(&self) -> Arc<ControlLog>;
 
-    /// Extended attributes of a decoded file.
-    fn xattrs(&self, _name: &ArchiveName) -> Outcome<Vec<(&'static str, String)>> {
-        Ok(Vec::new())
+    /// Names of the extended attributes of a decoded file.
+    fn xattr_names(&self, _name: &ArchiveName) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// One of these.
+    fn xattr(&self, _name: &ArchiveName, _attribute: &str) -> Outcome<Option<String>> {
+        Ok(None)
     }
 }
 

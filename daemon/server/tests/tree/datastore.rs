@@ -40,7 +40,7 @@ fn give_key(daemon: &Daemon, fixtures: &Path, name: &str) {
 }
 
 /// Path in the tree and SHA-256 of every image and blob, as PBS's own client restored them.
-fn restored_by_pbs(fixtures: &Path) -> BTreeMap<String, String> {
+pub fn restored_by_pbs(fixtures: &Path) -> BTreeMap<String, String> {
     let list = fixtures.join("pbs-datastore-store1.lists/plain.sha256.txt");
     let text = fs::read_to_string(list).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));

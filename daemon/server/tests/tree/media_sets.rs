@@ -86,3 +86,55 @@ fn snapshots_show_from_catalogs_and_say_what_has_not_been_read() {
     assert!(error.message().contains("'fetch'"), "{error}");
     assert_eq!(daemon.link(&format!("{store}/vm/100/latest")), "2024-06-07T08:05:36Z");
 }
+
+/// What PBS's own client restored, by path below a datastore's folder in the tree.
+fn restored_by_pbs(fixtures: &Path) -> Vec<(String, String)> {
+    crate::datastore::restored_by_pbs(fixtures).into_iter().collect()
+}
+
+#[test]
+fn every_file_is_copied_out_of_the_set_once_its_index_was_fetched() {
+    let Some(fixtures) = fixtures() else { return };
+    let daemon = adopted(&fixtures);
+    let set = set_of_pool_a(&daemon);
+    let store = format!("media-sets/{set}/store1");
+    daemon.echo("inventory", "media/ctl").unwrap();
+    daemon.wait("media");
+    daemon.echo("fetch", &format!("media-sets/{set}/ctl")).unwrap();
+    assert_eq!(daemon.wait(&format!("media-sets/{set}")), "OK\n");
+    let image = format!("{store}/vm/100/2024-06-05T08:00:00Z/drive-scsi0.img");
+    assert!(daemon.xattr(&image, "user.reelfs.tapes").contains("A0000"));
+    let bytes: u64 = daemon.xattr(&image, "user.reelfs.bytes").parse().unwrap();
+    assert!(bytes > 0);
+    let mut compared = 0;
+    for (path, sum) in restored_by_pbs(&fixtures) {
+        let path = path.replace("datastores/store1", &store);
+        match daemon.sha256(&path) {
+            Ok(found) => {
+                assert_eq!(found, sum, "{path}");
+                compared += 1;
+            }
+            Err(error) => assert_eq!(error.errno(), libc::ENOKEY, "{path}: {error}"),
+        }
+    }
+    assert!(compared > 10, "{compared}");
+    assert_eq!(daemon.xattr(&image, "user.reelfs.bytes"), "0");
+    let status = daemon.cat(&format!("{store}/vm/100/2024-06-05T08:00:00Z/status"));
+    assert!(status.contains("cached: true\n") && status.contains("finished: true\n"), "{status}");
+    assert!(daemon.cat(&format!("media-sets/{set}/plan")).contains("A00001L8: bytes="));
+}
+
+#[test]
+fn a_tape_that_is_in_no_library_is_told_at_once() {
+    let Some(fixtures) = fixtures() else { return };
+    let daemon = adopted(&fixtures);
+    let offline = daemon.names("media").into_iter().find(|name| name == "B00001L8").unwrap();
+    assert!(daemon.cat(&format!("media/{offline}/location")).starts_with("vault-"));
+    let set = daemon.cat(&format!("media/{offline}/set"));
+    let set = set.trim();
+    daemon.echo("fetch", &format!("media-sets/{set}/ctl")).unwrap();
+    let upid = daemon.cat(&format!("media-sets/{set}/last-task"));
+    let error = daemon.bytes(&format!("tasks/{}/wait", upid.trim())).unwrap_err();
+    assert_eq!(error.errno(), libc::EIO);
+    assert!(error.message().contains("B00001L8"), "{error}");
+}

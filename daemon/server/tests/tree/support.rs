@@ -201,6 +201,12 @@ impl Daemon {
         self.engine.read_link(&me(), ino).unwrap().display().to_string()
     }
 
+    pub fn xattr(&self, path: &str, name: &str) -> String {
+        let ino = self.find(path).unwrap().ino;
+        let value = self.engine.xattr(&me(), ino, std::ffi::OsStr::new(name)).unwrap();
+        String::from_utf8(value).unwrap()
+    }
+
     /// Runs the task whose id is in `last-task` beside a `ctl` to its end, and tells how it ended.
     pub fn wait(&self, folder: &str) -> String {
         let upid = self.cat(&format!("{folder}/last-task"));
