@@ -1,0 +1,176 @@
+//! Reading images through the mount: out of a media set beside a restore of it, and out of a datastore beside
+//! decoding its chunks in process.
+
+use std::cell::{Cell, RefCell};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::support::{Comparison, Options, PeakMemory, incompressible, print_memory, shell};
+use reel_store::source::Chunk;
+use reel_store::{ChunkIndex, DataBlob, FixedIndex};
+use reel_tests::{Daemon, Home};
+use reel_types::Digest;
+
+/// What can be measured here.
+pub(crate) const NAMES: [&str; 2] = ["copy", "image"];
+
+const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
+
+/// Measures both.
+pub(crate) fn measure(options: &Options) {
+    let home = Home::new();
+    fs::create_dir(home.join("tapes")).unwrap();
+    incompressible(&home.join("disk.img"), options.size, 1);
+    let set = {
+        let daemon = home.start();
+        fill(options, &home, &daemon)
+    };
+    fs::remove_file(home.join("disk.img")).unwrap();
+    out_of_media_set(options, &home, &set);
+    out_of_datastore(options, &home);
+}
+
+/// A datastore with one image, and a medium with all of it; the media set.
+fn fill(options: &Options, home: &Home, daemon: &Daemon<'_>) -> String {
+    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
+    daemon.ctl(&format!(
+        "snapshot create store1 vm/100 disk.img={} --time 2026-01-10T08:00:00Z",
+        home.join("disk.img").display()
+    ));
+    daemon.ctl(&format!(
+        "drive create drive1 --path virtual:{} --max-size {}MiB",
+        home.join("tapes").display(),
+        (options.size * 2 + (1 << 30)) >> 20
+    ));
+    daemon.ctl("pool create bench");
+    daemon.ctl("label --label-text BENCH1L8 --pool bench");
+    daemon.ctl("backup store1 bench");
+    for number in 0..options.rounds * 2 {
+        let path = home.join(&format!("restored{number}"));
+        daemon.ctl(&format!("datastore create restored{number} {}", path.display()));
+    }
+    let media = daemon.json("media list");
+    media[0]["media-set-uuid"].as_str().unwrap().to_string()
+}
+
+/// A daemon that starts anew with empty caches for each round, and its memory.
+struct Fresh<'a> {
+    home: &'a Home,
+    daemon: RefCell<Option<Daemon<'a>>>,
+    peak: Cell<u64>,
+}
+
+impl<'a> Fresh<'a> {
+    fn new(home: &'a Home) -> Self {
+        Self { home, daemon: RefCell::default(), peak: Cell::new(0) }
+    }
+
+    fn restart(&self) {
+        drop(self.daemon.take());
+        let _ = fs::remove_dir_all(self.home.join("cache/chunks"));
+        self.daemon.replace(Some(self.home.start()));
+    }
+
+    /// Does something with the daemon, its memory watched.
+    fn watched(&self, work: impl FnOnce(&Daemon<'_>)) {
+        let daemon = self.daemon.borrow();
+        let daemon = daemon.as_ref().unwrap();
+        let memory = PeakMemory::of(daemon.pid());
+        work(daemon);
+        self.peak.set(self.peak.get().max(memory.bytes()));
+    }
+}
+
+fn out_of_media_set(options: &Options, home: &Home, set: &str) {
+    let what = Comparison {
+        name: "copy",
+        limit: "reelctl restore of the same image",
+        goal: 0.8,
+        bytes: options.size,
+    };
+    let next = Cell::new(0);
+    let fresh = Fresh::new(home);
+    let file = format!("mnt/media-sets/{set}/store1/{SNAPSHOT}/disk.img");
+    options.compare(
+        &what,
+        || {
+            let _ = fs::remove_file(home.join("out.img"));
+            fresh.restart();
+        },
+        || {
+            let number = next.replace(next.get() + 1);
+            fresh.watched(|daemon| drop(daemon.ctl(&format!("restore {set} restored{number}"))));
+        },
+        || {
+            let line = format!("cp --sparse=never {file} out.img; sync out.img");
+            fresh.watched(|_| shell(home.path(), &line));
+        },
+    );
+    print_memory("restore and cp out of a media set", fresh.peak.get());
+}
+
+fn out_of_datastore(options: &Options, home: &Home) {
+    let what = Comparison {
+        name: "image",
+        limit: "decoding it in process",
+        goal: 0.8,
+        bytes: options.size,
+    };
+    let index = home.join(&format!("store1/{SNAPSHOT}/disk.img.fidx"));
+    let digests = digests(&index);
+    let fresh = Fresh::new(home);
+    options.compare(
+        &what,
+        || fresh.restart(),
+        || decode(&home.join("store1/.chunks"), &digests),
+        || {
+            fresh.watched(|daemon| {
+                let path = daemon.at(&format!("datastores/store1/{SNAPSHOT}/disk.img"));
+                read_all(&path, options.size);
+            });
+        },
+    );
+    print_memory("image of a datastore", fresh.peak.get());
+}
+
+fn digests(index: &Path) -> Vec<Digest> {
+    let index = FixedIndex::open(File::open(index).unwrap()).unwrap();
+    index.entries(0..index.chunk_count()).map(|entry| entry.unwrap().digest).collect()
+}
+
+/// Reads and checks all chunks with as many threads as there are processors.
+fn decode(chunks: &Path, digests: &[Digest]) {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(digest) = digests.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let raw = fs::read(chunk_path(chunks, digest)).unwrap();
+                    Chunk::checked(DataBlob::from_raw(raw.into()).unwrap(), digest).unwrap();
+                }
+            });
+        }
+    });
+}
+
+fn chunk_path(chunks: &Path, digest: &Digest) -> PathBuf {
+    let name = digest.to_string();
+    chunks.join(&name[..4]).join(name)
+}
+
+fn read_all(path: &Path, size: u64) {
+    let mut file = File::open(path).unwrap();
+    let mut buffer = vec![0; 1 << 20];
+    let mut total = 0;
+    loop {
+        let length = file.read(&mut buffer).unwrap();
+        if length == 0 {
+            break;
+        }
+        total += length as u64;
+    }
+    assert_eq!(total, size);
+}
