@@ -13,8 +13,8 @@ mod media;
 mod plan;
 mod pool;
 mod snapshot;
-mod task;
 mod tape;
+mod task;
 
 use std::sync::Arc;
 
@@ -41,9 +41,9 @@ pub enum Done {
 impl Done {
     /// A result with its keys.
     fn data(result: impl Serialize) -> Outcome<Self> {
-        serde_json::to_value(result)
-            .map(Self::Data)
-            .map_err(|error| Failure::new(nix::libc::EIO, format!("write the result as JSON: {error}")))
+        serde_json::to_value(result).map(Self::Data).map_err(|error| {
+            Failure::new(nix::libc::EIO, format!("write the result as JSON: {error}"))
+        })
     }
 
     /// Nothing to tell.

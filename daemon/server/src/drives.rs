@@ -78,9 +78,7 @@ impl Drives {
         }
         match self.configs()?.as_slice() {
             [only] => self.desk(&only.name),
-            _ => Err(Failure::invalid(
-                "unable to get (default) drive name; name one by '--drive'",
-            )),
+            _ => Err(Failure::invalid("unable to get (default) drive name; name one by '--drive'")),
         }
     }
 

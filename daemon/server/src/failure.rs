@@ -119,10 +119,9 @@ impl From<CommandError> for Failure {
         let message = error.to_string();
         match error {
             CommandError::Unknown(_) => Self::not_found(message),
-            CommandError::Params(errors) => Self {
-                params: errors.into_map(),
-                ..Self::invalid(message)
-            },
+            CommandError::Params(errors) => {
+                Self { params: errors.into_map(), ..Self::invalid(message) }
+            }
         }
     }
 }

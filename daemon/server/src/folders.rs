@@ -144,7 +144,9 @@ impl Folders {
 
     /// Refuses while a PBS runs on its own folders.
     pub fn refuse_running_pbs(&self) -> Result<(), FolderError> {
-        for (file, program) in [("proxy.pid", "proxmox-backup-proxy"), ("api.pid", "proxmox-backup-api")] {
+        for (file, program) in
+            [("proxy.pid", "proxmox-backup-proxy"), ("api.pid", "proxmox-backup-api")]
+        {
             let running = fs::read_to_string(self.pbs_run.join(file)).ok();
             let pid = running.and_then(|text| text.trim().parse::<u32>().ok());
             if let Some(pid) = pid.filter(|pid| Path::new(&format!("/proc/{pid}")).exists()) {

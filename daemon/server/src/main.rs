@@ -40,14 +40,17 @@ fn run(options: &Options) -> Outcome<()> {
     folders.create().map_err(|error| Failure::invalid(error.to_string()))?;
     let _lock = folders.lock().map_err(|error| Failure::invalid(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let reeld = Reeld::new(folders, Surroundings {
-        clock: clock(options),
-        zone: TimeZone::system(),
-        blocking: Arc::new(Runtime::new(runtime.handle().clone())),
-        commit_points: commit_points(options)?,
-        chunk_cache_bytes: options.chunk_cache.bytes(),
-        chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),
-    })?;
+    let reeld = Reeld::new(
+        folders,
+        Surroundings {
+            clock: clock(options),
+            zone: TimeZone::system(),
+            blocking: Arc::new(Runtime::new(runtime.handle().clone())),
+            commit_points: commit_points(options)?,
+            chunk_cache_bytes: options.chunk_cache.bytes(),
+            chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),
+        },
+    )?;
     let mounted = mount(options, &reeld, &runtime)?;
     let served = runtime.block_on(serve(Arc::clone(&reeld)));
     if !reeld.tasks().stop_all(STOP_PATIENCE) {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
-use reel_store::datastore::StoreEnvironment;
 use reel_store::cache::DiskCache;
+use reel_store::datastore::StoreEnvironment;
 use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::source::{Blocking, ChunkSource};
 use reel_store::view::{ChunkMemory, ViewContext};
@@ -16,9 +16,7 @@ use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{CommitPoints, PoolRules, TapeEnv};
-use reel_types::{
-    Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone, Upid,
-};
+use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone, Upid};
 
 use crate::drives::{Drives, labels_in_library};
 use crate::failure::{Failure, Outcome};
@@ -146,7 +144,8 @@ impl Reeld {
             labels.insert(Drives::library_name(desk.name())?, labels_in_library(&desk));
         }
         self.tape.inventory.update(LOCK_WAIT, |inventory| {
-            let media = |held: &Option<Vec<_>>| held.as_ref().map(|l| media_of_labels(inventory, l));
+            let media =
+                |held: &Option<Vec<_>>| held.as_ref().map(|l| media_of_labels(inventory, l));
             let online: OnlineMedia =
                 labels.iter().map(|(changer, held)| (changer.clone(), media(held))).collect();
             update_online_status(inventory, &online)
@@ -199,7 +198,11 @@ impl Reeld {
     }
 
     /// The chunks of `store` on the media set `set`.
-    pub(crate) fn set_source(&self, set: MediaSetId, store: &StoreName) -> Outcome<Arc<dyn ChunkSource>> {
+    pub(crate) fn set_source(
+        &self,
+        set: MediaSetId,
+        store: &StoreName,
+    ) -> Outcome<Arc<dyn ChunkSource>> {
         Ok(self.set_chunks(&self.set_contents(set)?, store))
     }
 

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_config::{ConfigDir, DatastoreConfig, Datastores, Operation};
+use reel_store::chunk_store::SyncLevel;
 use reel_store::datastore::{
     ChunkOrder, Datastore, DatastoreConfig as StoreConfig, StoreEnvironment,
 };
-use reel_store::chunk_store::SyncLevel;
 use reel_store::locks::{self, OperationGuard};
 use reel_store::source::{Blocking, DatastoreSource};
 use reel_types::StoreName;
@@ -136,9 +136,8 @@ impl Stores {
     /// The datastore that already uses `path`, if one does.
     pub fn at_path(&self, path: &Path) -> Outcome<Option<StoreName>> {
         let (configs, _) = Datastores::new(&self.config).list()?;
-        let same = |config: &DatastoreConfig| {
-            config.base_path().is_ok_and(|base: PathBuf| base == path)
-        };
+        let same =
+            |config: &DatastoreConfig| config.base_path().is_ok_and(|base: PathBuf| base == path);
         Ok(configs.into_iter().find(same).map(|config| config.name))
     }
 }

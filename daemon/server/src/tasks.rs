@@ -17,9 +17,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reel_types::{
-    AuthId, Cancel, Clock, TaskContext, TaskStopped, TimeZone, Upid, UpidParts,
-};
+use reel_types::{AuthId, Cancel, Clock, TaskContext, TaskStopped, TimeZone, Upid, UpidParts};
 use tokio::sync::watch;
 
 pub use job_state::{JobState, JobStates};
@@ -330,7 +328,11 @@ impl Task {
 
 /// A message without line breaks, as the last line of a log and the archive want it.
 fn one_line(text: &str) -> String {
-    text.split(['\n', '\r']).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    text.split(['\n', '\r'])
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 impl TaskContext for Task {

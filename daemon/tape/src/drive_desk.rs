@@ -164,9 +164,10 @@ impl DriveDesk {
         let lock = self.take_lock_file(deadline, cancel)?;
         fs::write(&self.state_path, what)
             .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
+        let announced = Announced { state_path: self.state_path.clone() };
         let device_cancel = reel_hw::Cancel::from(Arc::clone(cancel.flag()));
         let drive = self.opener.open(&device_cancel).map_err(|source| self.failed(source))?;
-        Ok(DriveHold { drive: Some(drive), _lock: lock, turn })
+        Ok(DriveHold { drive: Some(drive), _announced: announced, _lock: lock, turn })
     }
 
     fn failed(&self, source: reel_hw::Error) -> Error {
@@ -269,10 +270,21 @@ impl Drop for Turn {
             line.state = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
         }
         drop(line);
-        if let Err(error) = forget_holder(&self.desk.state_path) {
-            tracing::warn!(drive = %self.desk.name, %error, "the drive's state file stays behind");
-        }
         self.desk.moved.notify_all();
+    }
+}
+
+/// What the state file tells others; only whoever has the lock may change it.
+struct Announced {
+    state_path: PathBuf,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if let Err(error) = forget_holder(&self.state_path) {
+            let path = self.state_path.display();
+            tracing::warn!(%path, %error, "a drive's state file still tells of somebody");
+        }
     }
 }
 
@@ -283,9 +295,10 @@ fn forget_holder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A drive in use, open and locked. Fields drop in their order: the device, its lock, the turn.
+/// A drive in use, open and locked. Fields drop in their order: the device, what others are told, the lock, the turn.
 pub struct DriveHold {
     drive: Option<Box<dyn TapeDrive>>,
+    _announced: Announced,
     _lock: Flock<File>,
     turn: Turn,
 }

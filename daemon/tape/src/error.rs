@@ -225,6 +225,10 @@ pub enum Error {
         found: String,
     },
 
+    /// A filemark where the label should be: a foreign program's blank medium.
+    #[error("got unexpected filemark at BOT")]
+    FilemarkAtBeginning,
+
     /// A medium without label.
     #[error("Media is empty (no label).")]
     MediumBlank,
@@ -316,7 +320,9 @@ impl Error {
             Self::MediumHoldsData(_) => Errno::EPERM as i32,
             Self::NoChanger { .. } => Errno::EOPNOTSUPP as i32,
             Self::MediumOffline { .. } => Errno::ENOMEDIUM as i32,
-            Self::WrongMedium { .. } | Self::MediumBlank => Errno::EMEDIUMTYPE as i32,
+            Self::WrongMedium { .. } | Self::MediumBlank | Self::FilemarkAtBeginning => {
+                Errno::EMEDIUMTYPE as i32
+            }
             Self::MediumNotEmpty | Self::LabelExists(_) | Self::CatalogExists(_) => {
                 Errno::EEXIST as i32
             }

@@ -54,7 +54,7 @@ fn read_labels_from(drive: &mut dyn TapeDrive) -> Result<Beginning> {
     let label = match BlockReader::open(drive)? {
         OpenedFile::EndOfStream => return Ok(Beginning::Blank),
         OpenedFile::EndOfFile => {
-            return Err(Error::InvalidInput("got unexpected filemark at BOT".into()));
+            return Err(Error::FilemarkAtBeginning);
         }
         OpenedFile::Data(mut reader) => {
             let header = read_header(&mut reader)?;

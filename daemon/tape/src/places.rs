@@ -305,7 +305,10 @@ mod tests {
             let other_set = MediaSetId(Uuid::from_u128(3));
             assert_eq!(places.find(medium, other_set, &Digest([9; 32])).unwrap(), []);
         }
-        assert!(run_files(&folder.path().join(medium.to_string()).join(set.to_string())).unwrap().len() <= RUNS_MAX);
+        assert!(
+            run_files(&folder.path().join(medium.to_string()).join(set.to_string())).unwrap().len()
+                <= RUNS_MAX
+        );
     }
 
     #[test]

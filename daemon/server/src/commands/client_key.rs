@@ -3,15 +3,16 @@
 //! A key comes in by the name of a file that only its owner can read, is unlocked once, and is kept readable by
 //! the daemon alone (0600).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use reel_config::{ClientKey, ClientKeys, SecretKey};
 use reel_store::key::KeyFile;
-use reel_types::StoreName;
 use reel_types::commands::results::ClientKeyEntry;
 use reel_types::commands::{ClientKeyAdd, ClientKeyList, ClientKeyRemove};
+use reel_types::{MediaSetId, StoreName};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -22,8 +23,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 impl Reeld {
     pub(super) fn client_key_add(&self, command: &ClientKeyAdd) -> Outcome<Done> {
-        let store = store_of(command.store.as_ref())?;
-        self.stores.config(store)?;
+        let stores = self.stores_of(command.store.as_ref(), command.media_set)?;
         let file = KeyFile::parse(&read_secret(command.key_file.as_path())?)?;
         let crypt = file.unlock(|| match &command.passphrase_file {
             Some(path) => passphrase(path.as_path()),
@@ -31,39 +31,65 @@ impl Reeld {
                 "the key has a passphrase: put it into a file and name that by --passphrase-file",
             )),
         })?;
-        ClientKeys::new(&self.config).add(store, &ClientKey {
+        let key = ClientKey {
             fingerprint: crypt.fingerprint(),
             key: SecretKey::new(*crypt.enc_key()),
             hint: file.hint().map(str::parse).transpose()?,
             created: file.created().epoch(),
             modified: file.modified().epoch(),
-        })?;
+        };
+        let keys = ClientKeys::new(&self.config);
+        stores.iter().try_for_each(|store| keys.add(store, &key))?;
         Done::nothing()
     }
 
     pub(super) fn client_key_list(&self, command: &ClientKeyList) -> Outcome<Done> {
+        let all = command.store.is_none() && command.media_set.is_none();
+        let stores = match all {
+            true => Vec::new(),
+            false => self.stores_of(command.store.as_ref(), command.media_set)?,
+        };
         let keys = ClientKeys::new(&self.config).list()?;
-        let wanted = keys
-            .into_iter()
-            .filter(|key| command.store.as_ref().is_none_or(|store| *store == key.store));
+        let wanted = keys.into_iter().filter(|key| all || stores.contains(&key.store));
         let entry = |key: reel_config::ClientKeyInfo| ClientKeyEntry {
             fingerprint: key.fingerprint,
             store: Some(key.store),
-            media_set: None,
+            media_set: command.media_set,
             hint: key.hint.map(|hint| hint.to_string()),
         };
         Done::data(wanted.map(entry).collect::<Vec<_>>())
     }
 
     pub(super) fn client_key_remove(&self, command: &ClientKeyRemove) -> Outcome<Done> {
-        let store = store_of(command.store.as_ref())?;
-        ClientKeys::new(&self.config).remove(store, &command.fingerprint)?;
+        let keys = ClientKeys::new(&self.config);
+        for store in self.stores_of(command.store.as_ref(), command.media_set)? {
+            keys.remove(&store, &command.fingerprint)?;
+        }
         Done::nothing()
     }
-}
 
-fn store_of(store: Option<&StoreName>) -> Outcome<&StoreName> {
-    store.ok_or_else(|| Failure::invalid("name the datastore that the key is for by --store"))
+    /// The datastores that a key is for: the one that is named, or those that a media set holds snapshots of. Keys
+    /// are kept by the datastore's name, whether it is configured here or only on tape.
+    fn stores_of(
+        &self,
+        store: Option<&StoreName>,
+        media_set: Option<MediaSetId>,
+    ) -> Outcome<Vec<StoreName>> {
+        match (store, media_set) {
+            (Some(store), None) => {
+                self.stores.config(store)?;
+                Ok(vec![store.clone()])
+            }
+            (None, Some(set)) => {
+                let found = self.set_contents(set)?.snapshots();
+                let stores: BTreeSet<_> = found.into_iter().map(|found| found.store).collect();
+                Ok(stores.into_iter().collect())
+            }
+            _ => {
+                Err(Failure::invalid("name what the key is for, by either --store or --media-set"))
+            }
+        }
+    }
 }
 
 fn read_secret(path: &Path) -> Outcome<Vec<u8>> {
@@ -75,7 +101,10 @@ fn read_secret(path: &Path) -> Outcome<Vec<u8>> {
     if meta.mode() & 0o077 != 0 {
         return Err(Failure::new(
             nix::libc::EACCES,
-            format!("others can read '{}'; make it readable by its owner alone first", path.display()),
+            format!(
+                "others can read '{}'; make it readable by its owner alone first",
+                path.display()
+            ),
         ));
     }
     if meta.len() > SECRET_BYTES_MAX {

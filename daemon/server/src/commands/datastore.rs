@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reel_config::{ConfigDigest, DatastoreConfig, Datastores, Entry};
-use reel_store::chunk_store::ChunkStore;
 use reel_store::StoreErrorKind;
+use reel_store::chunk_store::ChunkStore;
 use reel_types::commands::results::DatastoreEntry;
 use reel_types::commands::{DatastoreCreate, DatastoreRemove, DatastoreShow, DatastoreUpdate};
 use reel_types::{AuthId, Digest, TaskContext};
@@ -54,7 +54,8 @@ impl Reeld {
             );
             return Err(Failure::new(nix::libc::EEXIST, text));
         }
-        let mut config = DatastoreConfig::new(command.name.clone(), command.path.to_string().parse()?);
+        let mut config =
+            DatastoreConfig::new(command.name.clone(), command.path.to_string().parse()?);
         config.comment = command.comment.clone();
         let (reeld, reuse) = (Arc::clone(self), command.reuse_datastore);
         let id = command.name.to_string();
@@ -92,13 +93,18 @@ impl Reeld {
     pub(super) fn datastore_update(&self, command: &DatastoreUpdate) -> Outcome<Done> {
         let digest = command.digest.as_ref().map(config_digest).transpose()?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        Datastores::new(&self.config).update(&command.name, &delete, digest.as_ref(), |config| {
-            if let Some(comment) = &command.comment {
-                let kept = !comment.as_str().trim().is_empty();
-                config.comment = kept.then(|| comment.clone());
-            }
-            Ok(())
-        })?;
+        Datastores::new(&self.config).update(
+            &command.name,
+            &delete,
+            digest.as_ref(),
+            |config| {
+                if let Some(comment) = &command.comment {
+                    let kept = !comment.as_str().trim().is_empty();
+                    config.comment = kept.then(|| comment.clone());
+                }
+                Ok(())
+            },
+        )?;
         Done::nothing()
     }
 
@@ -107,7 +113,8 @@ impl Reeld {
         let used = self.stores.environment().run.active_operations(&command.name);
         match used {
             Ok(count) if count.read + count.write > 0 => {
-                let text = format!("datastore '{}' is in use; wait until its tasks end", command.name);
+                let text =
+                    format!("datastore '{}' is in use; wait until its tasks end", command.name);
                 return Err(Failure::new(nix::libc::EBUSY, text));
             }
             Err(error) if error.kind() != StoreErrorKind::NotFound => return Err(error.into()),
@@ -126,7 +133,8 @@ fn config_digest(digest: &Digest) -> Outcome<ConfigDigest> {
 
 /// The keys that stand in a section, and its name.
 fn with_name(config: &DatastoreConfig) -> Map<String, Value> {
-    let mut section = reel_config::section::Section::new(DatastoreConfig::SECTION, config.name.as_str());
+    let mut section =
+        reel_config::section::Section::new(DatastoreConfig::SECTION, config.name.as_str());
     config.write(&mut section);
     let mut object = Map::new();
     object.insert("name".into(), config.name.as_str().into());

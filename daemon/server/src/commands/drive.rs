@@ -74,7 +74,11 @@ impl Reeld {
     pub(super) fn drive_remove(&self, command: &DriveRemove) -> Outcome<Done> {
         let desk = self.drives.desk(&command.name)?;
         if let Some(holder) = desk.activity() {
-            let text = format!("{} '{}' is busy ({holder}); try again later", VirtualDrive::KIND, command.name);
+            let text = format!(
+                "{} '{}' is busy ({holder}); try again later",
+                VirtualDrive::KIND,
+                command.name
+            );
             return Err(Failure::new(nix::libc::EBUSY, text));
         }
         VirtualDrives::new(&self.config).remove(&command.name, None)?;
@@ -138,7 +142,10 @@ fn status_of(hold: &mut DriveHold, drive_activity: Option<String>) -> Outcome<Dr
         blocksize: TAPE_BLOCK_SIZE as u64,
         buffer_mode: 1,
         bytes_read: statistics.as_ref().and_then(|s| s.lifetime_bytes_read).map(|b| b.bytes()),
-        bytes_written: statistics.as_ref().and_then(|s| s.lifetime_bytes_written).map(|b| b.bytes()),
+        bytes_written: statistics
+            .as_ref()
+            .and_then(|s| s.lifetime_bytes_written)
+            .map(|b| b.bytes()),
         compression: false,
         density: None,
         drive_activity,

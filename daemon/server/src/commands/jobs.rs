@@ -95,11 +95,8 @@ impl Reeld {
 
     pub(super) fn catalog(self: &Arc<Self>, command: &Catalog, who: &AuthId) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let options = CatalogOptions {
-            force: command.force,
-            scan: command.scan,
-            verbose: command.verbose,
-        };
+        let options =
+            CatalogOptions { force: command.force, scan: command.scan, verbose: command.verbose };
         let (reeld, label) = (Arc::clone(self), command.label_text.clone());
         let id = desk.name().to_string();
         self.drive_task(&desk, "catalog-media", &id, who, move |hold, task| {

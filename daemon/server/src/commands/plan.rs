@@ -32,7 +32,8 @@ impl Reeld {
         let contents = self.set_contents(set)?;
         let mut planner = Planner::default();
         for found in contents.snapshots().into_iter().filter(|found| wanted(found)) {
-            let on_set = SnapshotOnSet { set, store: found.store.clone(), path: found.path.clone() };
+            let on_set =
+                SnapshotOnSet { set, store: found.store.clone(), path: found.path.clone() };
             if let Some(files) = self.tape.snapshots.get(&on_set) {
                 self.plan_snapshot(&contents, &found.store, &files, &mut planner)?;
             }

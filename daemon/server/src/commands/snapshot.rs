@@ -61,7 +61,10 @@ impl Reeld {
             .files
             .as_slice()
             .iter()
-            .map(|file| LocalSource { name: file.archive.clone(), path: file.path.as_path().into() })
+            .map(|file| LocalSource {
+                name: file.archive.clone(),
+                path: file.path.as_path().into(),
+            })
             .collect();
         let id = format!("{}:{}", command.store, command.group);
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -113,10 +116,7 @@ impl Reeld {
 }
 
 pub(crate) fn snapshot_path(namespace: Option<&Namespace>, snapshot: &Snapshot) -> SnapshotPath {
-    SnapshotPath {
-        namespace: namespace.cloned().unwrap_or_default(),
-        snapshot: snapshot.clone(),
-    }
+    SnapshotPath { namespace: namespace.cloned().unwrap_or_default(), snapshot: snapshot.clone() }
 }
 
 fn list_item(

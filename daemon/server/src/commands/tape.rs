@@ -48,7 +48,8 @@ impl Reeld {
 
     pub(super) fn format(self: &Arc<Self>, command: &Format, who: &AuthId) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let (tape, label, fast) = (Arc::clone(&self.tape), command.label_text.clone(), command.fast);
+        let (tape, label, fast) =
+            (Arc::clone(&self.tape), command.label_text.clone(), command.fast);
         self.drive_task(&desk, "format-media", desk.name().as_str(), who, move |hold, task| {
             Ok(format_medium(&tape, hold, label.as_ref(), fast, task)?)
         })

@@ -1,9 +1,9 @@
 //! Tasks: list, log, status, stop (`cli-manager.md` §3.7, `config.md` §9.4).
 
+use reel_types::Upid;
 use reel_types::api::{TaskLogLine, TaskLogPage, TaskProgress, TaskStatusInfo};
 use reel_types::commands::results::TaskListItem;
 use reel_types::commands::{TaskList, TaskLog, TaskStop};
-use reel_types::Upid;
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -23,7 +23,12 @@ impl Reeld {
     }
 
     /// Lines of a task's log from number `start` (from 0).
-    pub(crate) fn task_log_page(&self, upid: &Upid, start: u64, limit: u64) -> Outcome<TaskLogPage> {
+    pub(crate) fn task_log_page(
+        &self,
+        upid: &Upid,
+        start: u64,
+        limit: u64,
+    ) -> Outcome<TaskLogPage> {
         let running = self.tasks.running(upid);
         let (lines, total) =
             self.tasks.log_lines(upid, start, limit).map_err(|error| unknown(upid, error))?;

@@ -120,7 +120,8 @@ impl TaskFiles {
     }
 
     fn remove_forgotten_logs(&self) -> io::Result<()> {
-        let Some(oldest) = self.archives().last().map(|path| read_archive(path)).transpose()? else {
+        let Some(oldest) = self.archives().last().map(|path| read_archive(path)).transpose()?
+        else {
             return Ok(());
         };
         let Some(limit) = parse_archive(&oldest).first().map(|task| task.end.time) else {
@@ -181,9 +182,10 @@ impl TaskFiles {
 }
 
 fn is_log_folder(entry: &fs::DirEntry) -> bool {
-    entry.file_name().to_str().is_some_and(|name| {
-        name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit())
-    })
+    entry
+        .file_name()
+        .to_str()
+        .is_some_and(|name| name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
 fn seconds(time: std::time::SystemTime) -> i64 {
@@ -246,7 +248,8 @@ fn archive_line(task: &Finished) -> String {
 mod tests {
     use super::*;
 
-    const A: &str = "UPID:pbs1:000020F3:0003CD51:00000001:6B044099:backup:store1\\x3ahost-alpha:alice@pbs:";
+    const A: &str =
+        "UPID:pbs1:000020F3:0003CD51:00000001:6B044099:backup:store1\\x3ahost-alpha:alice@pbs:";
     const B: &str = "UPID:pbs1:000020F3:0003CD51:00000002:6B044099:rewind-media:vt0:root@pam:";
 
     fn upid(text: &str) -> Upid {

@@ -101,7 +101,8 @@ mod tests {
     use super::*;
     use crate::tasks::TaskStatus;
 
-    const UPID: &str = "UPID:pbs1:000020F3:0003CD51:00000002:6B044099:garbage_collection:s1:root@pam:";
+    const UPID: &str =
+        "UPID:pbs1:000020F3:0003CD51:00000002:6B044099:garbage_collection:s1:root@pam:";
 
     #[test]
     fn states_are_pbs_json_and_survive() {
@@ -116,7 +117,9 @@ mod tests {
         let text = fs::read_to_string(states.path("garbage_collection", "store1")).unwrap();
         assert_eq!(
             text,
-            format!(r#"{{"finished":{{"upid":"{UPID}","state":{{"OK":{{"endtime":9}}}},"updated":null}}}}"#)
+            format!(
+                r#"{{"finished":{{"upid":"{UPID}","state":{{"OK":{{"endtime":9}}}},"updated":null}}}}"#
+            )
         );
     }
 

@@ -76,10 +76,20 @@ pub struct TaskEnd {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum JobEnd {
     #[serde(rename = "OK")]
-    Ok { endtime: i64 },
-    Warning { count: u64, endtime: i64 },
-    Error { message: String, endtime: i64 },
-    Unknown { endtime: i64 },
+    Ok {
+        endtime: i64,
+    },
+    Warning {
+        count: u64,
+        endtime: i64,
+    },
+    Error {
+        message: String,
+        endtime: i64,
+    },
+    Unknown {
+        endtime: i64,
+    },
 }
 
 impl From<TaskEnd> for JobEnd {

@@ -14,8 +14,8 @@ use reel_tape::{InventoryEntry, MediaSetLabel};
 use reel_types::commands::results::PlanEntry;
 use reel_types::commands::{Command, MediaSetPlan, Place};
 use reel_types::{
-    ArchiveKind, ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId, Namespace,
-    SnapshotPath, StoreName,
+    ArchiveKind, ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId,
+    Namespace, SnapshotPath, StoreName,
 };
 use serde::Serialize;
 
@@ -23,8 +23,8 @@ use super::Tree;
 use super::catalogue::{Catalogue, SnapshotName, namespace_folder};
 use super::facts::{as_text, fs_error, key_values, no_such, parsed, plain, rows, utc};
 use super::set_listing::StoreListing;
-use super::tape_places::{self, TapePlaces};
 use super::snapshot::{SnapshotPlace, attributes, content_status, snapshot_folder};
+use super::tape_places::{self, TapePlaces};
 use crate::commands::Done;
 use crate::content::{FinishedSnapshot, SetSnapshot};
 use crate::failure::{Failure, Outcome};

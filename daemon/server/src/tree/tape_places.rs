@@ -108,13 +108,17 @@ mod tests {
     #[test]
     fn the_text_of_a_position_sorts_as_it_is_read() {
         let at = |seq_nr, file, block| Position { seq_nr, file, block };
-        let mut texts = [at(1, 2, 0), at(0, 10, 5), at(0, 9, 100), at(0, 10, 40)].map(Position::text);
+        let mut texts =
+            [at(1, 2, 0), at(0, 10, 5), at(0, 9, 100), at(0, 10, 40)].map(Position::text);
         texts.sort();
-        assert_eq!(texts, [
-            "0000:000009:000100",
-            "0000:000010:000005",
-            "0000:000010:000040",
-            "0001:000002:000000",
-        ]);
+        assert_eq!(
+            texts,
+            [
+                "0000:000009:000100",
+                "0000:000010:000005",
+                "0000:000010:000040",
+                "0001:000002:000000",
+            ]
+        );
     }
 }

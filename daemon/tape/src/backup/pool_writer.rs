@@ -276,13 +276,26 @@ impl<'a> PoolWriter<'a> {
         Ok(ArchiveStart { file: position.file, object: position.object })
     }
 
-    fn after_archive(&mut self, written: Written) -> Result<()> {
+    fn after_archive(&mut self, mut written: Written) -> Result<()> {
+        written.medium_full |= self.is_used_up()?;
         let loaded = loaded(&mut self.loaded)?;
         loaded.bytes_since_commit += written.bytes;
         if written.medium_full || loaded.bytes_since_commit >= COMMIT_BYTES {
             self.commit()?;
         }
         self.note_full(written)
+    }
+
+    /// Whether the drive counts more on the medium than it should hold.
+    ///
+    /// A `virtual:` drive gives each file two blocks whatever is left, and warns behind them alone: runs of small
+    /// archives would never be warned.
+    fn is_used_up(&mut self) -> Result<bool> {
+        let statistics = self.hold.drive().statistics();
+        let statistics = statistics.map_err(|source| self.hold.failed(source))?;
+        let (used, total) =
+            (statistics.total_used_native_capacity, statistics.total_native_capacity);
+        Ok(used.zip(total).is_some_and(|(used, total)| used >= total))
     }
 
     fn note_full(&mut self, written: Written) -> Result<()> {

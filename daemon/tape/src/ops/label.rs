@@ -49,9 +49,8 @@ pub fn label_medium(
 
 fn must_be_blank(hold: &mut DriveHold) -> Result<()> {
     match read_labels(hold) {
-        Ok(Beginning::Blank) => Ok(()),
+        Ok(Beginning::Blank) | Err(Error::FilemarkAtBeginning) => Ok(()),
         Ok(Beginning::Labelled(_)) => Err(Error::MediumNotEmpty),
-        Err(Error::InvalidInput(text)) if text.contains("filemark at BOT") => Ok(()),
         Err(error) => Err(error),
     }
 }
