@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use nix::libc;
 use reel_fs::{ControlLog, Entry, FnDir, FsError, KeyValues, Node, StaticDir};
-use reel_store::CryptConfig;
+use reel_store::{CryptConfig, CryptMode};
 use reel_tape::snapshot_files::SnapshotOnSet;
 use reel_tape::{InventoryEntry, MediaSetLabel};
 use reel_types::commands::results::PlanEntry;
@@ -275,6 +275,15 @@ impl SnapshotInSet {
         Ok(content_status(&*self.tree.listing(self)?, values))
     }
 
+    /// The key of a file's chunks, if they are encrypted and it was given.
+    fn crypt_of(&self, name: &ArchiveName) -> Outcome<Option<Arc<CryptConfig>>> {
+        let listing = self.tree.listing(self)?;
+        let manifest = &listing.manifest.as_ref().map_err(Clone::clone)?.manifest;
+        let encrypted = manifest.file(name.as_str())?.crypt_mode == CryptMode::Encrypt;
+        let fingerprint = manifest.key_fingerprint()?.filter(|_| encrypted);
+        Ok(fingerprint.and_then(|fingerprint| self.key(&fingerprint)))
+    }
+
     /// The folder while the snapshot's files are known to be on tape and have never been read.
     fn without_index(&self, fixed: StaticDir) -> Node {
         let SnapshotOnSet { set, path, .. } = self.on_set.clone();
@@ -333,7 +342,9 @@ impl SnapshotPlace for SnapshotInSet {
 
     fn xattr(&self, name: &ArchiveName, attribute: &str) -> Outcome<Option<String>> {
         let index = self.folder()?.join(name.as_str());
-        let places = TapePlaces::of(&self.tree.reeld, &self.on_set, name.kind(), &index)?;
+        let crypt = self.crypt_of(name)?;
+        let places =
+            TapePlaces::of(&self.tree, &self.on_set, name.kind(), &index, crypt.as_deref())?;
         Ok(places.attribute(attribute))
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reel_store::{
     BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, ChunkIndex, CryptConfig, CryptMode, DataBlob, FixedIndex,
-    FormatResult, ManifestFile, plain_digest,
+    FormatResult, IndexEntry, ManifestFile, plain_digest,
 };
 use reel_types::{Digest, Fingerprint};
 
@@ -82,11 +82,16 @@ impl Sizes {
         let mut data_bytes = 0;
         for entry in index.entries(0..index.chunk_count()) {
             let entry = entry?;
-            if entry.digest != self.zeros(entry.size(), crypt) {
+            if !self.is_hole(&entry, crypt) {
                 data_bytes += entry.size();
             }
         }
         Ok(data_bytes)
+    }
+
+    /// Whether a chunk of an image is all zeros, so that showing it reads nothing.
+    pub(super) fn is_hole(&self, entry: &IndexEntry, crypt: Option<&CryptConfig>) -> bool {
+        entry.digest == self.zeros(entry.size(), crypt)
     }
 
     /// Digest of a chunk of so many zeros.

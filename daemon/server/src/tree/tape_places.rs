@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 
-use reel_store::{ChunkIndex, Index};
+use reel_store::{ChunkIndex, CryptConfig, Index};
 use reel_tape::plan::{Planner, ReadPlan};
 use reel_tape::set_contents::{SetContents, Target};
 use reel_tape::snapshot_files::SnapshotOnSet;
 use reel_types::{ArchiveKind, Digest};
 
+use super::Tree;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -48,13 +49,16 @@ impl Position {
 }
 
 impl TapePlaces {
-    /// Looks up all chunks of the index at `path`.
+    /// Looks up all chunks of the index at `path`, less the holes of an image, which nobody reads: those of
+    /// an encrypted one are known with its key alone.
     pub(super) fn of(
-        reeld: &Reeld,
+        tree: &Tree,
         on_set: &SnapshotOnSet,
         kind: ArchiveKind,
         path: &Path,
+        crypt: Option<&CryptConfig>,
     ) -> Outcome<Self> {
+        let reeld = &tree.reeld;
         let named = |error: std::io::Error| {
             let errno = error.raw_os_error().unwrap_or(nix::libc::EIO);
             Failure::new(errno, format!("open '{}': {error}", path.display()))
@@ -65,6 +69,9 @@ impl TapePlaces {
         let mut first = None;
         for entry in index.entries(0..index.chunk_count()) {
             let entry = entry?;
+            if kind == ArchiveKind::Fixed && tree.sizes.is_hole(&entry, crypt) {
+                continue;
+            }
             let target = best_target(reeld, on_set, &contents, &entry.digest)?;
             let staged = reeld.is_staged(&entry.digest);
             planner.add(target.as_ref(), entry.size(), staged);
