@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
 use super::directory::{CurrentTape, Directory};
 use crate::drive::{ReadOutcome, WriteOutcome};
 use crate::error::{Error, Result};
@@ -19,6 +21,10 @@ const BLOCKS_BEFORE_WARNING_MIN: u64 = 2;
 
 /// Blocks that still fit once the early warning was due: the one that reports it, and the end of the file.
 const BLOCKS_AFTER_WARNING: u64 = 2;
+
+/// Blocks after which the disk is told to begin with them, so that it writes while the next ones come and little
+/// is left for the sync: 16 MiB.
+const BLOCKS_BEFORE_WRITEBACK: u64 = 64;
 
 /// Written files whose descriptors are kept for the next sync. More would near the usual limit of 1024
 /// descriptors a process; these are then synced on the way.
@@ -153,7 +159,8 @@ impl Medium {
 
     pub(super) fn write_filemark(&mut self) -> Result<()> {
         self.prepare_write("write filemark")?;
-        self.open_writer()?;
+        let blocks = self.layout.end().block;
+        begin_writeback(self.open_writer()?, blocks - blocks % BLOCKS_BEFORE_WRITEBACK);
         self.unsynced.extend(self.writing.take());
         self.layout.push_filemark();
         self.place = self.layout.end();
@@ -246,6 +253,10 @@ impl Medium {
             self.unsynced.extend(self.writing.take());
             let path = self.directory.data_path(end.file as u64, &self.label);
             return Err(Error::io("write tape file", &path, error));
+        }
+        let blocks = end.block + 1;
+        if blocks.is_multiple_of(BLOCKS_BEFORE_WRITEBACK) {
+            begin_writeback(file, blocks - BLOCKS_BEFORE_WRITEBACK);
         }
         Ok(())
     }
@@ -346,4 +357,12 @@ impl Medium {
         }
         Error::io("read tape file", &path, error)
     }
+}
+
+/// Has the kernel begin to write what it holds of a file from a block on; that nobody will read it soon is part of
+/// the same advice. The sync waits for it, and reports what fails.
+fn begin_writeback(file: &File, first_block: u64) {
+    let Ok(offset) = i64::try_from(first_block * BLOCK) else { return };
+    // Advice that isn't taken costs speed and nothing else.
+    let _ = posix_fadvise(file, offset, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
 }
