@@ -14,7 +14,7 @@ use crate::support::{Daemon, fixtures, unpacked};
 const PASSPHRASE: &str = "key Pass-word 1\n";
 const GOOD: &str = "datastores/damaged/vm/good/2024-07-03T09:46:40Z";
 
-fn store1(fixtures: &Path) -> Daemon {
+pub fn store1(fixtures: &Path) -> Daemon {
     let base = unpacked(fixtures, "pbs-datastore-store1.tar.zst");
     Daemon::with_store("store1", &base.join("store1"))
 }

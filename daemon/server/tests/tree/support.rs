@@ -100,6 +100,11 @@ impl Daemon {
         })
     }
 
+    /// Where a mount of this daemon's tree runs its work.
+    pub fn spawner(&self) -> Runtime {
+        Runtime::new(self.runtime.handle().clone())
+    }
+
     fn finish<T>(&self, answer: Answer<T>) -> Result<T, FsError> {
         match answer {
             Answer::Now(result) => result,
