@@ -4,12 +4,20 @@
 //! daemon; a [`Daemon`] is one run of `reeld` on it, started with a service manager's socket so that it is ready
 //! when it says so, and gone (mount included) when the value is dropped.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness ends its test where something fails"
+)]
+
+pub mod scene;
+
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -37,8 +45,61 @@ pub fn fixtures() -> Option<PathBuf> {
 pub fn unpack(archive: &str, target: &Path) -> bool {
     let Some(fixtures) = fixtures() else { return false };
     fs::create_dir_all(target).unwrap_or_else(|error| panic!("create {target:?}: {error}"));
-    run(Command::new("tar").arg("--zstd").arg("-xf").arg(fixtures.join(archive)).arg("-C").arg(target));
+    run(Command::new("tar")
+        .arg("--zstd")
+        .arg("-xf")
+        .arg(fixtures.join(archive))
+        .arg("-C")
+        .arg(target));
     true
+}
+
+/// The sha256 of all that `content` gives, in hex.
+pub fn sha256(mut content: impl Read) -> io::Result<String> {
+    let mut sum = openssl::sha::Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let length = content.read(&mut buffer)?;
+        if length == 0 {
+            return Ok(sum.finish().iter().map(|byte| format!("{byte:02x}")).collect());
+        }
+        sum.update(&buffer[..length]);
+    }
+}
+
+/// The sha256 of a file, in hex.
+pub fn sha256_of(path: &Path) -> io::Result<String> {
+    sha256(fs::File::open(path)?)
+}
+
+/// Bytes that don't compress, the same for each `seed`.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// What a listing of PBS printed, from a file of the fixtures that also holds its command and its exit status.
+pub fn printed_by_pbs(file: &str) -> Option<String> {
+    let path = fixtures()?.join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {path:?}: {error}"));
+    let (_command, output) = text.split_once('\n').expect("a line with the command");
+    let (output, _status) = output.rsplit_once("--- exit").expect("a line with the status");
+    Some(output.to_owned())
+}
+
+/// The elements of a JSON array in an order of their own, to compare two whose order means nothing.
+pub fn sorted(mut list: Value) -> Vec<Value> {
+    let elements = list.as_array_mut().expect("an array");
+    elements.sort_by_key(Value::to_string);
+    std::mem::take(elements)
 }
 
 /// Runs a program that must succeed; its output.
@@ -57,6 +118,77 @@ pub fn run(command: &mut Command) -> String {
 pub fn oracle(arguments: &[&OsStr]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle/oracle.py");
     run(python().arg(script).args(arguments))
+}
+
+/// The independent reader's plain sums of all contents of a datastore: `[ns/…]TYPE/ID/TIME/NAME` to sha256.
+pub fn oracle_sums(
+    datastore: &Path,
+    options: &[&OsStr],
+) -> std::collections::BTreeMap<String, String> {
+    let mut arguments =
+        vec![OsStr::new("datastore"), datastore.as_os_str(), OsStr::new("--dump-sha256")];
+    arguments.extend(options);
+    let sums = oracle(&arguments);
+    let pairs = sums.lines().filter_map(|line| line.split_once("  "));
+    pairs.map(|(sum, name)| (in_the_tree(name), sum.to_owned())).collect()
+}
+
+/// `a/b/vm/100/TIME/NAME` as the tree has it: `ns/a/ns/b/vm/100/TIME/NAME`.
+fn in_the_tree(name: &str) -> String {
+    let parts: Vec<&str> = name.split('/').collect();
+    let (namespaces, snapshot) = parts.split_at(parts.len() - 4);
+    let namespaces: String = namespaces.iter().map(|name| format!("ns/{name}/")).collect();
+    namespaces + &snapshot.join("/")
+}
+
+/// What a snapshot's folder has beside its files' contents.
+const FACTS_OF_A_SNAPSHOT: [&str; 14] = [
+    "ctl",
+    "index.json",
+    "last-error",
+    "last-task",
+    "notes",
+    "plan",
+    "plan.json",
+    "protected",
+    "raw",
+    "status",
+    "status.json",
+    "verify-state",
+    "verify-state.json",
+    "owner",
+];
+
+/// The contents below `folder`, the folder of a datastore or of a store in a media set, by their paths in it.
+pub fn contents_below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_contents(folder, "", &mut found);
+    found.sort();
+    found
+}
+
+fn collect_contents(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("ls {folder:?}: {error}"));
+    for entry in entries {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("a name in UTF-8");
+        let path = format!("{prefix}{name}");
+        let kind = entry.file_type().expect("its type");
+        if kind.is_dir() && name != "raw" {
+            collect_contents(&entry.path(), &format!("{path}/"), found);
+        } else if kind.is_file()
+            && is_of_snapshot(&path)
+            && !FACTS_OF_A_SNAPSHOT.contains(&name.as_str())
+        {
+            found.push(path);
+        }
+    }
+}
+
+/// Whether `TYPE/ID/TIME/NAME` ends the path.
+fn is_of_snapshot(path: &str) -> bool {
+    let parts: Vec<&str> = path.rsplit('/').collect();
+    parts.len() >= 4 && parts[1].ends_with('Z') && ["vm", "ct", "host"].contains(&parts[3])
 }
 
 /// A Python that has what the oracle needs.
@@ -96,9 +228,12 @@ impl Default for Home {
 }
 
 impl Home {
-    /// New folders, empty.
+    /// New folders, empty; in memory where that can be had, for a datastore has 65,536 folders.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("reelfs-test-").tempdir().expect("a folder");
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("reelfs-test-");
+        let in_memory = folder.tempdir_in("/dev/shm");
+        let folder = in_memory.or_else(|_| folder.tempdir()).expect("a folder");
         fs::create_dir(folder.path().join("mnt")).expect("a mountpoint");
         Self { folder }
     }
@@ -224,6 +359,32 @@ impl Daemon<'_> {
         self.reelctl().args(line.split_whitespace()).output().expect("reelctl starts")
     }
 
+    /// Backs `store` up by a line in its `ctl` and waits for the task; its log.
+    pub fn backup(&self, store: &str, line: &str) -> String {
+        self.act(line, &format!("datastores/{store}"))
+    }
+
+    /// Gives the `ctl` in `folder` a line that is a task, and waits for the task; its log.
+    pub fn act(&self, line: &str, folder: &str) -> String {
+        self.echo(line, &format!("{folder}/ctl")).unwrap_or_else(|error| {
+            panic!("{line}: {error}: {}", self.cat(&format!("{folder}/last-error")))
+        });
+        let task = self.cat(&format!("{folder}/last-task"));
+        let task = format!("tasks/{}", task.trim_end());
+        let result = fs::read_to_string(self.at(&format!("{task}/wait")));
+        let log = self.cat(&format!("{task}/log"));
+        assert!(result.is_ok(), "{line}: {result:?}\n{log}");
+        log
+    }
+
+    /// How many bytes the daemon has asked the system for by now: media, datastores, requests.
+    pub fn bytes_read(&self) -> u64 {
+        let counters =
+            fs::read_to_string(format!("/proc/{}/io", self.pid())).expect("its counters");
+        let line = counters.lines().find_map(|line| line.strip_prefix("rchar: "));
+        line.and_then(|number| number.parse().ok()).expect("rchar")
+    }
+
     /// Runs `reelctl`, which must fail with exit code 255; what it said on stderr.
     pub fn ctl_fails(&self, line: &str) -> String {
         let output = self.try_ctl(line);
@@ -235,7 +396,8 @@ impl Daemon<'_> {
     /// Runs a listing and gives its JSON.
     pub fn json(&self, line: &str) -> Value {
         let text = self.ctl(&format!("{line} --output-format json"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("reelctl {line}: {error}: {text}"))
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("reelctl {line}: {error}: {text}"))
     }
 
     /// A path in the mount.
@@ -273,8 +435,8 @@ impl Daemon<'_> {
     }
 
     /// Waits until the daemon ended by itself (it was told to die at a commit point).
-    pub fn wait_for_death(mut self) {
-        self.child.wait().expect("wait");
+    pub fn wait_for_death(mut self) -> ExitStatus {
+        self.child.wait().expect("wait")
     }
 
     /// Asks the daemon to stop and waits until it has.

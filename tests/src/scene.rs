@@ -1,0 +1,112 @@
+//! What the tests of trouble set up again and again: a datastore with something in it, and media to take it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use crate::{Daemon, Home};
+
+/// The snapshots in a datastore that [`fill`] made.
+pub const SNAPSHOTS: [&str; 2] = ["vm/100/2026-01-10T08:00:00Z", "vm/100/2026-01-11T08:00:00Z"];
+
+/// Bytes that no compressor makes smaller, the same for each seed.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// Makes the datastore `store` with two snapshots, each with an image of its own of `image_mib` and a small file.
+pub fn fill(home: &Home, daemon: &Daemon<'_>, store: &str, image_mib: usize) {
+    daemon.ctl(&format!("datastore create {store} {}", home.join(store).display()));
+    fs::create_dir_all(home.join("source")).expect("a folder for images");
+    fs::write(home.join("source/vm.conf"), "memory: 2048\n").expect("a small file");
+    for (snapshot, seed) in SNAPSHOTS.into_iter().zip(1..) {
+        let image = home.join("source/disk.img");
+        fs::write(&image, noise(image_mib << 20, seed)).expect("an image");
+        add_snapshot(home, daemon, store, snapshot, &image);
+    }
+}
+
+/// Adds a snapshot with an image and the small file.
+pub fn add_snapshot(home: &Home, daemon: &Daemon<'_>, store: &str, snapshot: &str, image: &Path) {
+    let (group, time) = snapshot.rsplit_once('/').expect("TYPE/ID/TIME");
+    let (image, conf) = (image.display(), home.join("source/vm.conf"));
+    let files = format!("disk.img={image} vm.conf={}", conf.display());
+    daemon.ctl(&format!("snapshot create {store} {group} {files} --time {time}"));
+}
+
+/// Makes a drive with media of `max_size`, and the pool `daily` with the media `labels`.
+pub fn library(home: &Home, daemon: &Daemon<'_>, max_size: &str, labels: &[&str]) {
+    let tapes = home.join("tapes");
+    daemon.ctl(&format!(
+        "drive create drive1 --path virtual:{} --max-size {max_size}",
+        tapes.display()
+    ));
+    daemon.ctl("pool create daily --allocation continue --retention keep");
+    for label in labels {
+        daemon.ctl(&format!("label --label-text {label} --pool daily"));
+        daemon.ctl("unload");
+    }
+}
+
+/// The only media set there is.
+pub fn only_set(daemon: &Daemon<'_>) -> String {
+    let sets = daemon.json("media-set list");
+    let uuids: Vec<&str> = sets
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|set| set["media-set-uuid"].as_str())
+        .collect();
+    assert_eq!(uuids.len(), 1, "{sets}");
+    uuids[0].into()
+}
+
+/// Every file below `folder` with a hash of its content: what must not change.
+pub fn hashes(folder: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut found = BTreeMap::new();
+    add_hashes(folder, &mut found);
+    found
+}
+
+fn add_hashes(folder: &Path, found: &mut BTreeMap<PathBuf, u64>) {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("ls {}: {error}", folder.display()));
+    for entry in entries {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            add_hashes(&path, found);
+            continue;
+        }
+        let mut hasher = DefaultHasher::new();
+        fs::read(&path)
+            .unwrap_or_else(|error| panic!("read {}: {error}", path.display()))
+            .hash(&mut hasher);
+        found.insert(path, hasher.finish());
+    }
+}
+
+/// Asserts that both datastores hold the snapshots of [`fill`] with equal content.
+pub fn stores_agree(daemon: &Daemon<'_>, one: &str, other: &str) {
+    for snapshot in SNAPSHOTS {
+        for file in ["disk.img", "vm.conf"] {
+            let read = |store: &str| {
+                let path = daemon.at(&format!("datastores/{store}/{snapshot}/{file}"));
+                fs::read(&path).unwrap_or_else(|error| panic!("cat {}: {error}", path.display()))
+            };
+            assert!(
+                read(one) == read(other),
+                "{snapshot}/{file} differs between {one} and {other}"
+            );
+        }
+    }
+}
