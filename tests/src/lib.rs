@@ -15,6 +15,7 @@ pub mod scene;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -52,6 +53,33 @@ pub fn unpack(archive: &str, target: &Path) -> bool {
         .arg("-C")
         .arg(target));
     true
+}
+
+/// The archive with everything that PBS's tape part had: tapes, state, configuration.
+const TAPES_OF_PBS: &str = "pbs-tape-public.tar.zst";
+
+/// Unpacks PBS's tapes, with its state and configuration, into `pbs` of `home`; the folder.
+pub fn unpack_tapes_of_pbs(home: &Home) -> Option<PathBuf> {
+    let folder = home.join("pbs");
+    unpack(TAPES_OF_PBS, &folder).then_some(folder)
+}
+
+/// A client key of the fixtures, copied where only we can read it, with a file beside it that holds its password.
+pub fn client_key(home: &Home, name: &str) -> (PathBuf, PathBuf) {
+    let keys = fixtures().expect("the fixtures").join("pbs-datastore-store1.keys");
+    let (key, passphrase) = (home.join(name), home.join("passphrase"));
+    let content = fs::read(keys.join(name)).expect("the key");
+    write_private(&key, &content);
+    write_private(&passphrase, CLIENT_KEY_PASSWORD.as_bytes());
+    (key, passphrase)
+}
+
+/// The password of those client keys of the fixtures that have one.
+pub const CLIENT_KEY_PASSWORD: &str = "key Pass-word 1";
+
+fn write_private(path: &Path, content: &[u8]) {
+    fs::write(path, content).expect("write a secret");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("its mode");
 }
 
 /// The sha256 of all that `content` gives, in hex.

@@ -5,29 +5,20 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use reel_tests::{Daemon, Home, contents_below, fixtures, oracle_sums, sha256_of, unpack};
+use reel_tests::{
+    CLIENT_KEY_PASSWORD, Daemon, Home, client_key, contents_below, fixtures, oracle_sums,
+    sha256_of, unpack,
+};
 
-const PASSWORD: &str = "key Pass-word 1";
 const CHUNK: u64 = 4 << 20;
-
-/// Copies the client keys where only we can read them, as `client-key add` wants it.
-fn private_copy(source: &Path, target: PathBuf) -> PathBuf {
-    fs::copy(source, &target).unwrap();
-    fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).unwrap();
-    target
-}
 
 /// Gives the daemon the keys of store1's encrypted snapshots.
 fn add_keys(daemon: &Daemon<'_>, home: &Home) -> [PathBuf; 3] {
-    let keys = fixtures().unwrap().join("pbs-datastore-store1.keys");
-    let passphrase = home.join("passphrase");
-    fs::write(&passphrase, PASSWORD).unwrap();
-    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
     ["enc-none.key", "enc-scrypt.key", "enc-pbkdf2.key"].map(|name| {
-        let key = private_copy(&keys.join(name), home.join(name));
+        let (key, passphrase) = client_key(home, name);
         let with = format!("--passphrase-file {}", passphrase.display());
         let with = if name == "enc-none.key" { "" } else { &with };
         daemon.ctl(&format!("client-key add {} --store store1 {with}", key.display()));
@@ -73,7 +64,7 @@ fn every_file_of_the_intact_store_reads() {
     assert_eq!(sha256_of(&locked).unwrap_err().raw_os_error(), Some(nix::libc::ENOKEY));
     let keys = add_keys(&daemon, &home);
 
-    let mut options = vec![OsStr::new("--password"), OsStr::new(PASSWORD)];
+    let mut options = vec![OsStr::new("--password"), OsStr::new(CLIENT_KEY_PASSWORD)];
     for key in &keys {
         options.extend([OsStr::new("--key"), key.as_os_str()]);
     }
