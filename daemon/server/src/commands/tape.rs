@@ -123,13 +123,22 @@ impl Reeld {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let label_text = command.label_text.clone();
         let id = format!("{}:{label_text}", desk.name());
+        let is_known = self.is_known(&label_text)?;
         self.drive_task(&desk, "load-media", &id, who, move |hold, task| {
             task.log(&format!("loading media '{label_text}' into drive '{}'", hold.name()));
-            make_where_media_are_files(hold, &label_text, task)?;
+            if !is_known {
+                make_where_media_are_files(hold, &label_text, task)?;
+            }
             load_by_label(hold, &label_text)?;
             hold.set_loaded(Some(label_text));
             Ok(())
         })
+    }
+
+    /// Whether the inventory has media of that label. A blank one in their place would pass for them.
+    fn is_known(&self, label_text: &LabelText) -> Outcome<bool> {
+        let inventory = self.tape.inventory.load()?;
+        Ok(!matches!(inventory.find_by_label_text(label_text), Ok(None)))
     }
 
     pub(super) fn load_media_from_slot(&self, command: &LoadMediaFromSlot) -> Outcome<Done> {
