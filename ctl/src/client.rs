@@ -73,15 +73,20 @@ impl Client {
             })
             .collect();
         let target = format!("/v1/content?{}", pairs.join("&"));
-        let answer = self.request(Method::GET, &target, Bytes::new()).await?;
-        if answer.status() != StatusCode::OK {
-            let refused: Result<Value, Refusal> = self.decoded(&target, answer).await;
-            return Err(match refused {
-                Err(refusal) => refusal.into(),
-                Ok(_) => Failure::Daemon("the daemon sent no content".into()),
-            });
+        let body = self.content_body(&target).await?;
+        Ok(Content { client: self.clone(), target, body, received: 0, resumed_at: 0 })
+    }
+
+    async fn content_body(&self, target: &str) -> Result<Incoming, Failure> {
+        let answer = self.request(Method::GET, target, Bytes::new()).await?;
+        if answer.status() == StatusCode::OK {
+            return Ok(answer.into_body());
         }
-        Ok(Content { socket: self.socket.clone(), body: answer.into_body() })
+        let refused: Result<Value, Refusal> = self.decoded(target, answer).await;
+        Err(match refused {
+            Err(refusal) => refusal.into(),
+            Ok(_) => Failure::Daemon("the daemon sent no content".into()),
+        })
     }
 
     async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Failure> {
@@ -164,21 +169,39 @@ impl From<Refusal> for Failure {
 /// A stream of bytes that ends with an error where the daemon's does.
 #[derive(Debug)]
 pub struct Content {
-    socket: PathBuf,
+    client: Client,
+    target: String,
     body: Incoming,
+    received: u64,
+    resumed_at: u64,
 }
 
 impl Content {
     /// The next piece; none at the end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame
-                .map_err(|cause| Failure::Connection { socket: self.socket.clone(), cause })?;
-            if let Ok(data) = frame.into_data() {
-                return Ok(Some(data));
+            match frame.map(|frame| frame.into_data()) {
+                Ok(Ok(data)) => {
+                    self.received += data.len() as u64;
+                    return Ok(Some(data));
+                }
+                Ok(Err(_trailers)) => {}
+                Err(cause) => self.resume(cause).await?,
             }
         }
         Ok(None)
+    }
+
+    /// The daemon breaks the connection where reading fails, and has no other way to say so in the middle. Asked for
+    /// what is missing it tells why.
+    async fn resume(&mut self, cause: hyper::Error) -> Result<(), Failure> {
+        if self.received == self.resumed_at {
+            return Err(self.client.broken(cause));
+        }
+        self.body =
+            self.client.content_body(&format!("{}&start={}", self.target, self.received)).await?;
+        self.resumed_at = self.received;
+        Ok(())
     }
 }
 

@@ -139,7 +139,10 @@ fn copies_out(daemon: &Daemon<'_>, home: &Home, keys: &[PathBuf]) {
         options.extend([OsStr::new("--key"), key.as_os_str()]);
     }
     let sums = oracle_sums(&home.join("store1"), &options);
+    let error = daemon.ctl_fails(&format!("media-set plan {SET_A}"));
+    assert!(error.contains("never read") && error.contains("'fetch'"), "{error}");
     daemon.act("fetch", &format!("media-sets/{SET_A}"));
+    daemon.ctl(&format!("media-set plan {SET_A}"));
     let names: Vec<String> = sums.keys().cloned().collect();
     let folder = daemon.at(&format!("media-sets/{SET_A}/store1"));
     assert_eq!(contents_below(&folder), names);

@@ -147,7 +147,12 @@ fn what_is_damaged_is_refused_and_the_rest_reads() {
             }
             Whole::AllButAChunk => {
                 assert_eq!(damaged_chunks(&image), 1, "{group}");
-                daemon.ctl_fails(&command);
+                let error = daemon.ctl_fails(&command);
+                assert!(
+                    error.contains(" of file 'disk.img.fidx'")
+                        && error.contains("restore the snapshot"),
+                    "{error}"
+                );
                 assert!(daemon.cat(&format!("{folder}/last-error")).contains(" EIO "), "{group}");
             }
             Whole::Nothing => {

@@ -133,27 +133,33 @@ struct ContentQuery {
     snapshot: Snapshot,
     file: String,
     ns: Option<Namespace>,
+    #[serde(default)]
+    start: u64,
 }
 
-/// The decoded content of a snapshot's file; a failure on the way breaks the connection, so that nobody takes a part
-/// for the whole.
+/// The decoded content of a snapshot's file from byte `start` on. A failure on the way breaks the connection, so that
+/// nobody takes a part for the whole; who then asks for what is missing is told why there is none.
 async fn content(
     State(reeld): State<Arc<Reeld>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     Query(query): Query<ContentQuery>,
 ) -> Outcome<Body> {
     peer.user()?;
+    let start = query.start;
     let opened = blocking(move || {
         let path = snapshot_path(query.ns.as_ref(), &query.snapshot);
         crate::content::open(&reeld, &query.store, &path, &query.file.parse()?)
     })
     .await?;
-    let pieces = futures_util::stream::try_unfold((opened, 0u64), async |(opened, offset)| {
+    let first = opened.read(start, CONTENT_PIECE_BYTES).await?;
+    let next = start + first.len() as u64;
+    let rest = futures_util::stream::try_unfold((opened, next), async |(opened, offset)| {
         let piece = opened.read(offset, CONTENT_PIECE_BYTES).await?;
         let next = offset + piece.len() as u64;
         Ok::<_, Failure>((!piece.is_empty()).then_some((piece, (opened, next))))
     });
-    Ok(Body::from_stream(pieces))
+    let first = futures_util::stream::once(async { Ok(first) });
+    Ok(Body::from_stream(futures_util::StreamExt::chain(first, rest)))
 }
 
 #[derive(Debug, Deserialize)]

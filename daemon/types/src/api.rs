@@ -3,7 +3,7 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `POST /v1/command`, [`CommandRequest`] | [`CommandAnswer`], or [`ErrorBody`] with an error status |
-//! | `GET /v1/content?store=…&snapshot=…&file=…[&ns=…]` | the file's decoded content, or [`ErrorBody`] |
+//! | `GET /v1/content?store=…&snapshot=…&file=…[&ns=…][&start=BYTE]` | the file's decoded content, or [`ErrorBody`] |
 //! | `GET /v1/tasks/{upid}/log?start=N&limit=M[&wait=1]` | [`TaskLogPage`] |
 //! | `GET /v1/tasks/{upid}/status` | [`TaskStatusInfo`] |
 //! | `GET /v1/version` | [`VersionInfo`](crate::commands::results::VersionInfo) |

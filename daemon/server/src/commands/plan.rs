@@ -10,7 +10,7 @@ use reel_types::commands::MediaSetPlan;
 use reel_types::{ArchiveKind, ArchiveName, MediaSetId, StoreName};
 
 use super::Done;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 impl Reeld {
@@ -23,7 +23,8 @@ impl Reeld {
         Done::data(plan.entries())
     }
 
-    /// What reading all content of the `wanted` snapshots would cost, as far as their indexes are here.
+    /// What reading all content of the `wanted` snapshots would cost. It takes their indexes: while one was never read
+    /// from tape this fails, for a plan without it would promise too little.
     pub(crate) fn plan_of(
         &self,
         set: MediaSetId,
@@ -31,12 +32,20 @@ impl Reeld {
     ) -> Outcome<ReadPlan> {
         let contents = self.set_contents(set)?;
         let mut planner = Planner::default();
+        let mut unread = 0;
         for found in contents.snapshots().into_iter().filter(|found| wanted(found)) {
             let on_set =
                 SnapshotOnSet { set, store: found.store.clone(), path: found.path.clone() };
-            if let Some(files) = self.tape.snapshots.get(&on_set) {
-                self.plan_snapshot(&contents, &found.store, &files, &mut planner)?;
+            match self.tape.snapshots.get(&on_set) {
+                Some(files) => self.plan_snapshot(&contents, &found.store, &files, &mut planner)?,
+                None => unread += 1,
             }
+        }
+        if unread > 0 {
+            let why = format!(
+                "plan reading from media set {set}: the indexes of {unread} snapshots were never read"
+            );
+            return Err(Failure::new(nix::libc::ENODATA, why + "; 'fetch' reads them"));
         }
         Ok(planner.finish())
     }
