@@ -15,7 +15,7 @@ use crate::inventory::Inventory;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::{self, RestoredCatalog};
 use crate::medium::{Beginning, name_drive, read_header, read_labels};
-use crate::pass::{Sink, pass_over_medium};
+use crate::pass::{OldCatalog, Sink, pass_over_medium};
 use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
 use crate::state_dir::LOCK_WAIT;
 use crate::{Error, Result};
@@ -110,7 +110,7 @@ fn scan(
         return Err(Error::MediumBlank);
     };
     let mut lister = Lister { verbose: options.verbose, task };
-    let outcome = pass_over_medium(env, hold, &labels, &mut lister, task)?;
+    let outcome = pass_over_medium(env, hold, &labels, OldCatalog::Replace, &mut lister, task)?;
     env.reached("catalog: scanned");
     match outcome.damage.len() {
         0 => Ok(()),

@@ -311,4 +311,13 @@ impl MediaCatalog {
         self.path = path;
         self.state.sync()
     }
+
+    /// Removes a catalog that was begun as temporary; the present one stays.
+    pub fn abandon_temporary(self) -> Result<()> {
+        if self.path == self.state.catalog(self.medium) {
+            return Ok(());
+        }
+        fs::remove_file(&self.path)
+            .map_err(Error::io(format!("remove the unfinished media catalog '{}'", self.path.display())))
+    }
 }

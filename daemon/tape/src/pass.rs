@@ -22,7 +22,7 @@ use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::env::TapeEnv;
 use crate::label::MediaLabels;
-use crate::media_catalog::MediaCatalog;
+use crate::media_catalog::{CatalogExpectation, MediaCatalog, snapshots_on_medium};
 use crate::medium::{name_drive, read_header};
 use crate::places::PlaceLearner;
 use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
@@ -48,6 +48,17 @@ pub(crate) trait Sink {
 pub(crate) struct PassOutcome {
     /// What could not be read, each with its reason.
     pub(crate) damage: Vec<String>,
+    /// How many files could not be read to their ends: what they hold is not in the new catalog.
+    lost_files: usize,
+}
+
+/// What becomes of a medium's catalog where the pass could not read all files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OldCatalog {
+    /// The new one replaces it all the same.
+    Replace,
+    /// It stays, if it can be read: it still names snapshots that may be read another time.
+    KeepOverDamage,
 }
 
 /// An archive on the medium.
@@ -58,11 +69,13 @@ struct Archive {
     header: ContentHeader,
 }
 
-/// Reads a medium from file 2 to its end; the drive stands there. Its new catalog replaces the old one at the end.
+/// Reads a medium from file 2 to its end; the drive stands there. Its new catalog replaces the old one at the end,
+/// or not, as `old_catalog` says.
 pub(crate) fn pass_over_medium(
     env: &TapeEnv,
     hold: &mut DriveHold,
     labels: &MediaLabels,
+    old_catalog: OldCatalog,
     sink: &mut dyn Sink,
     task: &dyn TaskContext,
 ) -> Result<PassOutcome> {
@@ -80,8 +93,22 @@ pub(crate) fn pass_over_medium(
     let walked = pass.walk(hold.drive());
     walked.map_err(|error| name_drive(hold, error))?;
     env.places.store(&mut pass.places)?;
-    pass.catalog.finish_temporary()?;
+    if old_catalog == OldCatalog::KeepOverDamage && pass.outcome.lost_files > 0 && has_catalog(env, labels) {
+        let label = &labels.label.label_text;
+        task.log(&format!(
+            "keep the catalog of '{label}' as it was: not all of the medium could be read \
+             (for one of what can be read: 'catalog --force --scan')"
+        ));
+        pass.catalog.abandon_temporary()?;
+    } else {
+        pass.catalog.finish_temporary()?;
+    }
     Ok(pass.outcome)
+}
+
+fn has_catalog(env: &TapeEnv, labels: &MediaLabels) -> bool {
+    let expected = CatalogExpectation::of(labels.label.uuid, labels.media_set_label.as_ref());
+    snapshots_on_medium(&env.state, labels.label.uuid, expected).is_ok()
 }
 
 struct Pass<'a> {
@@ -133,6 +160,7 @@ impl Pass<'_> {
         error: Error,
     ) -> Result<()> {
         self.catalog.discard_chunk_archive();
+        self.outcome.lost_files += 1;
         self.note_damage(format!("File {file}: {error}"));
         Ok(drive.locate_file(FileNumber(file.0 + 1))?)
     }

@@ -11,7 +11,7 @@ use reel_types::commands::{MediaContent, MediaDestroy, MediaList, MediaSetList};
 use reel_types::{MediaSetId, PoolName};
 
 use super::Done;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 impl Reeld {
@@ -40,7 +40,10 @@ impl Reeld {
         Done::data(self.content_rows(&filter)?)
     }
 
-    /// The rows of `media content`; media without a readable catalog are told in the daemon's log.
+    /// The rows of `media content`; media without a catalog, which `media list` tells, have none.
+    ///
+    /// # Errors
+    /// A catalog that can't be read: a list that lacks a medium's snapshots must not look like all of it.
     pub(crate) fn content_rows(&self, filter: &ContentFilter) -> Outcome<Vec<MediaContentEntry>> {
         let content = self.with_listing(|listing| {
             Ok(listing.content(filter, |entry| {
@@ -49,10 +52,14 @@ impl Reeld {
                 snapshots_on_medium(&self.tape.state, entry.uuid(), expected)
             }))
         })?;
-        for (label_text, error) in &content.unreadable {
-            tracing::warn!(%label_text, %error, "the content of a medium is not listed");
+        let damaged = content.unreadable.into_iter().find(|(_, error)| error.errno() != nix::libc::ENOENT);
+        match damaged {
+            Some((label_text, error)) => {
+                let text = format!("list the content of media '{label_text}': {error}");
+                Err(Failure::new(error.errno(), text))
+            }
+            None => Ok(content.rows),
         }
-        Ok(content.rows)
     }
 
     /// All sets with their names, oldest first.

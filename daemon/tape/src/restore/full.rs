@@ -15,7 +15,7 @@ use super::report::{Report, Tally};
 use super::targets::Target;
 use crate::drive_desk::DriveHold;
 use crate::media_catalog::CatalogRecord;
-use crate::pass::{Sink, pass_over_medium};
+use crate::pass::{OldCatalog, Sink, pass_over_medium};
 use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
 use crate::{Error, Result};
 
@@ -67,7 +67,7 @@ impl FullRestore<'_> {
     fn one_medium(&mut self, hold: &mut DriveHold, member: &Member) -> Result<()> {
         let run = self.run;
         let labels = member.load(hold, run.task)?;
-        let outcome = pass_over_medium(run.env, hold, &labels, self, run.task)?;
+        let outcome = pass_over_medium(run.env, hold, &labels, OldCatalog::KeepOverDamage, self, run.task)?;
         self.report.damaged(outcome.damage.len());
         self.read_unreadable_ones(hold, member)
     }

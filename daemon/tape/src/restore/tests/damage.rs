@@ -74,6 +74,17 @@ fn a_block_that_cannot_be_read_costs_its_archive_alone() {
     assert_only_the_later_is_lost(&rig);
 }
 
+#[test]
+fn a_catalog_keeps_what_a_restore_could_not_read() {
+    let rig = three_alone();
+    let catalogs = || rig.members().map(|member| rig.catalog_records(&member)).collect::<Vec<_>>();
+    let before = catalogs();
+    damage_block_behind(&rig, &plain_digest(&content(2)));
+    rig.restore(&rig.job()).unwrap_err();
+    assert_eq!(catalogs(), before);
+    assert!(rig.task.lines().iter().any(|line| line.contains("keep the catalog")));
+}
+
 fn damage_block_behind(rig: &Rig, digest: &Digest) {
     let block = reel_hw::stream::TAPE_BLOCK_SIZE;
     for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
