@@ -5,24 +5,10 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use crate::{Daemon, Home};
+use crate::{Daemon, Home, noise};
 
 /// The snapshots in a datastore that [`fill`] made.
 pub const SNAPSHOTS: [&str; 2] = ["vm/100/2026-01-10T08:00:00Z", "vm/100/2026-01-11T08:00:00Z"];
-
-/// Bytes that no compressor makes smaller, the same for each seed.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
 
 /// Makes the datastore `store` with two snapshots, each with an image of its own of `image_mib` and a small file.
 pub fn fill(home: &Home, daemon: &Daemon<'_>, store: &str, image_mib: usize) {
