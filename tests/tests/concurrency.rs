@@ -1,8 +1,10 @@
 //! Many at once: readers that wait for a tape keep nobody else waiting, can be killed, and don't disturb each other.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -51,7 +53,7 @@ fn hold_drive(home: &Home) -> Flock<File> {
 }
 
 /// A `dd` of one MiB of the image into a file of its own.
-fn read_piece(image: &PathBuf, home: &Home, number: u64) -> Child {
+fn read_piece(image: &Path, home: &Home, number: u64) -> Child {
     let output = home.join(&format!("piece-{number}"));
     Command::new("dd")
         .arg(format!("if={}", image.display()))

@@ -1,5 +1,7 @@
 //! Tapes that a real PBS wrote, taken up by an empty daemon: catalogued, restored, copied out of the mount.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;

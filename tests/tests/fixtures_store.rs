@@ -1,6 +1,8 @@
 //! Datastores that a real PBS wrote, read through the mount and by `reelctl`: the intact one in full, of the damaged
 //! one what is whole.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -1,5 +1,7 @@
 //! The state that a real PBS left, taken up as it stands: every listing says what PBS's own said of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
 use std::fs;
 
 use reel_tests::{Daemon, Home, printed_by_pbs, run, sorted, unpack_tapes_of_pbs};

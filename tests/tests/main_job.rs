@@ -1,6 +1,8 @@
 //! The main job on data of the test's own: fill a datastore, back it up to tapes, look, copy out, restore; every
 //! file that reelfs wrote on the way is judged by the independent reader.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
