@@ -8,6 +8,7 @@
 //! many neither starves nor has its chunks dropped before it comes to them; with a cache smaller than a chunk
 //! nothing is read ahead and everything still reads.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::FutureExt;
@@ -104,7 +105,11 @@ impl MediaSetSource {
 
 impl ChunkSource for MediaSetSource {
     fn reader(&self) -> Arc<dyn ChunkReader> {
-        Arc::new(Reader { parts: self.0.clone(), ahead: Mutex::default() })
+        Arc::new(Reader {
+            parts: self.0.clone(),
+            ahead: Mutex::default(),
+            flights: Mutex::default(),
+        })
     }
 }
 
@@ -209,6 +214,9 @@ impl SourceParts {
 struct Reader {
     parts: Arc<SourceParts>,
     ahead: Mutex<Ahead>,
+    /// Chunks that somebody waits for: the kernel reads a chunk in several pieces beside each other, and it is
+    /// fetched and checked once for all of them.
+    flights: Mutex<HashMap<Digest, Weak<Handover<Outcome>>>>,
 }
 
 /// What a reader wants soon.
@@ -257,9 +265,16 @@ impl ChunkReader for Reader {
     }
 
     fn chunk(&self, digest: Digest) -> BoxFuture<'static, Outcome> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handover) = flights.get(&digest).and_then(Weak::upgrade) {
+            return handover.wait().boxed();
+        }
         let handover = Handover::new();
         let waiter = handover.wait();
         let waiting = Arc::downgrade(&handover);
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        flights.insert(digest, waiting.clone());
+        drop(flights);
         let errand = Errand { parts: Arc::clone(&self.parts), digest, waiting, done: false };
         self.parts.blocking.run(Box::new(move || errand.run()));
         waiter.boxed()

@@ -93,6 +93,19 @@ fn readers_beside_each_other_wait_for_the_drive_and_share_one_pass() {
 }
 
 #[test]
+fn pieces_of_a_chunk_that_are_wanted_at_a_time_share_one_check() {
+    let setup = Setup::new(1);
+    let reading = setup.reading(LARGE_CACHE);
+    let reader = reading.reader();
+    expect_chunk(&*reader, &setup.chunks[0]);
+    let digest = setup.chunks[0].0;
+    let (first, second) = (reader.chunk(digest), reader.chunk(digest));
+    // Both at a time, or the second could take the memory of the first.
+    let [first, second] = [first, second].map(|wanted| block_on(wanted).unwrap().plain.unwrap());
+    assert_eq!(first.as_ptr(), second.as_ptr(), "the chunk was read from the cache twice");
+}
+
+#[test]
 fn what_is_asked_ahead_is_read_in_one_pass_and_waits_in_the_cache() {
     let setup = Setup::new(10);
     let reading = setup.reading(LARGE_CACHE);
