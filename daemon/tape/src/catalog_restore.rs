@@ -53,7 +53,11 @@ pub fn restore_catalog(
     warn_of_encryption(set_label, task);
     let _pool = env.state.lock_pool(&set_label.pool, LOCK_WAIT)?;
     let _set = env.state.lock_media_set(set_label.uuid, LOCK_WAIT)?;
-    media_catalog::destroy_unrelated(&env.state, &labels)?;
+    match media_catalog::destroy_unrelated(&env.state, &labels) {
+        // The one that is there is to be replaced, however broken it is.
+        Err(error) if options.force => task.log(&format!("replacing a catalog: {error}")),
+        related => related?,
+    }
     store(env, &labels)?;
     if media_catalog::exists(&env.state, labels.label.uuid) && !options.force {
         let text = "media catalog exists (please use --force to overwrite)";

@@ -317,7 +317,9 @@ impl MediaCatalog {
         if self.path == self.state.catalog(self.medium) {
             return Ok(());
         }
-        fs::remove_file(&self.path)
-            .map_err(Error::io(format!("remove the unfinished media catalog '{}'", self.path.display())))
+        fs::remove_file(&self.path).map_err(Error::io(format!(
+            "remove the unfinished media catalog '{}'",
+            self.path.display()
+        )))
     }
 }

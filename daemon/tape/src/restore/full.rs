@@ -67,7 +67,8 @@ impl FullRestore<'_> {
     fn one_medium(&mut self, hold: &mut DriveHold, member: &Member) -> Result<()> {
         let run = self.run;
         let labels = member.load(hold, run.task)?;
-        let outcome = pass_over_medium(run.env, hold, &labels, OldCatalog::KeepOverDamage, self, run.task)?;
+        let outcome =
+            pass_over_medium(run.env, hold, &labels, OldCatalog::KeepOverDamage, self, run.task)?;
         self.report.damaged(outcome.damage.len());
         self.read_unreadable_ones(hold, member)
     }
