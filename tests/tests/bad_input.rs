@@ -1,5 +1,12 @@
 //! What bad input gets: a clear error of the right kind, nothing changed that need not be, and a daemon that goes on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails ends the test"
+)]
+
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;

@@ -1,6 +1,13 @@
 //! The daemon dies at commit points of labels and restores, and in the middle of backups, restores and reads: what was committed is there at the next
 //! start, nothing claims more than what is on tape, and the same work done again ends as if nothing had happened.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails ends the test"
+)]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;

@@ -1,6 +1,13 @@
 //! A full disk under the state, the cache, the datastore and the tapes: said clearly, nothing torn, and well again
 //! once there is space.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails ends the test"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

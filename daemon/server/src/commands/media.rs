@@ -52,7 +52,8 @@ impl Reeld {
                 snapshots_on_medium(&self.tape.state, entry.uuid(), expected)
             }))
         })?;
-        let damaged = content.unreadable.into_iter().find(|(_, error)| error.errno() != nix::libc::ENOENT);
+        let damaged =
+            content.unreadable.into_iter().find(|(_, error)| error.errno() != nix::libc::ENOENT);
         match damaged {
             Some((label_text, error)) => {
                 let text = format!("list the content of media '{label_text}': {error}");
