@@ -45,6 +45,8 @@ pub fn restore_catalog(
         return Err(Error::MediumBlank);
     };
     log_labels(&labels, task)?;
+    // Nothing is given up for an inventory that can't be written afterwards.
+    env.inventory.load()?;
     let Some(set_label) = labels.assigned_set() else {
         task.log("media is empty");
         media_catalog::destroy(&env.state, labels.label.uuid)?;
