@@ -478,13 +478,18 @@ impl Daemon<'_> {
         self.terminate();
     }
 
-    fn terminate(&mut self) {
-        if matches!(self.child.try_wait(), Ok(Some(_))) {
-            return;
+    /// Asks the daemon to stop as a service manager does; how it ended.
+    pub fn stopped(mut self) -> ExitStatus {
+        self.terminate()
+    }
+
+    fn terminate(&mut self) -> ExitStatus {
+        if let Ok(Some(ended)) = self.child.try_wait() {
+            return ended;
         }
         let pid = i32::try_from(self.child.id()).expect("a pid");
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
-        self.child.wait().expect("wait");
+        self.child.wait().expect("wait")
     }
 }
 

@@ -110,6 +110,7 @@ async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = api::listen(&reeld.socket())?;
+    let tasks = reeld.tasks().clone();
     notify::notify("READY=1")?;
     tracing::info!(socket = %reeld.socket().display(), "ready");
     let stopped = async move {
@@ -118,6 +119,8 @@ async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping");
+        // At once: whoever follows a task's log holds the socket open until the task ends.
+        tasks.cancel_all();
         if let Err(error) = notify::notify("STOPPING=1") {
             tracing::warn!(%error, "the service manager could not be told");
         }

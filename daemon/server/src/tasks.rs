@@ -208,10 +208,15 @@ impl Tasks {
         task.is_some()
     }
 
+    /// Asks all tasks that run now to stop.
+    pub fn cancel_all(&self) {
+        self.0.running().iter().for_each(|task| task.cancel.cancel());
+    }
+
     /// Asks all tasks to stop and waits until they have, at most for `patience`.
     pub fn stop_all(&self, patience: Duration) -> bool {
+        self.cancel_all();
         let running = self.0.running();
-        running.iter().for_each(|task| task.cancel.cancel());
         let waited = self.0.all_ended.wait_timeout_while(running, patience, |r| !r.is_empty());
         waited.is_ok_and(|(running, _)| running.is_empty())
     }

@@ -15,7 +15,7 @@ use crate::inventory::Inventory;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::{self, RestoredCatalog};
 use crate::medium::{Beginning, name_drive, read_header, read_labels};
-use crate::pass::{OldCatalog, Sink, pass_over_medium};
+use crate::pass::{OldCatalog, Sink, has_end, is_end_of_data, pass_over_medium};
 use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
 use crate::state_dir::LOCK_WAIT;
 use crate::{Error, Result};
@@ -61,13 +61,13 @@ pub fn restore_catalog(
         related => related?,
     }
     store(env, &labels)?;
+    env.reached("catalog: inventory stored");
     if media_catalog::exists(&env.state, labels.label.uuid) && !options.force {
         let text = "media catalog exists (please use --force to overwrite)";
         return Err(Error::CatalogExists(text.into()));
     }
     if !options.scan {
         if restore_saved(env, hold, &labels, set_label, task)? {
-            env.reached("catalog: restored");
             return Ok(());
         }
         task.log("no catalog found");
@@ -117,7 +117,6 @@ fn scan(
     };
     let mut lister = Lister { verbose: options.verbose, task };
     let outcome = pass_over_medium(env, hold, &labels, OldCatalog::Replace, &mut lister, task)?;
-    env.reached("catalog: scanned");
     match outcome.damage.len() {
         0 => Ok(()),
         count => Err(Error::Unfinished(format!(
@@ -191,7 +190,12 @@ impl Search<'_> {
         loop {
             self.task.check()?;
             let file = drive.position()?.file;
-            match self.look_at_file(drive, file)? {
+            let found = match self.look_at_file(drive, file) {
+                // A killed writer leaves a file without a filemark: it does not count, and nothing is behind it.
+                Err(error) if is_end_of_data(&error) => Found::End,
+                looked => looked?,
+            };
+            match found {
                 Found::OwnCatalog => found_own = true,
                 Found::OtherCatalog => {}
                 Found::End => return Ok(found_own),
@@ -262,16 +266,23 @@ impl Search<'_> {
         self.task.log(&format!("found catalog at pos {file}"));
         let own = catalog.uuid == self.labels.label.uuid;
         let received = RestoredCatalog::receive(&self.env.state, catalog, &mut *reader);
-        reader.skip_data()?;
-        let whole = reader.has_end_marker()? && !reader.is_incomplete()?;
+        let whole = match &received {
+            Err(error) if is_end_of_data(error) => false,
+            _ => has_end(reader)? && !reader.is_incomplete()?,
+        };
         match received {
-            Ok(restored) if whole => restored.keep()?,
-            Err(error) if whole => {
-                self.task.warn(&format!("the catalog at pos {file} is unusable: {error}"));
-                return Ok(Found::OtherCatalog);
+            Ok(restored) if whole => {
+                restored.keep()?;
+                self.env.reached("catalog: restored");
             }
-            _ => {
-                self.task.log(&format!("skip incomplete catalog at pos {file}"));
+            given_up => {
+                self.env.state.remove(&self.env.state.catalog_being_built(catalog.uuid))?;
+                match given_up {
+                    Err(error) if whole => {
+                        self.task.warn(&format!("the catalog at pos {file} is unusable: {error}"));
+                    }
+                    _ => self.task.log(&format!("skip incomplete catalog at pos {file}")),
+                }
                 return Ok(Found::OtherCatalog);
             }
         }

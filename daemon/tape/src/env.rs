@@ -15,7 +15,7 @@ use crate::{Error, Result};
 /// Every point at which something becomes durable that the next start must understand.
 ///
 /// A test stops the program at each and looks at what is left.
-pub const COMMIT_POINTS: [&str; 17] = [
+pub const COMMIT_POINTS: [&str; 19] = [
     "label: written",
     "label: catalog created",
     "label: inventory stored",
@@ -29,8 +29,10 @@ pub const COMMIT_POINTS: [&str; 17] = [
     "backup: catalog committed",
     "backup: medium full",
     "backup: catalog archive written",
+    "catalog: inventory stored",
     "catalog: restored",
-    "catalog: scanned",
+    "catalog: places stored",
+    "catalog: replaced",
     "restore: chunks stored",
     "restore: snapshot stored",
 ];
@@ -72,7 +74,8 @@ pub struct TapeEnv {
 }
 
 impl TapeEnv {
-    /// Uses the state folder `state` and the cache folder `cache`, making what is missing in both.
+    /// Uses the state folder `state` and the cache folder `cache`, making what is missing in both and clearing up
+    /// after a killed process.
     pub fn open(
         state: &Path,
         cache: &Path,
@@ -87,6 +90,7 @@ impl TapeEnv {
         }
         reel_index::remove_leftovers(&scratch)?;
         let state_dir = StateDir::new(state);
+        state_dir.remove_leftovers()?;
         Ok(Self {
             inventory: InventoryFile::new(state_dir.clone()),
             places: Places::open(state.join("places"))?,

@@ -174,6 +174,12 @@ impl MediaCatalog {
         self.rules.last_file()
     }
 
+    /// Whether it names any archive of the medium.
+    pub fn has_archives(&self) -> bool {
+        // Files 0 and 1 are the labels.
+        self.last_file().is_some_and(|file| file.0 > 1)
+    }
+
     /// Begins the record of the chunk archive in file `number`.
     pub fn start_chunk_archive(
         &mut self,

@@ -93,6 +93,7 @@ pub(crate) fn pass_over_medium(
     let walked = pass.walk(hold.drive());
     walked.map_err(|error| name_drive(hold, error))?;
     env.places.store(&mut pass.places)?;
+    env.reached("catalog: places stored");
     if old_catalog == OldCatalog::KeepOverDamage
         && pass.outcome.lost_files > 0
         && has_catalog(env, labels)
@@ -105,6 +106,7 @@ pub(crate) fn pass_over_medium(
         pass.catalog.abandon_temporary()?;
     } else {
         pass.catalog.finish_temporary()?;
+        env.reached("catalog: replaced");
     }
     Ok(pass.outcome)
 }
@@ -141,7 +143,9 @@ impl Pass<'_> {
                 }
                 Ok(OpenedFile::Data(reader)) => reader,
                 Err(error) => {
-                    self.go_on_behind(drive, file, error.into())?;
+                    if !self.go_on_behind(drive, file, error.into())? {
+                        return Ok(());
+                    }
                     continue;
                 }
             };
@@ -150,22 +154,42 @@ impl Pass<'_> {
             match read {
                 Ok(()) => self.catalog.commit_if_large()?,
                 Err(error) if is_fatal(&error) => return Err(error),
-                Err(error) => self.go_on_behind(drive, file, error)?,
+                Err(error) => {
+                    if !self.go_on_behind(drive, file, error)? {
+                        return Ok(());
+                    }
+                }
             }
         }
     }
 
-    /// Notes damage in a file and goes to the next one.
+    /// Goes to the file behind one that can't be read to its end, which is damage unless the medium ends in it.
+    /// Whether there is one.
     fn go_on_behind(
         &mut self,
         drive: &mut dyn TapeDrive,
         file: FileNumber,
         error: Error,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         self.catalog.discard_chunk_archive();
         self.outcome.lost_files += 1;
-        self.note_damage(format!("File {file}: {error}"));
-        Ok(drive.locate_file(FileNumber(file.0 + 1))?)
+        match drive.locate_file(FileNumber(file.0 + 1)) {
+            Err(reel_hw::Error::UnexpectedEndOfData { .. }) => {
+                self.warn_of_killed_writer(file);
+                Ok(false)
+            }
+            located => {
+                self.note_damage(format!("File {file}: {error}"));
+                located?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// A writer that was killed leaves a file without end marker, or one that no filemark ends. What it held is
+    /// written again, or missed by the snapshots that need it; by itself it is no damage.
+    fn warn_of_killed_writer(&self, file: FileNumber) {
+        self.task.warn(&format!("File {file}: missing stream end marker, not registered"));
     }
 
     fn note_damage(&mut self, text: String) {
@@ -216,19 +240,14 @@ impl Pass<'_> {
         let content_start = ContentOffset(48 + u64::from(header.size));
         let mut chunks = ChunkArchiveReader::new(&mut *reader, content_start);
         let read = self.take_chunks(&mut chunks, &store);
-        let has_end_marker = match &read {
-            Ok(_) => {
-                reader.skip_data()?;
-                reader.has_end_marker()?
-            }
-            Err(_) => true,
+        let has_end = match &read {
+            Ok(_) => has_end(reader)?,
+            Err(Broken { error, .. }) => !is_end_of_data(error),
         };
         self.sink.end_of_chunks(&store)?;
-        if !has_end_marker {
+        if !has_end {
             self.catalog.discard_chunk_archive();
-            // A writer that was killed leaves this behind. What it held is written again, or missed by the snapshots
-            // that need it; by itself it is no damage.
-            self.task.warn(&format!("File {file}: missing stream end marker, not registered"));
+            self.warn_of_killed_writer(file);
             return Ok(());
         }
         let (count, broken) = match read {
@@ -323,6 +342,27 @@ impl Pass<'_> {
         }
         !matches!(reader.has_end_marker(), Ok(true)) || matches!(reader.is_incomplete(), Ok(true))
     }
+}
+
+/// Whether the file that is being read has its end marker and the filemark behind it.
+pub(crate) fn has_end(reader: &mut BlockReader<'_, dyn TapeDrive + '_>) -> Result<bool> {
+    match reader.skip_data() {
+        Err(reel_hw::Error::UnexpectedEndOfData { .. }) => Ok(false),
+        skipped => {
+            skipped?;
+            Ok(reader.has_end_marker()?)
+        }
+    }
+}
+
+/// Whether the medium ends inside the file that was read.
+pub(crate) fn is_end_of_data(error: &Error) -> bool {
+    let device = match error {
+        Error::Device(device) => Some(device),
+        Error::Io { source, .. } => source.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    };
+    matches!(device, Some(reel_hw::Error::UnexpectedEndOfData { .. }))
 }
 
 /// Chunks that were good, and why there are no more.

@@ -167,8 +167,13 @@ impl Places {
     }
 }
 
-/// Opens all runs in a folder. A broken one is removed: it holds nothing that isn't on the medium.
+/// Opens all runs in a folder, clearing up after a killed writer. A broken one is removed: it holds nothing that
+/// isn't on the medium.
 fn open_runs(folder: &Path) -> Result<Vec<PlaceRun>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    reel_index::remove_leftovers(folder)?;
     let mut runs = Vec::new();
     for path in run_files(folder)? {
         match Run::open(&path) {

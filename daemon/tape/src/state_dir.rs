@@ -20,6 +20,9 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// anybody notices, seldom enough that waiting costs no processor.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
+/// What a file is called until it replaces another: `.XXXXXX.new`.
+const NEW_SUFFIX: &str = ".new";
+
 const LOCK_MODE: u32 = 0o660;
 const DATABASE_MODE: u32 = 0o640;
 
@@ -132,7 +135,7 @@ impl StateDir {
         let tried = || format!("write '{}'", path.display());
         let mut temporary = tempfile::Builder::new()
             .prefix(".")
-            .suffix(".new")
+            .suffix(NEW_SUFFIX)
             .permissions(fs::Permissions::from_mode(DATABASE_MODE))
             .tempfile_in(&self.path)
             .map_err(Error::io(tried()))?;
@@ -141,6 +144,20 @@ impl StateDir {
         temporary.as_file().sync_all().map_err(Error::io(tried()))?;
         temporary.persist(path).map_err(|error| Error::io(tried())(error.error))?;
         self.sync()
+    }
+
+    /// Removes what a killed process was writing: files that had not got their names, catalogs that were being built.
+    ///
+    /// Only for a start, before anything writes here.
+    pub(crate) fn remove_leftovers(&self) -> Result<()> {
+        let tried = || format!("list the state folder '{}'", self.path.display());
+        for item in fs::read_dir(&self.path).map_err(Error::io(tried()))? {
+            let item = item.map_err(Error::io(tried()))?;
+            if item.file_name().to_str().is_some_and(is_leftover) {
+                self.remove(&item.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes renames and removals in the folder last.
@@ -172,6 +189,12 @@ impl StateDir {
         }
         fchown(file, Some(folder.uid()), Some(folder.gid())).map_err(Error::io(tried()))
     }
+}
+
+fn is_leftover(name: &str) -> bool {
+    let is_catalog = |stem: &str| stem.parse::<MediaId>().is_ok();
+    name.starts_with('.') && name.ends_with(NEW_SUFFIX)
+        || name.strip_suffix(".tmp").is_some_and(is_catalog)
 }
 
 /// Takes an exclusive `flock`, waiting at most `wait` for other holders.
@@ -227,6 +250,18 @@ mod tests {
         drop(state.lock_pool(&pool, Duration::ZERO).unwrap());
         let file = folder.path().join(".pool-daily.lck");
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777 & !0o660, 0);
+    }
+
+    #[test]
+    fn what_a_killed_process_was_writing_goes_and_nothing_else() {
+        let (folder, state) = state();
+        let medium: MediaId = "7f42c4dd-9626-4d89-9f2b-c7bc6da7d533".parse().unwrap();
+        let kept = [state.inventory(), state.catalog(medium), state.path().join("other.tmp")];
+        let left = [state.catalog_being_built(medium), state.path().join(".Ab3dE9.new")];
+        kept.iter().chain(&left).for_each(|path| fs::write(path, "").unwrap());
+        state.remove_leftovers().unwrap();
+        assert!(kept.iter().all(|path| path.exists()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), kept.len());
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Written {
 #[derive(Debug)]
 pub(super) struct ChunkArchive {
     pub(super) written: Written,
-    /// Why the feed ended early.
+    /// Why it ended before the feed did.
     pub(super) failed: Option<Error>,
 }
 
@@ -75,10 +75,12 @@ pub(super) fn write_chunk_archive(
             }
         };
         let offset = writer.content_bytes();
-        if write_chunk(&mut writer, &chunk)? {
-            on_chunk(&chunk.digest, offset)?;
-        } else {
+        if !write_chunk(&mut writer, &chunk)? {
             feed.put_back(chunk);
+        } else if let Err(error) = on_chunk(&chunk.digest, offset) {
+            // Mostly a stop: the archive ends with a chunk that is whole.
+            failed = Some(error);
+            break;
         }
     }
     let file = writer.finish(false)?;

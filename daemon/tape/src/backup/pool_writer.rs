@@ -4,14 +4,15 @@
 //! (`tape-format.md` §10). What was written counts when the drive has flushed it: then, in this order, our
 //! index of places and PBS's catalog are committed, so that neither ever claims what a power cut could take.
 
+mod loading;
+
 use std::fs::{File, Metadata};
 use std::io::Seek;
 use std::os::unix::fs::MetadataExt;
 
-use reel_hw::drive::move_to_append_position;
 use reel_store::datastore::SnapshotReader;
 use reel_store::pxar::FileStat;
-use reel_types::{ArchiveName, Digest, MediaId, MediaStatus, SnapshotPath, StoreName, TaskContext};
+use reel_types::{ArchiveName, Digest, MediaId, SnapshotPath, StoreName, TaskContext};
 use uuid::Uuid;
 
 use super::archives::{
@@ -26,9 +27,9 @@ use crate::drive_desk::{DriveHold, DriveState};
 use crate::env::TapeEnv;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
-use crate::medium::{self, name_drive};
+use crate::medium::name_drive;
 use crate::places::PlaceLearner;
-use crate::pool::{MediaPool, WritableMedium};
+use crate::pool::MediaPool;
 use crate::snapshot_files::{FillingSnapshot, SnapshotOnSet};
 use crate::{Error, Result};
 
@@ -151,6 +152,10 @@ impl<'a> PoolWriter<'a> {
         };
         let drive = self.hold.drive();
         let written = write_chunk_archive(drive, uuid, now, &header, feed, &mut register);
+        if written.is_err() {
+            // What is whole in front of it can still be committed.
+            loaded.catalog.discard_chunk_archive();
+        }
         let archive = written.map_err(|error| name_drive(self.hold, error))?;
         loaded.catalog.end_chunk_archive()?;
         loaded.places.end_archive()?;
@@ -299,9 +304,11 @@ impl<'a> PoolWriter<'a> {
     }
 
     fn note_full(&mut self, written: Written) -> Result<()> {
-        if !written.medium_full {
-            return Ok(());
-        }
+        if written.medium_full { self.set_full() } else { Ok(()) }
+    }
+
+    /// Notes that the loaded medium takes no more archives.
+    fn set_full(&mut self) -> Result<()> {
         let medium = loaded(&mut self.loaded)?.labels.label.uuid;
         self.pool.set_full(medium)?;
         self.env.reached("backup: medium full");
@@ -323,133 +330,6 @@ impl<'a> PoolWriter<'a> {
         self.env.reached("backup: catalog committed");
         self.uncommitted.drain(..).try_for_each(FillingSnapshot::keep)
     }
-
-    fn load_writable_medium(&mut self) -> Result<()> {
-        let env = self.env;
-        let wanted = self.pool.alloc_writable_media(env.clock.now(), |labels| {
-            env.places.forget(labels.label.uuid)?;
-            MediaCatalog::overwrite(&env.state, labels)?;
-            env.reached("backup: catalog created");
-            Ok(())
-        })?;
-        let label_text = &wanted.labels.label.label_text;
-        if wanted.is_new {
-            env.reached("backup: inventory stored");
-            self.task.log(&format!("allocated new writable media '{label_text}'"));
-        }
-        let uuid = wanted.labels.label.uuid;
-        if self.loaded.as_ref().is_some_and(|loaded| loaded.labels.label.uuid == uuid) {
-            return Ok(());
-        }
-        self.put_away()?;
-        let found = medium::load_medium(self.hold, label_text, uuid, self.task)?;
-        self.check_alerts(uuid, &wanted)?;
-        self.check_writable(&wanted)?;
-        let is_new = found.assigned_set().is_none_or(|set| set.uuid != wanted.set_label.uuid);
-        if is_new {
-            self.write_set_label(&found, &wanted)?;
-        } else {
-            check_same_set(&found, &wanted)?;
-        }
-        self.start_medium(wanted)?;
-        if is_new {
-            self.write_previous_catalogs()?;
-        }
-        Ok(())
-    }
-
-    /// Puts the medium that was written away, if there was one.
-    fn put_away(&mut self) -> Result<()> {
-        let Some(old) = self.loaded.take() else {
-            return Ok(());
-        };
-        store_statistics(&mut self.pool, self.hold, old.labels.label.uuid)?;
-        self.task.log("eject current media");
-        medium::unload_medium(self.hold, self.task)
-    }
-
-    fn check_alerts(&mut self, uuid: MediaId, wanted: &WritableMedium) -> Result<()> {
-        let alerts = self.hold.drive().tape_alerts().map_err(|source| self.hold.failed(source))?;
-        if !alerts.is_critical() {
-            return Ok(());
-        }
-        self.env.inventory.update(crate::state_dir::LOCK_WAIT, |inventory| {
-            inventory.set_status(uuid, Some(MediaStatus::Damaged))
-        })?;
-        let flags: Vec<String> = alerts.flags().map(|flag| format!("{flag:#04x}")).collect();
-        Err(Error::InvalidInput(format!(
-            "aborting: drive '{}' raised critical alerts ({}) with media '{}', which is marked damaged now",
-            self.hold.name(),
-            flags.join(", "),
-            wanted.labels.label.label_text
-        )))
-    }
-
-    fn check_writable(&mut self, wanted: &WritableMedium) -> Result<()> {
-        if let Some(fingerprint) = &wanted.set_label.encryption_key_fingerprint {
-            return Err(Error::EncryptedSet {
-                set: wanted.set_label.uuid,
-                fingerprint: fingerprint.short(),
-            });
-        }
-        let protected = self.hold.drive().write_protected();
-        if protected.map_err(|source| self.hold.failed(source))? {
-            return Err(Error::WriteProtected(wanted.labels.label.label_text.clone()));
-        }
-        Ok(())
-    }
-
-    fn write_set_label(&mut self, found: &MediaLabels, wanted: &WritableMedium) -> Result<()> {
-        match found.assigned_set() {
-            Some(old) => self.task.log(&format!(
-                "writing new media set label (overwrite '{}/{}')",
-                old.uuid, old.seq_nr
-            )),
-            None => self.task.log("writing new media set label"),
-        }
-        medium::write_set_label(self.hold, &wanted.set_label)?;
-        self.env.reached("backup: set label written");
-        self.env.places.forget(wanted.labels.label.uuid)?;
-        MediaCatalog::overwrite(&self.env.state, &wanted.labels)?;
-        Ok(())
-    }
-
-    /// Goes to the end of the medium and opens its catalog.
-    fn start_medium(&mut self, wanted: WritableMedium) -> Result<()> {
-        let WritableMedium { labels, set_label, .. } = wanted;
-        let uuid = labels.label.uuid;
-        self.task.log("moving to end of media");
-        self.hold.set_state(DriveState::Locating);
-        move_to_append_position(self.hold.drive()).map_err(|source| self.hold.failed(source))?;
-        self.task.log("arrived at end of media");
-        let catalog = MediaCatalog::open(&self.env.state, uuid, Some(&set_label), |_| Ok(()))?;
-        let places = self.env.places.learn(uuid, set_label.uuid)?;
-        self.used.push(uuid);
-        self.loaded =
-            Some(LoadedMedium { labels, set_label, catalog, places, bytes_since_commit: 0 });
-        Ok(())
-    }
-
-    /// A new medium begins with the catalogs of all that came before it in the set.
-    fn write_previous_catalogs(&mut self) -> Result<()> {
-        let set_label = loaded(&mut self.loaded)?.set_label.clone();
-        for medium in self.pool.members()? {
-            let labels = self.pool.inventory().require(medium)?.labels.clone();
-            let seq_nr = labels.media_set_label.as_ref().map(|label| label.seq_nr);
-            if seq_nr.is_none_or(|seq_nr| seq_nr >= set_label.seq_nr) {
-                continue;
-            }
-            self.task.log(&format!("write catalog for previous media: {medium}"));
-            let written = self.write_catalog_of(&labels)?;
-            if !written.complete || written.medium_full {
-                return Err(Error::InvalidInput(format!(
-                    "the catalogs of the set's earlier media don't fit on media '{}'; use larger media",
-                    loaded(&mut self.loaded)?.labels.label.label_text
-                )));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn loaded(loaded: &mut Option<LoadedMedium>) -> Result<&mut LoadedMedium> {
@@ -463,27 +343,6 @@ fn store_statistics(pool: &mut MediaPool, hold: &mut DriveHold, medium: MediaId)
         Some(used) => pool.set_bytes_used(medium, Some(used.bytes())),
         None => Ok(()),
     }
-}
-
-/// A medium that is in the set already must be the member that the inventory says.
-fn check_same_set(found: &MediaLabels, wanted: &WritableMedium) -> Result<()> {
-    let Some(found) = found.assigned_set() else {
-        return Ok(());
-    };
-    let wanted = &wanted.set_label;
-    if found.seq_nr != wanted.seq_nr {
-        return Err(Error::InvalidInput(format!(
-            "got unexpected media sequence number ({} != {}); read the labels of the set's media again",
-            found.seq_nr, wanted.seq_nr
-        )));
-    }
-    if found.encryption_key_fingerprint != wanted.encryption_key_fingerprint {
-        return Err(Error::InvalidInput(
-            "got unexpected encryption key fingerprint; read the labels of the set's media again"
-                .into(),
-        ));
-    }
-    Ok(())
 }
 
 /// A file of a snapshot, open, as it goes to tape.
