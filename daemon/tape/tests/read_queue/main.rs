@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
+mod early_warning;
 mod pbs_tapes;
 mod support;
 

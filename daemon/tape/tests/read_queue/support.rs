@@ -30,7 +30,9 @@ use reel_tape::pool::{PoolRules, Site};
 use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, ReadDamage};
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
-use reel_tape::{DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Result, TapeEnv};
+use reel_tape::{
+    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Result, TapeEnv,
+};
 use reel_types::{
     Cancel, Digest, LabelText, MediaId, MediaSetId, NoTask, PoolName, SnapshotPath, StoreName,
     SystemClock, TimeZone,
@@ -220,8 +222,11 @@ impl TapeDrive for CountedDrive {
 }
 
 pub fn tape_env(state: &Path, cache: &Path) -> Arc<TapeEnv> {
-    let (clock, points) = (Arc::new(SystemClock), Arc::new(NoCommitPoints));
-    Arc::new(TapeEnv::open(state, cache, clock, TimeZone::UTC, points).unwrap())
+    tape_env_with(state, cache, Arc::new(NoCommitPoints))
+}
+
+pub fn tape_env_with(state: &Path, cache: &Path, points: Arc<dyn CommitPoints>) -> Arc<TapeEnv> {
+    Arc::new(TapeEnv::open(state, cache, Arc::new(SystemClock), TimeZone::UTC, points).unwrap())
 }
 
 pub fn desk(opener: Arc<CountingOpener>, run: &Path) -> Arc<DriveDesk> {
@@ -249,7 +254,7 @@ fn open_store(name: &str, base: &Path, run: &Path) -> Arc<Datastore> {
 }
 
 /// Bytes that don't compress, the same each time.
-fn incompressible(length: usize) -> Vec<u8> {
+pub fn incompressible(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut word = || {
         state ^= state << 13;
@@ -307,7 +312,7 @@ impl Setup {
     }
 }
 
-fn datastore_with(base: &Path, image: &[u8]) -> Arc<Datastore> {
+pub fn datastore_with(base: &Path, image: &[u8]) -> Arc<Datastore> {
     let store = base.join("store");
     // All 65536 folders would take longer than the test.
     for chunk in image.chunks(CHUNK) {
@@ -343,16 +348,20 @@ fn back_up(env: &TapeEnv, desk: &Arc<DriveDesk>, store: &Arc<Datastore>) -> Medi
     let label: LabelText = "A00001L8".parse().unwrap();
     let mut hold = desk.hold("backup", Duration::ZERO, &Cancel::new()).unwrap();
     label_medium(env, &mut hold, &label, Some(&pool), &task).unwrap();
-    let job = BackupJob {
+    backup(env, &mut hold, &job(store), &task).unwrap().set
+}
+
+/// A backup of all of a datastore to the pool `daily`.
+pub fn job(store: &Arc<Datastore>) -> BackupJob {
+    BackupJob {
         store: store.clone(),
-        pool: PoolRules::new(pool),
+        pool: PoolRules::new("daily".parse().unwrap()),
         site: Site::Anywhere,
         selection: Selection::default(),
         force_media_set: false,
         eject_media: false,
         export_media_set: false,
-    };
-    backup(env, &mut hold, &job, &task).unwrap().set
+    }
 }
 
 /// A queue, a cache and a source on it.
