@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::archive::ContentKind;
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::label::{MediaLabel, MediaLabels, MediaSetLabel};
+use crate::pass::is_end_of_data;
 use crate::{Error, Result};
 
 /// What stands at the beginning of a medium.
@@ -51,27 +52,44 @@ pub(crate) fn name_drive(hold: &DriveHold, error: Error) -> Error {
 
 fn read_labels_from(drive: &mut dyn TapeDrive) -> Result<Beginning> {
     drive.rewind()?;
-    let label = match BlockReader::open(drive)? {
-        OpenedFile::EndOfStream => return Ok(Beginning::Blank),
-        OpenedFile::EndOfFile => {
-            return Err(Error::FilemarkAtBeginning);
-        }
-        OpenedFile::Data(mut reader) => {
-            let header = read_header(&mut reader)?;
-            MediaLabel::read(header.content_magic.0, header.size, &mut reader)?
-        }
+    let Some(label) = written_label(read_media_label(drive))? else {
+        return Ok(Beginning::Blank);
     };
-    let media_set_label = match BlockReader::open(drive)? {
-        OpenedFile::EndOfStream => None,
-        OpenedFile::EndOfFile => {
-            return Err(Error::InvalidInput("got unexpected filemark after label".into()));
-        }
-        OpenedFile::Data(mut reader) => {
-            let header = read_header(&mut reader)?;
-            Some(MediaSetLabel::read(header.content_magic.0, header.size, &mut reader)?)
-        }
-    };
+    let media_set_label = written_label(read_media_set_label(drive))?;
     Ok(Beginning::Labelled(MediaLabels { label, media_set_label }))
+}
+
+/// A label with nothing behind it, not even a filemark: whoever wrote it was killed before it counted, and it was
+/// never there.
+fn written_label<T>(read: Result<Option<T>>) -> Result<Option<T>> {
+    match read {
+        Err(error) if is_end_of_data(&error) => Ok(None),
+        read => read,
+    }
+}
+
+fn read_media_label(drive: &mut dyn TapeDrive) -> Result<Option<MediaLabel>> {
+    match BlockReader::open(drive)? {
+        OpenedFile::EndOfStream => Ok(None),
+        OpenedFile::EndOfFile => Err(Error::FilemarkAtBeginning),
+        OpenedFile::Data(mut reader) => {
+            let header = read_header(&mut reader)?;
+            MediaLabel::read(header.content_magic.0, header.size, &mut reader).map(Some)
+        }
+    }
+}
+
+fn read_media_set_label(drive: &mut dyn TapeDrive) -> Result<Option<MediaSetLabel>> {
+    match BlockReader::open(drive)? {
+        OpenedFile::EndOfStream => Ok(None),
+        OpenedFile::EndOfFile => {
+            Err(Error::InvalidInput("got unexpected filemark after label".into()))
+        }
+        OpenedFile::Data(mut reader) => {
+            let header = read_header(&mut reader)?;
+            MediaSetLabel::read(header.content_magic.0, header.size, &mut reader).map(Some)
+        }
+    }
 }
 
 /// Reads the content header at the beginning of a tape file.
@@ -210,4 +228,70 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
 
 fn unload_to_free_slot(changer: &mut dyn Changer) -> reel_hw::Result<()> {
     changer.unload(DriveNumber(0), None).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use reel_hw::memory::MediumLimits;
+    use reel_hw::{MemoryDrive, MemoryLibrary};
+    use reel_types::MediaSetId;
+
+    use super::*;
+
+    fn labels() -> (MediaLabel, MediaSetLabel) {
+        let label = MediaLabel {
+            ctime: 1_609_924_071,
+            label_text: "A00001L8".parse().unwrap(),
+            pool: Some("daily".parse().unwrap()),
+            uuid: MediaId(Uuid::from_u128(1)),
+        };
+        let set_label = MediaSetLabel {
+            ctime: 1_609_924_100,
+            encryption_key_fingerprint: None,
+            key_config: None,
+            pool: "daily".parse().unwrap(),
+            seq_nr: 0,
+            uuid: MediaSetId(Uuid::from_u128(2)),
+        };
+        (label, set_label)
+    }
+
+    fn library_and_drive() -> (MemoryLibrary, MemoryDrive) {
+        let tag = VolumeTag::new("A00001L8").unwrap();
+        MemoryLibrary::with_loaded_drive(&tag, MediumLimits::NONE).unwrap()
+    }
+
+    /// Writes a label as the methods here do, up to where it would be flushed.
+    fn write_unflushed(drive: &mut MemoryDrive, kind: ContentKind, json: &[u8]) {
+        write_json_file(drive, kind, 0, json).unwrap();
+    }
+
+    #[test]
+    fn a_label_counts_once_a_filemark_ends_it() {
+        let (label, set_label) = labels();
+        // How many of the two objects, block and filemark, reach the medium.
+        for (kept, written) in [(0, false), (1, false), (2, true)] {
+            let (library, mut drive) = library_and_drive();
+            write_unflushed(&mut drive, ContentKind::MediaLabel, &label.to_json().unwrap());
+            library.cut_power(kept);
+            let beginning = read_labels_from(&mut drive).unwrap();
+            assert_eq!(beginning != Beginning::Blank, written, "{kept}");
+
+            let (library, mut drive) = library_and_drive();
+            write_label_to(&mut drive, &label).unwrap();
+            write_unflushed(&mut drive, ContentKind::MediaSetLabel, &set_label.to_json().unwrap());
+            library.cut_power(kept);
+            let Beginning::Labelled(found) = read_labels_from(&mut drive).unwrap() else {
+                panic!("the label is gone");
+            };
+            assert_eq!((found.label == label, found.media_set_label.is_some()), (true, written));
+        }
+    }
+
+    #[test]
+    fn an_archive_where_a_label_belongs_is_not_passed_over() {
+        let (_library, mut drive) = library_and_drive();
+        write_unflushed(&mut drive, ContentKind::ChunkArchive, b"{}");
+        assert!(read_labels_from(&mut drive).is_err());
+    }
 }
