@@ -61,6 +61,7 @@ impl PoolWriter<'_> {
         if was_member {
             check_same_set(&found, &wanted)?;
         } else {
+            self.must_hold_nothing(&wanted)?;
             self.write_set_label(&found, &wanted)?;
         }
         self.start_medium(wanted)?;
@@ -106,6 +107,22 @@ impl PoolWriter<'_> {
             return Err(Error::WriteProtected(wanted.labels.label.label_text.clone()));
         }
         Ok(())
+    }
+
+    /// A set label makes everything behind it void: where the catalog names archives of this very set, the label was
+    /// lost after them.
+    fn must_hold_nothing(&self, wanted: &WritableMedium) -> Result<()> {
+        let WritableMedium { labels, set_label, .. } = wanted;
+        let uuid = labels.label.uuid;
+        let catalog = MediaCatalog::open(&self.env.state, uuid, Some(set_label), |_| Ok(()))?;
+        if !catalog.has_archives() {
+            return Ok(());
+        }
+        Err(Error::InvalidInput(format!(
+            "media '{}' does not carry the label of media set {}, but its catalog names archives on it; \
+             read its labels again ('inventory --read-all-labels') if they may be given up",
+            labels.label.label_text, set_label.uuid
+        )))
     }
 
     fn write_set_label(&mut self, found: &MediaLabels, wanted: &WritableMedium) -> Result<()> {
