@@ -2,7 +2,7 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_right, text};
-use super::values::{PoolProperty, TapeSnapshot};
+use super::values::{PoolProperty, TapeGroup, TapeSnapshot};
 use crate::{
     AllocationPolicy, BackupId, BackupType, ChangerName, Comment, DriveName, Fingerprint,
     LabelText, MediaId, MediaSetId, PoolName, RetentionPolicy, TapeTemplate,
@@ -174,13 +174,15 @@ commands! {
         opt pool: Option<PoolName>,
     }
 
-    /// Say which tapes a restore would read and how much from each; moves none.
+    /// Say which tapes reading the files would take and how much from each; moves none.
     MediaSetPlan ["media-set" "plan"] => Answer::List(&PLAN);
     {
         /// Media set uuid.
         arg media_set: MediaSetId,
         /// Only for these snapshots, STORE:[ns/NAME/...]TYPE/ID/TIME each.
         arg snapshots: Vec<TapeSnapshot>,
+        /// Only for the snapshots of these groups, STORE:[ns/NAME/...]TYPE/ID each.
+        opt groups: Vec<TapeGroup>,
     }
 
     /// Read the snapshot archives of a media set that were never seen, so that its files show.
@@ -190,6 +192,8 @@ commands! {
         arg media_set: MediaSetId,
         /// Only those of these snapshots, STORE:[ns/NAME/...]TYPE/ID/TIME each.
         arg snapshots: Vec<TapeSnapshot>,
+        /// Only those of the snapshots of these groups, STORE:[ns/NAME/...]TYPE/ID each.
+        opt groups: Vec<TapeGroup>,
         /// Drive name.
         opt drive: Option<DriveName>,
     }

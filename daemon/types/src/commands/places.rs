@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    BackupGroup, DriveName, LabelText, MediaId, MediaSetId, Namespace, PoolName, Snapshot,
-    SnapshotPath, StoreName, Upid,
+    BackupGroup, DriveName, GroupPath, LabelText, MediaId, MediaSetId, Namespace, PoolName,
+    Snapshot, SnapshotPath, StoreName, Upid,
 };
 
 /// A folder with a `ctl` file.
@@ -34,6 +34,8 @@ pub enum Place {
     Medium(LabelText, MediaId),
     /// A media set.
     MediaSet(MediaSetId),
+    /// A group in a media set.
+    SetGroup(MediaSetId, StoreName, GroupPath),
     /// A snapshot in a media set.
     SetSnapshot(MediaSetId, StoreName, SnapshotPath),
     /// `drives`.
@@ -73,10 +75,17 @@ impl Place {
             ],
             Self::Medium(label, id) => of_medium(label, id),
             Self::MediaSet(set) => of_media_set(set),
+            Self::SetGroup(set, store, path) => vec![
+                Verb::new(&["fetch"], &Fetch::INFO)
+                    .bind("media-set", set.to_string())
+                    .bind("snapshots", Value::Null)
+                    .bind("groups", vec![format!("{store}:{path}")]),
+            ],
             Self::SetSnapshot(set, store, path) => vec![
                 Verb::new(&["fetch"], &Fetch::INFO)
                     .bind("media-set", set.to_string())
-                    .bind("snapshots", vec![format!("{store}:{path}")]),
+                    .bind("snapshots", vec![format!("{store}:{path}")])
+                    .bind("groups", Value::Null),
             ],
             Self::Drives => vec![
                 Verb::new(&["create"], &DriveCreate::INFO),
@@ -161,6 +170,7 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
         verb(&["unload"], &Unload::INFO),
         verb(&["label"], &Label::INFO),
+        verb(&["read-label"], &ReadLabel::INFO),
         verb(&["inventory"], &Inventory::INFO),
         verb(&["catalog"], &Catalog::INFO),
         verb(&["format"], &Format::INFO).confirm(drive.as_str()),

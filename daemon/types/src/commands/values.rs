@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
-pub use mappings::{NamespaceMap, StoreMap, TapeSnapshot};
+pub use mappings::{NamespaceMap, StoreMap, TapeGroup, TapeSnapshot};
 pub use paths::{DrivePath, LocalPath, NamedFile, StorePath};
 
 use crate::names::check_safe_id;
@@ -74,6 +74,7 @@ text_values! {
     StoreMap => Kind::Assignment("<string>"),
     NamespaceMap => Kind::Assignment("<string>"),
     TapeSnapshot => Kind::Text("<string>"),
+    TapeGroup => Kind::Text("<string>"),
 }
 
 impl ParamValue for bool {

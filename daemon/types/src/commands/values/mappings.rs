@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::text::serde_as_text;
-use crate::{Namespace, NamespaceDepth, ParseError, SnapshotPath, StoreName};
+use crate::{GroupPath, Namespace, NamespaceDepth, ParseError, SnapshotPath, StoreName};
 
 /// Which datastore the content of each datastore on tape goes to: `[SOURCE=]TARGET,…`
 /// (`tape-state.md` §10).
@@ -141,14 +141,22 @@ impl FromStr for TapeSnapshot {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = |reason: &str| ParseError::new("snapshot on tape", text, reason);
-        let (store, path) = text
-            .split_once(':')
-            .ok_or_else(|| refuse("must be 'STORE:[ns/NAME/…]TYPE/ID/TIME'"))?;
-        let store = store.parse().map_err(|error: ParseError| refuse(error.reason()))?;
-        let path = path.parse().map_err(|error: ParseError| refuse(error.reason()))?;
+        let (store, path) = on_tape("snapshot on tape", "STORE:[ns/NAME/…]TYPE/ID/TIME", text)?;
         Ok(Self { store, path })
     }
+}
+
+/// Splits `STORE:PATH`; `what` it is and its `form` are for the refusal.
+fn on_tape<P: FromStr<Err = ParseError>>(
+    what: &'static str,
+    form: &str,
+    text: &str,
+) -> Result<(StoreName, P), ParseError> {
+    let refuse = |reason: &str| ParseError::new(what, text, reason);
+    let (store, path) = text.split_once(':').ok_or_else(|| refuse(&format!("must be '{form}'")))?;
+    let store = store.parse().map_err(|error: ParseError| refuse(error.reason()))?;
+    let path = path.parse().map_err(|error: ParseError| refuse(error.reason()))?;
+    Ok((store, path))
 }
 
 impl fmt::Display for TapeSnapshot {
@@ -158,6 +166,32 @@ impl fmt::Display for TapeSnapshot {
 }
 
 serde_as_text!(TapeSnapshot);
+
+/// A group in a media set: `STORE:[ns/A/…]TYPE/ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TapeGroup {
+    /// The datastore that it was backed up from.
+    pub store: StoreName,
+    /// Where it was in there.
+    pub path: GroupPath,
+}
+
+impl FromStr for TapeGroup {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let (store, path) = on_tape("group on tape", "STORE:[ns/NAME/…]TYPE/ID", text)?;
+        Ok(Self { store, path })
+    }
+}
+
+impl fmt::Display for TapeGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.store, self.path)
+    }
+}
+
+serde_as_text!(TapeGroup);
 
 #[cfg(test)]
 mod tests {
@@ -204,6 +238,19 @@ mod tests {
             ["", "vm/100/2021-01-11T10:43:48Z", "s:vm/100/2021-01-11T10:43:48Z", "store1:vm/100"]
         {
             assert!(bad.parse::<TapeSnapshot>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn groups_on_tape() {
+        let text = "store1:ns/a/vm/100";
+        let group: TapeGroup = text.parse().unwrap();
+        assert_eq!(
+            (group.path.namespace.to_string().as_str(), group.to_string().as_str()),
+            ("a", text)
+        );
+        for bad in ["", "vm/100", "store1:vm", "store1:vm/100/2021-01-11T10:43:48Z"] {
+            assert!(bad.parse::<TapeGroup>().is_err(), "{bad}");
         }
     }
 }
