@@ -21,6 +21,7 @@ use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, Ti
 use crate::drives::{Drives, labels_in_library};
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
+use crate::holes::Holes;
 use crate::libraries::Libraries;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
@@ -56,6 +57,7 @@ pub struct Reeld {
     pub(crate) tasks: Tasks,
     pub(crate) jobs: JobStates,
     pub(crate) views: ViewContext,
+    pub(crate) holes: Arc<Holes>,
     libraries: Arc<Libraries>,
     staging: Arc<Staging>,
     /// Commands that carried a token, and the task that each became.
@@ -103,6 +105,7 @@ impl Reeld {
                 blocking,
                 ahead_chunks: AHEAD_CHUNKS,
             },
+            holes: Arc::new(Holes::new()),
             tokens: Mutex::default(),
             folders,
             clock,

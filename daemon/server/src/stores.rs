@@ -1,13 +1,14 @@
 //! The configured datastores, each opened once.
 //!
 //! PBS's process lock is a POSIX record lock, so a process must keep one open description of it per store;
-//! that is why opened stores are kept, and handed out again for as long as their configuration stays.
+//! that is why opened stores are kept, and handed out again for as long as their configuration stays. What the
+//! configuration's file says is remembered until the file changes, whoever changes it: every look-up in a datastore asks.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reel_config::{ConfigDir, DatastoreConfig, Datastores, Operation};
+use reel_config::{ConfigDir, DatastoreConfig, Datastores, Entry, Operation};
 use reel_store::chunk_store::SyncLevel;
 use reel_store::datastore::{
     ChunkOrder, Datastore, DatastoreConfig as StoreConfig, StoreEnvironment,
@@ -17,6 +18,7 @@ use reel_store::source::{Blocking, DatastoreSource};
 use reel_types::StoreName;
 
 use crate::failure::{Failure, Outcome};
+use crate::memo::{Memo, Stamp};
 
 /// A datastore and where its chunks come from.
 #[derive(Clone)]
@@ -48,7 +50,12 @@ pub struct Stores {
     blocking: Arc<dyn Blocking>,
     memory_bytes: usize,
     open: Mutex<HashMap<StoreName, (StoreConfig, OpenStore)>>,
+    names: Memo<(), Option<Stamp>, Vec<StoreName>>,
+    configs: Memo<StoreName, Option<Stamp>, DatastoreConfig>,
 }
+
+/// Datastores whose configuration is remembered, in one generation.
+const CONFIGS_KEPT: usize = 1024;
 
 impl Stores {
     /// The datastores of `config`; `memory_bytes` of their chunks are kept in memory, each.
@@ -58,23 +65,40 @@ impl Stores {
         blocking: Arc<dyn Blocking>,
         memory_bytes: usize,
     ) -> Self {
-        Self { config, environment, blocking, memory_bytes, open: Mutex::default() }
+        Self {
+            config,
+            environment,
+            blocking,
+            memory_bytes,
+            open: Mutex::default(),
+            names: Memo::new(1),
+            configs: Memo::new(CONFIGS_KEPT),
+        }
     }
 
     /// The names of all that are configured.
     pub fn names(&self) -> Outcome<Vec<StoreName>> {
-        let (configs, _) = Datastores::new(&self.config).list()?;
-        Ok(configs.into_iter().map(|config| config.name).collect())
+        self.names.get_or((), self.stamp()?, || {
+            let (configs, _) = Datastores::new(&self.config).list()?;
+            Ok(configs.into_iter().map(|config| config.name).collect())
+        })
     }
 
     /// What is configured about one.
     pub fn config(&self, name: &StoreName) -> Outcome<DatastoreConfig> {
-        Datastores::new(&self.config).get(name).map_err(|error| match error {
-            reel_config::ConfigError::NotFound { .. } => {
-                Failure::not_found(format!("no such datastore '{name}'"))
-            }
-            other => other.into(),
+        self.configs.get_or(name.clone(), self.stamp()?, || {
+            Datastores::new(&self.config).get(name).map_err(|error| match error {
+                reel_config::ConfigError::NotFound { .. } => {
+                    Failure::not_found(format!("no such datastore '{name}'"))
+                }
+                other => other.into(),
+            })
         })
+    }
+
+    /// The state of the configuration's file.
+    fn stamp(&self) -> Outcome<Option<Stamp>> {
+        Ok(Stamp::of(&self.config.file(DatastoreConfig::FILE.name))?)
     }
 
     /// Opens a datastore for `operation`, unless its maintenance mode forbids that.

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Everything is found when it is asked for and nothing is built ahead. What look-ups would read again and again
-//! (the inventory, manifests, lists of snapshots) is remembered for as long as its file stays the same ([`memo`]), so
+//! (the inventory, manifests, lists of snapshots) is remembered for as long as its file stays the same
+//! ([`crate::memo`]), so
 //! that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading content in a media set
 //! does. Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
@@ -22,7 +23,6 @@ mod facts;
 mod listing;
 mod media;
 mod media_sets;
-mod memo;
 mod pools;
 mod set_listing;
 mod sizes;
@@ -39,12 +39,12 @@ use reel_types::commands::Place;
 
 use crate::content::FinishedSnapshot;
 use crate::failure::Outcome;
+use crate::memo::{Memo, Stamp};
 use crate::reeld::Reeld;
 
 use control::ControlLogs;
 use listing::Listings;
 use media::MediaNames;
-use memo::{Memo, Stamp};
 use set_listing::SetListings;
 use sizes::Sizes;
 
@@ -83,7 +83,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
     let tree = Arc::new(Tree {
         logs: ControlLogs::new(Arc::new(move || facts::system_time(clock.now()))),
         listings: Listings::new(),
-        sizes: Sizes::new(),
+        sizes: Sizes::new(Arc::clone(&reeld.holes)),
         media: Memo::new(1),
         sets: SetListings::new(),
         open: Mutex::default(),

@@ -14,6 +14,7 @@ use reel_types::commands::{Backup, Catalog, Fetch, Restore};
 use reel_types::{AuthId, StoreName};
 
 use super::Done;
+use super::plan::Choice;
 use crate::drives::Drives;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
@@ -81,13 +82,10 @@ impl Reeld {
     pub(super) fn fetch(self: &Arc<Self>, command: &Fetch, who: &AuthId) -> Outcome<Done> {
         let contents = self.set_contents(command.media_set)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let (reeld, wanted) = (Arc::clone(self), command.snapshots.clone());
+        let (reeld, wanted) = (Arc::clone(self), Choice::from(command));
         let id = command.media_set.to_string();
         self.drive_task(&desk, "fetch", &id, who, move |hold, task| {
-            let is_wanted = |found: &SetSnapshot| {
-                wanted.is_empty()
-                    || wanted.iter().any(|one| one.store == found.store && one.path == found.path)
-            };
+            let is_wanted = |found: &SetSnapshot| wanted.contains(found);
             fetch(&reeld.tape, hold, &contents, is_wanted, task)?;
             Ok(())
         })

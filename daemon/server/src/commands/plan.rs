@@ -2,24 +2,51 @@
 
 use std::fs::File;
 
-use reel_store::{ChunkIndex, Index, Manifest};
+use reel_store::{ChunkIndex, CryptConfig, CryptMode, Index, IndexEntry, Manifest};
 use reel_tape::plan::{Planner, ReadPlan};
-use reel_tape::set_contents::{SetContents, SetSnapshot};
+use reel_tape::set_contents::{SetContents, SetSnapshot, Target};
 use reel_tape::snapshot_files::{KeptSnapshot, SnapshotOnSet};
-use reel_types::commands::MediaSetPlan;
+use reel_types::commands::{Fetch, MediaSetPlan, TapeGroup, TapeSnapshot};
 use reel_types::{ArchiveKind, ArchiveName, MediaSetId, StoreName};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
+/// Some snapshots of a media set; all where none is named.
+pub(super) struct Choice {
+    snapshots: Vec<TapeSnapshot>,
+    groups: Vec<TapeGroup>,
+}
+
+impl From<&MediaSetPlan> for Choice {
+    fn from(command: &MediaSetPlan) -> Self {
+        Self { snapshots: command.snapshots.clone(), groups: command.groups.clone() }
+    }
+}
+
+impl From<&Fetch> for Choice {
+    fn from(command: &Fetch) -> Self {
+        Self { snapshots: command.snapshots.clone(), groups: command.groups.clone() }
+    }
+}
+
+impl Choice {
+    /// Whether a snapshot is one of them.
+    pub(super) fn contains(&self, found: &SetSnapshot) -> bool {
+        let is_all = self.snapshots.is_empty() && self.groups.is_empty();
+        let of_group =
+            |one: &TapeGroup| one.store == found.store && one.path == found.path.group_path();
+        is_all
+            || self.snapshots.iter().any(|one| one.store == found.store && one.path == found.path)
+            || self.groups.iter().any(of_group)
+    }
+}
+
 impl Reeld {
     pub(super) fn media_set_plan(&self, command: &MediaSetPlan) -> Outcome<Done> {
-        let wanted = &command.snapshots;
-        let plan = self.plan_of(command.media_set, |found| {
-            wanted.is_empty()
-                || wanted.iter().any(|one| one.store == found.store && one.path == found.path)
-        })?;
+        let wanted = Choice::from(command);
+        let plan = self.plan_of(command.media_set, |found| wanted.contains(found))?;
         Done::data(plan.entries())
     }
 
@@ -59,26 +86,41 @@ impl Reeld {
     ) -> Outcome<()> {
         let name: ArchiveName = ArchiveName::MANIFEST.parse()?;
         let manifest = Manifest::from_raw(std::fs::read(files.path(&name))?.into())?;
+        let fingerprint = manifest.key_fingerprint()?;
+        let key =
+            fingerprint.map(|fingerprint| self.client_key_of_any(&fingerprint)).transpose()?;
+        let key = key.flatten();
         for file in manifest.files() {
-            if file.name.kind() != ArchiveKind::Blob {
-                let index = Index::open(file.name.kind(), files.open(&file.name)?)?;
-                self.plan_index(contents, store, &index, planner)?;
+            if file.name.kind() == ArchiveKind::Blob {
+                continue;
             }
+            let index = Index::open(file.name.kind(), files.open(&file.name)?)?;
+            let crypt = key.as_deref().filter(|_| file.crypt_mode == CryptMode::Encrypt);
+            self.visit_read(contents, store, &index, crypt, |entry, target, staged| {
+                planner.add(target, entry.size(), staged);
+            })?;
         }
         Ok(())
     }
 
-    fn plan_index(
+    /// Hands out the chunks of an index that its reader reads, each with the place where that is and whether it is in
+    /// the cache: the holes of an image aren't read. Those of an encrypted one are known with its key `crypt` alone.
+    pub(crate) fn visit_read(
         &self,
         contents: &SetContents,
         store: &StoreName,
         index: &Index<File>,
-        planner: &mut Planner,
+        crypt: Option<&CryptConfig>,
+        mut visit: impl FnMut(&IndexEntry, Option<&Target>, bool),
     ) -> Outcome<()> {
+        let is_image = matches!(index, Index::Fixed(_));
         for entry in index.entries(0..index.chunk_count()) {
             let entry = entry?;
+            if is_image && self.holes.contain(&entry, crypt) {
+                continue;
+            }
             let targets = contents.targets(&self.tape.places, store, &entry.digest)?;
-            planner.add(targets.first(), entry.size(), self.is_staged(&entry.digest));
+            visit(&entry, targets.first(), self.is_staged(&entry.digest));
         }
         Ok(())
     }

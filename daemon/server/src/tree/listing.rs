@@ -15,8 +15,8 @@ use nix::libc;
 use reel_store::{CHUNK_ENCODED_MAX, DataBlob, MANIFEST_JSON_MAX, Manifest, ManifestFile};
 use reel_types::ArchiveName;
 
-use super::memo::{Memo, Stamp};
 use crate::failure::{Failure, Outcome};
+use crate::memo::{Memo, Stamp};
 
 /// Listings in one generation: a few kilobytes each.
 const LISTINGS_KEPT: usize = 1024;

@@ -11,8 +11,8 @@ use reel_types::{LabelText, MediaId, MediaSetId, PoolName};
 
 use super::Tree;
 use super::facts::{as_text, fact, fs_error, key_values, no_such, rows, utc};
-use super::memo::Stamp;
 use crate::failure::{Failure, Outcome};
+use crate::memo::Stamp;
 use crate::reeld::Reeld;
 
 /// Digits of the uuid behind a label that several media carry.

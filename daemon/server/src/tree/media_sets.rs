@@ -12,7 +12,7 @@ use reel_store::{CryptConfig, CryptMode};
 use reel_tape::snapshot_files::SnapshotOnSet;
 use reel_tape::{InventoryEntry, MediaSetLabel};
 use reel_types::commands::results::PlanEntry;
-use reel_types::commands::{Command, MediaSetPlan, Place};
+use reel_types::commands::{Command, MediaSetPlan, Place, TapeGroup};
 use reel_types::{
     ArchiveKind, ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId,
     Namespace, SnapshotPath, StoreName,
@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::Tree;
 use super::catalogue::{Catalogue, SnapshotName, namespace_folder};
-use super::facts::{as_text, fs_error, key_values, no_such, parsed, plain, rows, utc};
+use super::facts::{as_text, fact, fs_error, key_values, no_such, parsed, plain, rows, utc};
 use super::set_listing::StoreListing;
 use super::snapshot::{SnapshotPlace, attributes, content_status, snapshot_folder};
 use super::tape_places::{self, TapePlaces};
@@ -58,7 +58,7 @@ fn media_set(tree: &Arc<Tree>, set: MediaSetId) -> Node {
         .controlled(Place::MediaSet(set), REFUSAL)
         .with_all(key_values("status", move || status(&status_of, set)))
         .with_all(rows("tapes", move || tapes(&tapes_of, set), Tape::line))
-        .with_all(plan(&tree.reeld, MediaSetPlan { media_set: set, snapshots: Vec::new() }));
+        .with_all(plan(&tree.reeld, plan_command(set)));
     let (all, one) = (Arc::clone(tree), Arc::clone(tree));
     let entries = move || {
         let listing = all.set_listing(set).map_err(fs_error)?;
@@ -131,6 +131,11 @@ fn tapes(tree: &Tree, set: MediaSetId) -> Outcome<Vec<Tape>> {
     Ok(media.inventory().set_members(set)?.iter().filter_map(tape).collect())
 }
 
+/// The plan of a whole set.
+fn plan_command(media_set: MediaSetId) -> MediaSetPlan {
+    MediaSetPlan { media_set, snapshots: Vec::new(), groups: Vec::new() }
+}
+
 /// `plan` and `plan.json`: which tapes reading would take. Moves nothing.
 fn plan(reeld: &Arc<Reeld>, command: MediaSetPlan) -> [(String, Node); 2] {
     let reeld = Arc::clone(reeld);
@@ -154,6 +159,11 @@ fn plan_line(row: &PlanEntry) -> String {
         "{tape}: bytes={} chunks={} archives={} staged={} location={location}",
         row.bytes, row.chunks, row.archives, row.staged_bytes
     )
+}
+
+/// A fact of a datastore that no tape knows: the shape stays the same, so the file is there, and empty.
+fn unknown() -> Node {
+    fact(|| Ok(None))
 }
 
 /// What a set holds of one datastore.
@@ -208,7 +218,7 @@ impl Catalogue for SetCatalogue {
 
     fn group_files(&self, group: &GroupPath) -> StaticDir {
         let (tree, set, store) = (Arc::clone(&self.tree), self.set, self.store.clone());
-        let group = group.clone();
+        let (path, group) = (group.clone(), group.clone());
         let status = move || {
             let listing = tree.set_listing(set)?;
             let found = listing.store(&store).and_then(|listing| listing.snapshots(&group));
@@ -219,7 +229,15 @@ impl Catalogue for SetCatalogue {
                     found.and_then(|all| Some(all.keys().next_back()?.to_string())),
                 ))
         };
-        plain(REFUSAL).with_all(key_values("status", status))
+        let in_set = Place::SetGroup(self.set, self.store.clone(), path.clone());
+        let groups = vec![TapeGroup { store: self.store.clone(), path }];
+        let plan_of_group = MediaSetPlan { groups, ..plan_command(self.set) };
+        self.tree
+            .controlled(in_set, REFUSAL)
+            .with("owner", unknown())
+            .with("notes", unknown())
+            .with_all(key_values("status", status))
+            .with_all(plan(&self.tree.reeld, plan_of_group))
     }
 
     fn snapshot(&self, snapshot: &SnapshotPath) -> Node {
@@ -236,8 +254,9 @@ impl Catalogue for SetCatalogue {
             return place.without_index(fixed.with_attributes(attributes(&*place)));
         }
         let snapshots = format!("{}:{snapshot}", self.store).parse().ok().into_iter().collect();
-        let fixed =
-            fixed.with_all(plan(&self.tree.reeld, MediaSetPlan { media_set: self.set, snapshots }));
+        let fixed = fixed
+            .with("protected", unknown())
+            .with_all(plan(&self.tree.reeld, MediaSetPlan { snapshots, ..plan_command(self.set) }));
         let place: Arc<dyn SnapshotPlace> = place;
         snapshot_folder(&self.tree, &place, fixed)
     }

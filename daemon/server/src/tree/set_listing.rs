@@ -12,8 +12,8 @@ use reel_types::{
 };
 
 use super::Tree;
-use super::memo::{Memo, Stamp};
 use crate::failure::Outcome;
+use crate::memo::{Memo, Stamp};
 
 /// Sets whose listings are remembered, in one generation.
 const SETS_KEPT: usize = 64;

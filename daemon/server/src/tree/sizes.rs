@@ -12,21 +12,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reel_store::{
     BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, ChunkIndex, CryptConfig, CryptMode, DataBlob, FixedIndex,
-    FormatResult, IndexEntry, ManifestFile, plain_digest,
+    FormatResult, ManifestFile,
 };
-use reel_types::{Digest, Fingerprint};
 
-use super::memo::Memo;
+use crate::holes::Holes;
+use crate::memo::Memo;
 
 /// Contents in one generation: less than 100 bytes each.
 const CONTENTS_KEPT: usize = 64 * 1024;
-/// Chunks of one image differ in length only at its end, and keys are few.
-const ZEROS_KEPT: usize = 256;
 
 /// Remembered sizes.
 pub(super) struct Sizes {
     by_csum: Memo<(Measure, [u8; 32]), u64, u64>,
-    zeros: Memo<(u64, Option<Fingerprint>), (), Digest>,
+    holes: Arc<Holes>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,8 +35,8 @@ enum Measure {
 
 impl Sizes {
     /// Nothing is remembered yet.
-    pub(super) fn new() -> Self {
-        Self { by_csum: Memo::new(CONTENTS_KEPT), zeros: Memo::new(ZEROS_KEPT) }
+    pub(super) fn new(holes: Arc<Holes>) -> Self {
+        Self { by_csum: Memo::new(CONTENTS_KEPT), holes }
     }
 
     /// Bytes of a blob's content; none where it can't be decoded.
@@ -82,29 +80,11 @@ impl Sizes {
         let mut data_bytes = 0;
         for entry in index.entries(0..index.chunk_count()) {
             let entry = entry?;
-            if !self.is_hole(&entry, crypt) {
+            if !self.holes.contain(&entry, crypt) {
                 data_bytes += entry.size();
             }
         }
         Ok(data_bytes)
-    }
-
-    /// Whether a chunk of an image is all zeros, so that showing it reads nothing.
-    pub(super) fn is_hole(&self, entry: &IndexEntry, crypt: Option<&CryptConfig>) -> bool {
-        entry.digest == self.zeros(entry.size(), crypt)
-    }
-
-    /// Digest of a chunk of so many zeros.
-    fn zeros(&self, size: u64, crypt: Option<&CryptConfig>) -> Digest {
-        let digest = || {
-            // The index was opened, so no chunk is longer than 16 MiB.
-            let zeros = vec![0; size as usize];
-            Ok(crypt.map_or_else(|| plain_digest(&zeros), |key| key.chunk_digest(&zeros)))
-        };
-        let digest: Result<Digest, std::convert::Infallible> =
-            self.zeros.get_or((size, crypt.map(CryptConfig::fingerprint)), (), digest);
-        let Ok(digest) = digest;
-        digest
     }
 }
 

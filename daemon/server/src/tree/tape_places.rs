@@ -3,15 +3,14 @@
 use std::fs::File;
 use std::path::Path;
 
-use reel_store::{ChunkIndex, CryptConfig, Index};
+use reel_store::{CryptConfig, Index};
 use reel_tape::plan::{Planner, ReadPlan};
-use reel_tape::set_contents::{SetContents, Target};
+use reel_tape::set_contents::Target;
 use reel_tape::snapshot_files::SnapshotOnSet;
-use reel_types::{ArchiveKind, Digest};
+use reel_types::ArchiveKind;
 
 use super::Tree;
 use crate::failure::{Failure, Outcome};
-use crate::reeld::Reeld;
 
 const TAPES: &str = "user.reelfs.tapes";
 const ORDER: &str = "user.reelfs.order";
@@ -67,17 +66,11 @@ impl TapePlaces {
         let contents = reeld.set_contents(on_set.set)?;
         let mut planner = Planner::default();
         let mut first = None;
-        for entry in index.entries(0..index.chunk_count()) {
-            let entry = entry?;
-            if kind == ArchiveKind::Fixed && tree.sizes.is_hole(&entry, crypt) {
-                continue;
-            }
-            let target = best_target(reeld, on_set, &contents, &entry.digest)?;
-            let staged = reeld.is_staged(&entry.digest);
-            planner.add(target.as_ref(), entry.size(), staged);
-            let place = target.as_ref().filter(|_| !staged).map(Position::of);
+        reeld.visit_read(&contents, &on_set.store, &index, crypt, |entry, target, staged| {
+            planner.add(target, entry.size(), staged);
+            let place = target.filter(|_| !staged).map(Position::of);
             first = [first, place].into_iter().flatten().min();
-        }
+        })?;
         Ok(Self { plan: planner.finish(), first })
     }
 
@@ -96,16 +89,6 @@ impl TapePlaces {
             _ => None,
         }
     }
-}
-
-fn best_target(
-    reeld: &Reeld,
-    on_set: &SnapshotOnSet,
-    contents: &SetContents,
-    digest: &Digest,
-) -> Outcome<Option<Target>> {
-    let targets = contents.targets(&reeld.tape.places, &on_set.store, digest)?;
-    Ok(targets.into_iter().next())
 }
 
 #[cfg(test)]

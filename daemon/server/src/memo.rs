@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Tells one state of a file or folder from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     inode: (u64, u64),
     size: u64,
     modified: (i64, i64),
@@ -22,7 +22,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// The state of what stands at `path` now; none where nothing does.
-    pub(super) fn of(path: &Path) -> io::Result<Option<Self>> {
+    pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
         let metadata = match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             metadata => metadata?,
@@ -37,7 +37,7 @@ impl Stamp {
 }
 
 /// Values by key, each good for one state of its source.
-pub(super) struct Memo<K, S, V> {
+pub(crate) struct Memo<K, S, V> {
     generation_max: usize,
     generations: Mutex<Generations<K, (S, V)>>,
 }
@@ -49,7 +49,7 @@ struct Generations<K, V> {
 
 impl<K: Eq + Hash, S: PartialEq, V: Clone> Memo<K, S, V> {
     /// Remembers at most twice `generation_max` values.
-    pub(super) fn new(generation_max: usize) -> Self {
+    pub(crate) fn new(generation_max: usize) -> Self {
         let generations = Generations { young: HashMap::new(), old: HashMap::new() };
         Self { generation_max, generations: Mutex::new(generations) }
     }
@@ -57,7 +57,7 @@ impl<K: Eq + Hash, S: PartialEq, V: Clone> Memo<K, S, V> {
     /// What is remembered for `key` in the state `stamp`, or what `make` makes, which is remembered unless it fails.
     ///
     /// Take the stamp before the source is read: then a change in between is noticed the next time.
-    pub(super) fn get_or<E>(
+    pub(crate) fn get_or<E>(
         &self,
         key: K,
         stamp: S,
