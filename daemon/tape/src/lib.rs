@@ -28,6 +28,7 @@ pub mod plan;
 pub mod pool;
 pub mod queue;
 pub mod restore;
+mod resync;
 mod retention;
 pub mod set_contents;
 pub mod set_source;

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The thread waits in line for the drive like everybody else ([`DriveDesk::hold`]), reads what lies forward of
-//! the head, and gives the drive away when somebody else wants it, between archives or after some reading; the
-//! readers just wait longer then. Where our own index knows a chunk's place ([`crate::places`]) it goes there
+//! the head, turns to the medium that somebody waits for longest when nothing does, and gives the drive
+//! away when somebody else wants it, between archives or after some reading; the readers just wait longer then. Where our own index knows a chunk's place ([`crate::places`]) it goes there
 //! and reads no more than the chunk; where not it reads the archive from its beginning, serves everything that
 //! passes by and learns the places.
 //!
@@ -51,13 +51,20 @@ pub struct QueueOptions {
     /// How long an idle queue keeps the drive for what may come next; it gives up at once when somebody
     /// else wants the drive.
     pub linger: Duration,
+    /// How long it waits for readers of the medium in the drive before it loads another one: who reads on and on
+    /// asks for more in a moment, and changing the medium takes minutes.
+    pub before_change: Duration,
     /// After so many bytes of an archive it looks whether somebody else wants the drive.
     pub give_way_bytes: u64,
 }
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { linger: Duration::from_secs(1), give_way_bytes: 256 << 20 }
+        Self {
+            linger: Duration::from_secs(1),
+            before_change: Duration::from_millis(250),
+            give_way_bytes: 256 << 20,
+        }
     }
 }
 

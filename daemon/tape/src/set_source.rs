@@ -1,7 +1,8 @@
 //! Chunks out of a media set, for whoever shows or restores its content.
 //!
 //! A chunk comes from the cache, or from the queue of a drive in whose library a medium with it lies. A medium
-//! that is in no library is an error at once; a drive that is busy makes the reader wait.
+//! that is in no library is an error at once; a drive that is busy makes the reader wait. A queue tries all copies
+//! that its drive can load; where it fails, the queue of another drive that has one is asked ([`fetch`]).
 //!
 //! What a reader wants soon is read beside what others want now and waits for it in the cache, pinned. All
 //! readers together pin no more than a part of the cache ([`Staging`]), shared evenly, so that a reader among
@@ -12,10 +13,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use reel_store::Handover;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reel_store::cache::{DiskCache, Pin};
 use reel_store::source::{Blocking, Chunk, ChunkError, ChunkReader, ChunkSource};
+use reel_store::{Handover, Waiter};
 use reel_types::{Digest, LabelText, MediaSetId, StoreName};
 use thiserror::Error;
 
@@ -151,15 +152,21 @@ impl SourceParts {
         Chunk::checked(self.staging.cache.get(digest)?, digest).ok()
     }
 
-    /// Asks the queue of a drive for the chunk. False where it is in the cache by now.
-    fn ask(&self, digest: &Digest, interest: Interest) -> Result<bool, ChunkError> {
+    /// Asks the queue of a drive for the chunk, one that was not `asked` yet. False where it is in the cache by now.
+    fn ask(&self, digest: &Digest, interest: Interest, asked: &Asked) -> Result<bool, ChunkError> {
         let targets = self.targets(digest)?;
         let mut refused = None;
         for target in &targets {
             match self.library.queue_of(&target.medium) {
+                Ok(queue) if asked.contains(&queue) => {}
                 Ok(queue) => {
                     let targets = self.within_reach(&queue, targets);
-                    return Ok(queue.want(*digest, targets, interest));
+                    asked.add(&queue);
+                    let is_wanted = queue.want(*digest, targets, interest);
+                    if !is_wanted {
+                        asked.remove(&queue);
+                    }
+                    return Ok(is_wanted);
                 }
                 Err(error) => refused = refused.or(Some(error)),
             }
@@ -210,14 +217,62 @@ impl SourceParts {
     }
 }
 
+/// The queues that were asked for a chunk already.
+#[derive(Default)]
+struct Asked(Mutex<Vec<Weak<DriveQueue>>>);
+
+impl Asked {
+    fn queues(&self) -> MutexGuard<'_, Vec<Weak<DriveQueue>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn contains(&self, queue: &Arc<DriveQueue>) -> bool {
+        self.queues().iter().any(|known| known.as_ptr() == Arc::as_ptr(queue))
+    }
+
+    fn add(&self, queue: &Arc<DriveQueue>) {
+        self.queues().push(Arc::downgrade(queue));
+    }
+
+    fn remove(&self, queue: &Arc<DriveQueue>) {
+        self.queues().retain(|known| known.as_ptr() != Arc::as_ptr(queue));
+    }
+
+    fn count(&self) -> usize {
+        self.queues().len()
+    }
+}
+
+/// Fetches a chunk: from the cache, or from one drive after the other until one has it. Work starts now, and ends
+/// when the result is dropped. Where none has it, the first failure tells of the place that should have been best.
+fn fetch(parts: &Arc<SourceParts>, digest: Digest) -> BoxFuture<'static, Outcome> {
+    let (parts, asked) = (Arc::clone(parts), Arc::new(Asked::default()));
+    let first = Errand::start(&parts, digest, &asked);
+    async move {
+        let first = first.await;
+        let mut queues_failed = 0;
+        while first.is_err() && asked.count() > queues_failed {
+            queues_failed = asked.count();
+            let other = Errand::start(&parts, digest, &asked).await;
+            if other.is_ok() {
+                return other;
+            }
+        }
+        first
+    }
+    .boxed()
+}
+
 /// One open file.
 struct Reader {
     parts: Arc<SourceParts>,
     ahead: Mutex<Ahead>,
     /// Chunks that somebody waits for: the kernel reads a chunk in several pieces beside each other, and it is
     /// fetched and checked once for all of them.
-    flights: Mutex<HashMap<Digest, Weak<Handover<Outcome>>>>,
+    flights: Mutex<HashMap<Digest, WeakFlight>>,
 }
+
+type WeakFlight = WeakShared<BoxFuture<'static, Outcome>>;
 
 /// What a reader wants soon.
 #[derive(Default)]
@@ -266,18 +321,15 @@ impl ChunkReader for Reader {
 
     fn chunk(&self, digest: Digest) -> BoxFuture<'static, Outcome> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handover) = flights.get(&digest).and_then(Weak::upgrade) {
-            return handover.wait().boxed();
+        if let Some(flight) = flights.get(&digest).and_then(WeakShared::upgrade) {
+            return flight.boxed();
         }
-        let handover = Handover::new();
-        let waiter = handover.wait();
-        let waiting = Arc::downgrade(&handover);
-        flights.retain(|_, flight| flight.strong_count() > 0);
-        flights.insert(digest, waiting.clone());
-        drop(flights);
-        let errand = Errand { parts: Arc::clone(&self.parts), digest, waiting, done: false };
-        self.parts.blocking.run(Box::new(move || errand.run()));
-        waiter.boxed()
+        flights.retain(|_, flight| flight.upgrade().is_some());
+        let flight: Shared<_> = fetch(&self.parts, digest).shared();
+        if let Some(flight) = flight.downgrade() {
+            flights.insert(digest, flight);
+        }
+        flight.boxed()
     }
 }
 
@@ -298,7 +350,7 @@ fn ask_ahead(parts: &SourceParts, wanted: &[Digest], wish: &Weak<dyn std::any::A
             continue;
         }
         // Whoever waits for the chunk later is told.
-        if let Err(error) = parts.ask(digest, Interest::Ahead(wish.clone())) {
+        if let Err(error) = parts.ask(digest, Interest::Ahead(wish.clone()), &Asked::default()) {
             tracing::debug!(%error, "not read ahead");
         }
     }
@@ -308,6 +360,7 @@ fn ask_ahead(parts: &SourceParts, wanted: &[Digest], wish: &Weak<dyn std::any::A
 struct Errand {
     parts: Arc<SourceParts>,
     digest: Digest,
+    asked: Arc<Asked>,
     waiting: Weak<Handover<Outcome>>,
     done: bool,
 }
@@ -316,6 +369,18 @@ struct Errand {
 const TRIES: usize = 8;
 
 impl Errand {
+    /// Starts one; what it gets or is told.
+    fn start(parts: &Arc<SourceParts>, digest: Digest, asked: &Arc<Asked>) -> Waiter<Outcome> {
+        let handover = Handover::new();
+        let waiter = handover.wait();
+        let (parts, asked) = (Arc::clone(parts), Arc::clone(asked));
+        let blocking = Arc::clone(&parts.blocking);
+        let waiting = Arc::downgrade(&handover);
+        let errand = Self { parts, digest, asked, waiting, done: false };
+        blocking.run(Box::new(move || errand.run()));
+        waiter
+    }
+
     fn run(mut self) {
         for _ in 0..TRIES {
             if self.waiting.strong_count() == 0 {
@@ -324,7 +389,8 @@ impl Errand {
             if let Some(chunk) = self.parts.cached(&self.digest) {
                 return self.deliver(Ok(chunk));
             }
-            match self.parts.ask(&self.digest, Interest::Now(self.waiting.clone())) {
+            let interest = Interest::Now(self.waiting.clone());
+            match self.parts.ask(&self.digest, interest, &self.asked) {
                 Ok(true) => {
                     self.done = true;
                     return;

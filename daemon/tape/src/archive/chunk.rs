@@ -67,6 +67,16 @@ pub struct ChunkEntry {
 }
 
 impl ChunkEntry {
+    /// Whether a datastore can hold such a blob; if not, the length is damaged or the archive cut short.
+    pub fn is_possible(&self) -> bool {
+        self.blob_bytes <= BLOB_BYTES_MAX
+    }
+
+    /// Where its blob begins.
+    pub fn blob_start(&self) -> ContentOffset {
+        ContentOffset(self.offset.0.saturating_add(CHUNK_ENTRY_HEADER_SIZE as u64))
+    }
+
     /// The bytes before a blob of `blob_bytes` bytes.
     pub fn header(digest: &Digest, blob_bytes: u64) -> [u8; CHUNK_ENTRY_HEADER_SIZE] {
         let mut bytes = [0; CHUNK_ENTRY_HEADER_SIZE];

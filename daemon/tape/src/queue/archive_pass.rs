@@ -5,6 +5,10 @@
 //! any more. What an index says is a hint: if the entry there is of another chunk, the wish goes on to its next
 //! target and nothing is lost but time.
 //!
+//! Where a block can't be read or an entry is garbage, a way from the beginning goes on at the next entry that can be
+//! found behind ([`crate::resync`]), so that only what is really lost fails; one by known places just goes to the next
+//! of them.
+//!
 //! From the beginning it also learns where the chunks are, of as much of the archive as it passes: the catalog
 //! has told that the archive is whole, and each entry was seen at its place.
 
@@ -23,6 +27,7 @@ use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::medium::{name_drive, read_header};
 use crate::places::{Place, PlaceLearner};
+use crate::resync::{find_entry, open_at};
 use crate::set_contents::{SetMedium, Target};
 use crate::{Error, Result};
 
@@ -37,6 +42,10 @@ pub(super) struct ArchivePass<'a> {
     /// The chunk that leads here, and where its entry should be.
     first: (Digest, Option<Place>),
     learner: Option<PlaceLearner>,
+    /// The archive's first object, once it was gone to.
+    archive_start: Option<BlockNumber>,
+    /// The block of the first damage on the way, and what is wrong there.
+    damage_met: Option<(u32, String)>,
     /// Wishes up to this number were there when the pass began.
     wishes_before: u64,
     /// Bytes since it last looked whether somebody else wants the drive.
@@ -49,8 +58,8 @@ enum End {
     Here(At),
     /// The archive did.
     OfArchive,
-    /// It can't be read on.
-    Broken { at: At, error: Error },
+    /// It can't be read on. Entries may be found from `search` on.
+    Broken { at: At, error: Error, search: Option<ContentOffset> },
 }
 
 /// What became of an entry.
@@ -81,6 +90,8 @@ impl<'a> ArchivePass<'a> {
             file: target.file,
             first: (*digest, target.place),
             learner,
+            archive_start: None,
+            damage_met: None,
             wishes_before: shared.state().wishes.count(),
             bytes: 0,
         }
@@ -150,37 +161,85 @@ impl<'a> ArchivePass<'a> {
     }
 
     fn read_from_start(&mut self, hold: &mut DriveHold) -> Result<End> {
-        let end = match self.enter(hold) {
+        let mut end = match self.enter(hold) {
             Ok(end) => end,
-            Err(error) if is_damage(&error) => End::Broken { at: At::start_of(self.file), error },
+            Err(error) if is_damage(&error) => self.broken(At::start_of(self.file), error, None),
             Err(error) => return Err(error),
         };
+        while let End::Broken { at, error, search: Some(from) } = &end
+            && self.is_wanted()
+        {
+            self.damage_met.get_or_insert_with(|| (at.block, error.to_string()));
+            end = self.go_on_behind(hold, *from)?;
+        }
         self.keep_places();
-        match &end {
-            End::Here(_) => {}
-            End::OfArchive => {
-                let reason = "it is not in the archive that the catalog names".to_owned();
-                self.fail_unknown(None, &reason);
+        match (&self.damage_met, &end) {
+            (_, End::Here(_)) => {}
+            (Some((block, error)), _) => self.fail_unknown(Some(*block), error),
+            (None, End::Broken { at, error, .. }) => {
+                self.fail_unknown(Some(at.block), &error.to_string());
             }
-            End::Broken { at, error } => self.fail_unknown(Some(at.block), &error.to_string()),
+            (None, End::OfArchive) => {
+                self.fail_unknown(None, "it is not in the archive that the catalog names");
+            }
         }
         Ok(end)
+    }
+
+    /// Whether it is worth while to go on behind damage.
+    fn is_wanted(&self) -> bool {
+        !self.shared.cancel.is_cancelled()
+            && self.shared.state().wishes.has_unknown(self.key, self.file)
+    }
+
+    fn go_on_behind(&mut self, hold: &mut DriveHold, from: ContentOffset) -> Result<End> {
+        let Some(start) = self.archive_start else { return Ok(End::OfArchive) };
+        let Some(found) = find_entry(hold.drive(), start, from)? else { return Ok(End::OfArchive) };
+        match open_at(hold.drive(), start, found).map_err(Error::Device) {
+            Ok(mut reader) => self.stream(&mut reader, found),
+            Err(error) if is_damage(&error) => {
+                let behind = ContentOffset(found.0.saturating_add(1));
+                Ok(self.broken(self.at(found), error, Some(behind)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The archive ends inside an entry. That is how one ends that met the end of its medium, unless the entry's
+    /// length is damaged.
+    fn cut_short(&self, entry: &ChunkEntry) -> End {
+        let reason = format!("the archive ends inside the entry at byte {}", entry.offset.0);
+        let error = Error::format("chunk archive", reason);
+        End::Broken { at: self.at(entry.offset), error, search: Some(entry.blob_start()) }
+    }
+
+    fn broken(&self, at: At, error: Error, search: Option<ContentOffset>) -> End {
+        tracing::warn!(medium = %self.medium.label_text, file = %self.file, "an archive is damaged: {error}");
+        End::Broken { at, error, search }
     }
 
     fn enter(&mut self, hold: &mut DriveHold) -> Result<End> {
         let start = go_to_file(hold.drive(), self.file)?;
         hold.set_state(DriveState::Reading);
-        let OpenedFile::Data(mut reader) = BlockReader::open(hold.drive())? else {
-            return Err(Error::format("chunk archive", "there is no data on the medium"));
+        if let Some(learner) = &mut self.learner {
+            learner.begin_archive(self.file, start);
+        }
+        self.archive_start = Some(start);
+        let opened = BlockReader::open(hold.drive()).map_err(Error::Device);
+        let mut reader = match opened {
+            Ok(OpenedFile::Data(reader)) => reader,
+            Ok(_) => return Err(Error::format("chunk archive", "there is no data on the medium")),
+            Err(error) if is_damage(&error) => {
+                let at = At::start_of(self.file);
+                return Ok(self.broken(at, error, Some(ContentOffset(0))));
+            }
+            Err(error) => return Err(error),
         };
         let header = read_header(&mut reader)?;
         if ContentKind::from_magic(header.content_magic.0) != Some(ContentKind::ChunkArchive) {
             return Err(Error::format("chunk archive", "the file on the medium is none"));
         }
         ChunkArchiveHeader::read(header.size, &mut reader)?;
-        if let Some(learner) = &mut self.learner {
-            learner.begin_archive(self.file, start);
-        }
         let content_start = reel_hw::CONTENT_HEADER_SIZE as u64 + u64::from(header.size);
         self.stream(&mut reader, ContentOffset(content_start))
     }
@@ -188,6 +247,8 @@ impl<'a> ArchivePass<'a> {
     fn stream(&mut self, reader: &mut TapeReader<'_>, start: ContentOffset) -> Result<End> {
         let mut chunks = ChunkArchiveReader::new(reader, start);
         let mut here = start;
+        // Behind the last header that was one: what it says of its blob's length is not trusted.
+        let mut search = start;
         // Our index has said whose entry the first one is.
         let mut is_first = self.first.1.is_some();
         loop {
@@ -197,16 +258,17 @@ impl<'a> ArchivePass<'a> {
                 Err(error) if is_first && is_damage(&error) => return Ok(self.nothing_there(here)),
                 Ok(_) => return Ok(End::OfArchive),
                 Err(error) if is_damage(&error) => {
-                    return Ok(End::Broken { at: self.at(here), error });
+                    return Ok(self.broken(self.at(here), error, Some(search)));
                 }
                 Err(error) => return Err(error),
             };
             is_first = false;
+            search = entry.blob_start();
             match self.pass(&mut chunks, &entry)? {
                 Step::Passed => here = end_of(&entry),
-                Step::CutShort => return Ok(End::OfArchive),
+                Step::CutShort => return Ok(self.cut_short(&entry)),
                 Step::Broken(error) => {
-                    return Ok(End::Broken { at: self.at(entry.offset), error });
+                    return Ok(self.broken(self.at(entry.offset), error, Some(search)));
                 }
             }
             self.bytes += here.0.saturating_sub(entry.offset.0);
@@ -231,6 +293,11 @@ impl<'a> ArchivePass<'a> {
             return self.pass_over(chunks, entry);
         }
         let block = u32::try_from(entry.offset.block()).ok();
+        if !entry.is_possible() {
+            let error = impossible(entry);
+            self.damaged(&entry.digest, block, error.to_string());
+            return Ok(Step::Broken(error));
+        }
         match chunks.read_blob() {
             Ok(Some(blob)) => {
                 self.learn(entry);
@@ -265,6 +332,9 @@ impl<'a> ArchivePass<'a> {
         chunks: &mut ChunkArchiveReader<R>,
         entry: &ChunkEntry,
     ) -> Result<Step> {
+        if !entry.is_possible() {
+            return Ok(Step::Broken(impossible(entry)));
+        }
         if self.learner.is_none() {
             return Ok(Step::Passed);
         }
@@ -371,8 +441,12 @@ fn begin_learning(shared: &Shared, medium: &SetMedium) -> Option<PlaceLearner> {
 }
 
 fn end_of(entry: &ChunkEntry) -> ContentOffset {
-    let header = crate::archive::chunk::CHUNK_ENTRY_HEADER_SIZE as u64;
-    ContentOffset(entry.offset.0.saturating_add(header).saturating_add(entry.blob_bytes))
+    ContentOffset(entry.blob_start().0.saturating_add(entry.blob_bytes))
+}
+
+fn impossible(entry: &ChunkEntry) -> Error {
+    let reason = format!("the entry at byte {} tells {} bytes", entry.offset.0, entry.blob_bytes);
+    Error::format("chunk archive", reason)
 }
 
 /// Goes to an object: not at all where the head is there, by reading on where it is near.

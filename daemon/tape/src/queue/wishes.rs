@@ -2,8 +2,10 @@
 //!
 //! Wishes stand in the order of the media and of what lies on them: set, place in the set, archive, block, byte.
 //! A chunk of which only the archive is known stands at the archive's beginning, because that is where reading
-//! must start. The next one is always the one that lies forward of the head ([`Wishes::next`]), so that many
-//! readers beside each other are served in one pass and none makes the tape swing.
+//! must start. The next one is the one that lies forward of the head on its medium, so that many readers beside
+//! each other are served in one pass and none makes the tape swing. Where nothing lies there, the medium comes next
+//! whose oldest wish has waited longest ([`Wishes::next`]). So each pass ends, at the latest with the medium, and
+//! no wish waits for ever while others keep coming on another medium or in front of it.
 //!
 //! A wish is held weakly: what its readers dropped is passed over and forgotten. So memory is bounded by the
 //! wishes that live.
@@ -162,24 +164,25 @@ impl Wishes {
         self.order.len()
     }
 
-    /// What is read next when the head is at `here`: the next forward on that medium, else the first on it,
-    /// else the first on the next medium.
+    /// What is read next when the head is at `here`: the next forward on that medium, else the first on the
+    /// medium with the oldest wish, which may be the same one.
     pub(crate) fn next(&mut self, here: Option<(MediumKey, At)>) -> Option<(Digest, Target)> {
-        let found = match here {
-            None => self.first_in(Bound::Unbounded, Bound::Unbounded),
-            Some((medium, at)) => {
-                let here = (medium, at, LEAST);
-                let beginning = (medium, At::start_of(FileNumber(0)), LEAST);
-                let end = (medium, At::end_of(FileNumber(u64::MAX)), GREATEST);
-                self.first_in(Bound::Included(here), Bound::Included(end))
-                    .or_else(|| self.first_in(Bound::Included(beginning), Bound::Excluded(here)))
-                    .or_else(|| self.first_in(Bound::Excluded(end), Bound::Unbounded))
-                    .or_else(|| self.first_in(Bound::Unbounded, Bound::Excluded(beginning)))
-            }
-        };
-        let (_, _, digest) = found?;
+        let (_, _, digest) = here.and_then(|here| self.ahead(here)).or_else(|| self.oldest())?;
         let target = self.wishes.get(&digest)?.targets.front()?.clone();
         Some((digest, target))
+    }
+
+    fn ahead(&mut self, (medium, at): (MediumKey, At)) -> Option<Spot> {
+        let from = Bound::Included((medium, at, LEAST));
+        self.first_in(from, Bound::Included(last_of(medium)))
+    }
+
+    /// The first on the medium with the oldest wish.
+    fn oldest(&mut self) -> Option<Spot> {
+        self.sweep();
+        let number = |spot: &&Spot| self.wishes.get(&spot.2).map(|wish| wish.number);
+        let (medium, _, _) = *self.order.iter().min_by_key(number)?;
+        self.first_in(Bound::Included(first_of(medium)), Bound::Included(last_of(medium)))
     }
 
     /// The block of the next wish in this archive from `from` on whose place is known.
@@ -281,9 +284,8 @@ impl Wishes {
 
     /// The chunks that would be read from this medium next.
     pub(crate) fn on_medium(&self, medium: MediumKey) -> Vec<Digest> {
-        let beginning = (medium, At::start_of(FileNumber(0)), LEAST);
-        let end = (medium, At::end_of(FileNumber(u64::MAX)), GREATEST);
-        self.order.range(beginning..=end).map(|(_, _, digest)| *digest).collect()
+        let range = first_of(medium)..=last_of(medium);
+        self.order.range(range).map(|(_, _, digest)| *digest).collect()
     }
 
     /// Ends all wishes; those who wait for each.
@@ -330,9 +332,14 @@ impl Wishes {
     }
 
     fn sweep_if_many(&mut self) {
-        if self.wishes.len() < self.sweep_at.max(SWEEP_MIN) {
-            return;
+        if self.wishes.len() >= self.sweep_at.max(SWEEP_MIN) {
+            self.sweep();
+            self.sweep_at = self.wishes.len() * 2;
         }
+    }
+
+    /// Forgets the dead ones.
+    fn sweep(&mut self) {
         let dead: Vec<Digest> = self
             .wishes
             .iter()
@@ -340,12 +347,19 @@ impl Wishes {
             .map(|(digest, _)| *digest)
             .collect();
         dead.iter().for_each(|digest| self.forget(digest));
-        self.sweep_at = self.wishes.len() * 2;
     }
 }
 
 const LEAST: Digest = Digest([0; 32]);
 const GREATEST: Digest = Digest([0xff; 32]);
+
+fn first_of(medium: MediumKey) -> Spot {
+    (medium, At::start_of(FileNumber(0)), LEAST)
+}
+
+fn last_of(medium: MediumKey) -> Spot {
+    (medium, At::end_of(FileNumber(u64::MAX)), GREATEST)
+}
 
 /// Whether the range can hold nothing; `BTreeSet` refuses such.
 fn is_empty(from: Bound<Spot>, to: Bound<Spot>) -> bool {
@@ -417,19 +431,47 @@ mod tests {
     }
 
     #[test]
-    fn the_head_goes_forward_wraps_and_only_then_changes_the_medium() {
+    fn the_head_goes_forward_and_then_to_the_medium_that_waited_longest() {
         let wanted = [
-            (1, target(0, 2, Some(9))),
+            (1, target(2, 2, Some(9))),
             (2, target(1, 2, Some(4))),
             (3, target(1, 3, None)),
             (4, target(1, 2, Some(8))),
             (5, target(1, 3, Some(1))),
-            (6, target(2, 2, Some(1))),
+            (6, target(0, 2, Some(1))),
         ];
         let at = At { file: FileNumber(2), block: 5, byte: 0 };
         let here = Some((MediumKey::of(&medium(1)), at));
-        assert_eq!(Queue::of(&wanted).drain(here), [4, 3, 5, 2, 6, 1]);
+        assert_eq!(Queue::of(&wanted).drain(here), [4, 3, 5, 1, 2, 6]);
         assert_eq!(Queue::of(&wanted).drain(None), [1, 2, 4, 3, 5, 6]);
+    }
+
+    #[test]
+    fn nobody_waits_while_others_keep_coming() {
+        let mut queue = Queue::of(&[(0, target(0, 2, Some(5))), (1, target(1, 2, Some(1)))]);
+        let mut here = None;
+        let mut served = Vec::new();
+        for round in 10..20 {
+            let (digest, target) = queue.wishes.next(here).unwrap();
+            assert!(queue.wishes.take(&digest));
+            queue.wishes.settle(&digest);
+            here = Some((MediumKey::of(&target.medium), At::of(&target)));
+            served.push(digest.0[0]);
+            // Somebody always wants one more of medium 0, just behind the head.
+            queue.want(round, vec![self::target(0, 2, Some(4))]);
+        }
+        assert_eq!(served[..3], [0, 1, 10]);
+    }
+
+    #[test]
+    fn what_nobody_wants_any_more_does_not_count_as_waiting() {
+        let mut queue = Queue::of(&[(1, target(0, 2, Some(1))), (2, target(1, 2, Some(1)))]);
+        queue.readers.remove(0);
+        assert_eq!(queue.drain(None), [2]);
+        queue.want(3, vec![target(0, 2, Some(1))]);
+        queue.readers.clear();
+        assert!(queue.wishes.next(None).is_none());
+        assert!(queue.wishes.waiting() == 0 && queue.wishes.wishes.is_empty());
     }
 
     #[test]

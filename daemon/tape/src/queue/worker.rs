@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use reel_types::NoTask;
+use reel_types::{Digest, NoTask};
 
 use super::archive_pass::ArchivePass;
 use super::checking::{self, Unchecked};
@@ -27,9 +27,10 @@ const HOLDER: &str = "read queue";
 /// Works until nothing is wanted any more.
 pub(super) fn work(shared: &Arc<Shared>) {
     let _watch = Watch(shared);
+    let mut here = None;
     while has_work(shared) {
         match shared.parts.desk.hold(HOLDER, PATIENCE, &shared.cancel) {
-            Ok(mut hold) => with_drive(shared, &mut hold),
+            Ok(mut hold) => with_drive(shared, &mut hold, &mut here),
             Err(Error::DriveBusy { .. }) => {}
             Err(error) => shared.fail_all(&Arc::new(error)),
         }
@@ -57,11 +58,14 @@ fn has_work(shared: &Shared) -> bool {
     wanted
 }
 
-fn with_drive(shared: &Shared, hold: &mut DriveHold) {
+/// Where the queue left off reading; it goes on there, whatever others did with the drive in between.
+type Here = Option<(MediumKey, At)>;
+
+fn with_drive(shared: &Shared, hold: &mut DriveHold, here: &mut Here) {
     let (sender, receiver) = checking::channel();
     std::thread::scope(|scope| {
         checking::start(scope, shared, &receiver);
-        Session { shared, checks: sender, loaded: None, here: None }.run(hold);
+        Session { shared, checks: sender, loaded: None, here }.run(hold);
     });
 }
 
@@ -70,24 +74,20 @@ struct Session<'a> {
     shared: &'a Shared,
     checks: SyncSender<Unchecked>,
     loaded: Option<MediumKey>,
-    here: Option<(MediumKey, At)>,
+    here: &'a mut Here,
 }
 
 impl Session<'_> {
     fn run(mut self, hold: &mut DriveHold) {
         let desk = Arc::clone(hold.desk());
-        loop {
-            let Some((digest, target)) = self.next() else {
-                hold.set_state(DriveState::Held);
-                if self.linger(hold) { continue } else { return }
-            };
+        while let Some((digest, target)) = self.next(hold) {
             let medium = Arc::clone(&target.medium);
             let read = self.load(hold, &medium).and_then(|()| {
                 let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target);
                 pass.run(hold)
             });
             match read {
-                Ok(at) => self.here = Some((MediumKey::of(&medium), at)),
+                Ok(at) => *self.here = Some((MediumKey::of(&medium), at)),
                 Err(error) => self.medium_failed(&medium, error),
             }
             // At least one archive each time, so that readers come forward among many who want the drive.
@@ -97,27 +97,36 @@ impl Session<'_> {
         }
     }
 
-    fn next(&self) -> Option<(reel_types::Digest, Target)> {
-        let mut state = self.shared.state();
-        if state.closed { None } else { state.wishes.next(self.here) }
-    }
-
-    /// Waits a little for more work; false where the drive is to be given back.
-    fn linger(&self, hold: &DriveHold) -> bool {
-        let until = Instant::now() + self.shared.parts.options.linger;
+    /// What is read next, after waiting a little for something better than another medium; none where the drive
+    /// is to be given back.
+    fn next(&self, hold: &DriveHold) -> Option<(Digest, Target)> {
+        let since = Instant::now();
         let mut state = self.shared.state();
         loop {
-            if state.closed || hold.desk().is_wanted() {
-                return false;
+            if state.closed {
+                return None;
             }
-            if state.wishes.waiting() > 0 {
-                return true;
+            let next = state.wishes.next(*self.here);
+            let patience = self.patience(next.as_ref().map(|(_, target)| target));
+            if self.loaded.is_none() || since.elapsed() >= patience {
+                return next;
             }
-            if Instant::now() >= until {
-                return false;
+            if hold.desk().is_wanted() {
+                return None;
             }
+            hold.set_state(DriveState::Held);
             let waited = self.shared.changed.wait_timeout(state, LOOK);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// How long to wait before `next` is read.
+    fn patience(&self, next: Option<&Target>) -> Duration {
+        let options = &self.shared.parts.options;
+        match next {
+            Some(target) if self.loaded == Some(MediumKey::of(&target.medium)) => Duration::ZERO,
+            Some(_) => options.before_change,
+            None => options.linger,
         }
     }
 
@@ -143,7 +152,7 @@ impl Session<'_> {
     /// Fails what is wanted from a medium, unless another medium has it too.
     fn medium_failed(&mut self, medium: &SetMedium, error: Error) {
         self.loaded = None;
-        self.here = None;
+        *self.here = None;
         self.shared.parts.listener.medium_failed(&medium.label_text, &error);
         let cause = Arc::new(error);
         let mut state = self.shared.state();

@@ -2,6 +2,7 @@
 //!
 //! A set may have many millions of chunks, so the plan is a file: the catalogs are read once, in the order of the
 //! media, and each wanted chunk is written down where it is met first. That order is already the order of reading.
+//! For chunks that could not be read there the next plan takes the second place that is met, and so on.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -41,8 +42,43 @@ impl WantedChunks {
         self.0.is_empty()
     }
 
-    fn contains(&self, store: &StoreName, digest: &Digest) -> bool {
-        self.0.get(store).is_some_and(|set| set.contains(digest.as_bytes()))
+    fn contains(&self, store: &StoreName, digest: &[u8; 32]) -> bool {
+        self.0.get(store).is_some_and(|set| set.contains(digest))
+    }
+}
+
+/// Tells the copies of each chunk apart, in the order in which the catalogs name them.
+struct Copies {
+    /// Chunks whose first copy was met, those whose second was, and so on.
+    earlier: Vec<WantedChunks>,
+    /// Chunks whose copy was met that is looked for.
+    planned: WantedChunks,
+}
+
+impl Copies {
+    /// Looks for the copy before which there are `earlier` others.
+    fn behind(earlier: usize) -> Self {
+        let earlier = (0..earlier).map(|_| WantedChunks::default()).collect();
+        Self { earlier, planned: WantedChunks::default() }
+    }
+
+    /// Of the chunks in the next archive, each once, those whose copy there is the one that is looked for.
+    fn choose(
+        &mut self,
+        run: &Run<'_>,
+        store: &StoreName,
+        chunks: Vec<[u8; 32]>,
+    ) -> Result<Vec<[u8; 32]>> {
+        let mut left = chunks;
+        for earlier in &mut self.earlier {
+            let (met, new): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|digest| earlier.contains(store, digest));
+            earlier.add(run, store, &new)?;
+            left = met;
+        }
+        left.retain(|digest| !self.planned.contains(store, digest));
+        self.planned.add(run, store, &left)?;
+        Ok(left)
     }
 }
 
@@ -63,12 +99,17 @@ pub(super) struct PlannedArchive {
     pub(super) chunks: usize,
 }
 
-/// Finds the wanted chunks in the catalogs. What is in none is left out.
-pub(super) fn plan<'a>(run: &Run<'a>, wanted: &WantedChunks) -> Result<Vec<MediumPlan<'a>>> {
-    let mut planned = WantedChunks::default();
+/// Finds the wanted chunks in the catalogs: of each the copy before which there are `earlier` others. What is not
+/// there is left out.
+pub(super) fn plan<'a>(
+    run: &Run<'a>,
+    wanted: &WantedChunks,
+    earlier: usize,
+) -> Result<Vec<MediumPlan<'a>>> {
+    let mut copies = Copies::behind(earlier);
     let mut plans = Vec::new();
     for member in run.members.iter() {
-        let plan = plan_medium(run, member, wanted, &mut planned)?;
+        let plan = plan_medium(run, member, wanted, &mut copies)?;
         if !plan.archives.is_empty() {
             plans.push(plan);
         }
@@ -80,7 +121,7 @@ fn plan_medium<'a>(
     run: &Run<'a>,
     member: &'a Member,
     wanted: &WantedChunks,
-    planned: &mut WantedChunks,
+    copies: &mut Copies,
 ) -> Result<MediumPlan<'a>> {
     let file = tempfile::tempfile_in(&run.env.scratch).map_err(tried())?;
     let mut digests = BufWriter::new(file);
@@ -94,22 +135,20 @@ fn plan_medium<'a>(
                 current = Some((number, store));
                 chunks.clear();
             }
-            CatalogRecord::Chunk(digest) => {
-                let is_new = current.as_ref().is_some_and(|(_, store)| {
-                    wanted.contains(store, &digest) && !planned.contains(store, &digest)
-                });
-                if is_new {
-                    chunks.push(*digest.as_bytes());
+            CatalogRecord::Chunk(Digest(digest)) => {
+                if current.as_ref().is_some_and(|(_, store)| wanted.contains(store, &digest)) {
+                    chunks.push(digest);
                 }
             }
             // Chunks count with the end of their archive.
             CatalogRecord::ChunkArchiveEnd { .. } if !chunks.is_empty() => {
                 chunks.sort_unstable();
                 chunks.dedup();
-                if let Some((file, store)) = current.take() {
-                    planned.add(run, &store, &chunks)?;
-                    digests.write_all(chunks.as_flattened()).map_err(tried())?;
-                    archives.push(PlannedArchive { file, store, chunks: chunks.len() });
+                let Some((file, store)) = current.take() else { return Ok(()) };
+                let chosen = copies.choose(run, &store, std::mem::take(&mut chunks))?;
+                if !chosen.is_empty() {
+                    digests.write_all(chosen.as_flattened()).map_err(tried())?;
+                    archives.push(PlannedArchive { file, store, chunks: chosen.len() });
                 }
             }
             _ => {}

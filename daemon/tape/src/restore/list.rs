@@ -1,7 +1,7 @@
 //! Restoring a choice of snapshots or namespaces by the catalogs (`tape-state.md` §10.3).
 //!
 //! First the snapshots' own archives are read, as far as their files are not kept already; then the chunks that
-//! the targets lack; then the snapshots are imported.
+//! the targets lack, and again from elsewhere where a place was damaged; then the snapshots are imported.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub(super) fn restore_choice<'a>(run: &'a Run<'a>, hold: &mut DriveHold) -> Resu
         task.log("All chunks are already present, skip phase 2...");
     } else {
         task.log("Phase 2: restore chunks to datastores");
-        restore_chunks(run, hold, &missing, &mut report)?;
+        restore_chunks(run, hold, missing, &mut report)?;
     }
     task.log("Phase 3: copy snapshots from temp dir to datastores");
     for wanted in &wanted {
@@ -137,24 +137,55 @@ fn add_missing(
     })
 }
 
-/// Phase 2: reads the chunks, medium by medium and archive by archive.
+/// Phase 2: reads the chunks. What could not be had from its first place on the set is read from the next.
 fn restore_chunks(
     run: &Run<'_>,
     hold: &mut DriveHold,
-    missing: &WantedChunks,
+    missing: WantedChunks,
     report: &mut Report<'_>,
 ) -> Result<()> {
-    let plans = plan(run, missing)?;
-    let total: usize = plans.iter().flat_map(|plan| &plan.archives).map(|a| a.chunks).sum();
+    let mut failed = Failed { chunks: missing, count: 0 };
+    let mut lost = 0;
+    for earlier_copies in 0.. {
+        let plans = plan(run, &failed.chunks, earlier_copies)?;
+        let planned: usize = plans.iter().flat_map(|plan| &plan.archives).map(|a| a.chunks).sum();
+        lost += failed.count.saturating_sub(planned);
+        if planned == 0 {
+            break;
+        }
+        if earlier_copies > 0 {
+            run.task.log(&format!("{planned} chunks that could not be read are elsewhere, too"));
+        }
+        failed = restore_planned(run, hold, plans, planned, report)?;
+    }
+    report.damaged(lost);
+    Ok(())
+}
+
+/// Chunks that could not be had from the places that were tried.
+#[derive(Default)]
+struct Failed {
+    chunks: WantedChunks,
+    count: usize,
+}
+
+/// Reads what is planned, medium by medium and archive by archive; the chunks that could not be had.
+fn restore_planned(
+    run: &Run<'_>,
+    hold: &mut DriveHold,
+    plans: Vec<MediumPlan<'_>>,
+    total: usize,
+    report: &mut Report<'_>,
+) -> Result<Failed> {
     require_media(hold, plans.iter().map(|plan| plan.member), run.task)?;
-    let mut done = 0;
+    let (mut failed, mut done) = (Failed::default(), 0);
     for plan in plans {
-        restore_from_medium(run, hold, plan, report, &mut |chunks| {
+        restore_from_medium(run, hold, plan, report, &mut failed, &mut |chunks| {
             done += chunks;
             run.task.progress(done as u64, total as u64, "chunks");
         })?;
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn restore_from_medium(
@@ -162,6 +193,7 @@ fn restore_from_medium(
     hold: &mut DriveHold,
     plan: MediumPlan<'_>,
     report: &mut Report<'_>,
+    failed: &mut Failed,
     tell: &mut dyn FnMut(usize),
 ) -> Result<()> {
     let member = plan.member;
@@ -173,10 +205,15 @@ fn restore_from_medium(
             tally.add(blob.raw().len());
             run.intake.put(target, digest, blob, run.task)
         };
-        let not_found = read_chunks(run, hold, member, archive, digests, &mut take)?;
-        let bad = run.intake.settle(run.task)?;
-        report.damaged(not_found.len());
-        report.bad_chunks(&archive.store, &bad);
+        let mut not_had = read_chunks(run, hold, member, archive, digests, &mut take)?;
+        for bad in run.intake.settle(run.task)? {
+            not_had.push((bad.digest, bad.reason));
+        }
+        for (digest, why) in &not_had {
+            report.unreadable(digest, &member.label, archive.file, why);
+            failed.chunks.add(run, &archive.store, &[digest.0])?;
+            failed.count += 1;
+        }
         report.stored(&tally);
         run.task.log(&format!("restored {} chunks", tally.chunks));
         run.env.reached("restore: chunks stored");

@@ -2,13 +2,13 @@
 //!
 //! Where our own index knows the place of each, the drive goes from one to the next and reads on where they lie
 //! close together. Otherwise, and for whatever was not at its place, the archive is read from its beginning until
-//! all are found.
+//! all are found, on behind what is damaged ([`crate::resync`]), and the places that pass by are learned.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::Read;
 
-use reel_hw::TapeDrive;
 use reel_hw::stream::{BlockReader, OpenedFile, TAPE_BLOCK_PAYLOAD_SIZE};
+use reel_hw::{BlockNumber, TapeDrive};
 use reel_store::DataBlob;
 use reel_types::Digest;
 
@@ -16,12 +16,14 @@ use super::Run;
 use super::chunk_plan::PlannedArchive;
 use super::members::Member;
 use super::read_snapshots::go_to_file;
-use crate::archive::chunk::{ChunkArchiveHeader, ChunkArchiveReader, ContentOffset};
+use crate::archive::chunk::{ChunkArchiveHeader, ChunkArchiveReader, ChunkEntry, ContentOffset};
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::medium::{name_drive, read_header};
 use crate::pass::is_fatal;
-use crate::places::Place;
+use crate::places::{Place, PlaceLearner};
+use crate::queue::is_damage;
+use crate::resync::{find_entry, open_at};
 use crate::{Error, Result};
 
 /// Going to another place costs a drive about as long as reading this much.
@@ -30,7 +32,7 @@ const GAP_BYTES: u64 = 32 << 20;
 /// Where chunks go that were found.
 pub(super) type Take<'t> = dyn FnMut(Digest, DataBlob) -> Result<()> + 't;
 
-/// Reads chunks of an archive; which of them were not found, after the log has said why.
+/// Reads chunks of an archive; those that could not be had, each with the reason.
 pub(super) fn read_chunks(
     run: &Run<'_>,
     hold: &mut DriveHold,
@@ -38,16 +40,20 @@ pub(super) fn read_chunks(
     archive: &PlannedArchive,
     digests: Vec<Digest>,
     take: &mut Take<'_>,
-) -> Result<HashSet<Digest>> {
+) -> Result<Vec<(Digest, String)>> {
     let places = known_places(run, member, archive, &digests)?;
-    let mut reading = Reading { run, archive, wanted: digests.into_iter().collect(), take };
+    let wanted = digests.into_iter().collect();
+    let mut reading =
+        Reading { run, member, archive, wanted, damaged: Vec::new(), learner: None, take };
     if let Some(places) = places {
         reading.go_from_place_to_place(hold, places)?;
     }
     if !reading.wanted.is_empty() {
         reading.read_from_beginning(hold)?;
     }
-    Ok(reading.wanted)
+    let Reading { wanted, mut damaged, .. } = reading;
+    damaged.extend(wanted.into_iter().map(|digest| (digest, "it could not be found".into())));
+    Ok(damaged)
 }
 
 /// The places of all chunks in the order of the archive; none if that of one is not known.
@@ -71,31 +77,57 @@ fn known_places(
 
 struct Reading<'a> {
     run: &'a Run<'a>,
+    member: &'a Member,
     archive: &'a PlannedArchive,
+    /// What was not met yet.
     wanted: HashSet<Digest>,
+    /// What was met and is bad.
+    damaged: Vec<(Digest, String)>,
+    learner: Option<PlaceLearner>,
     take: &'a mut Take<'a>,
 }
 
+/// How entries were gone through.
+enum End {
+    /// To the end of the archive, or until all was found.
+    Whole,
+    /// To damage; entries may be found from the place on.
+    Broken(ContentOffset, Error),
+}
+
+/// What was at the places of chunks.
+enum Met {
+    /// They, or damage that is theirs alone.
+    Them,
+    /// Something else: the index of places is wrong.
+    Others,
+}
+
 impl Reading<'_> {
-    /// Takes chunks by their places. One that is elsewhere, or an error of the medium, ends it.
+    /// Takes chunks by their places. One that is elsewhere, or an error of the device, ends it.
     fn go_from_place_to_place(
         &mut self,
         hold: &mut DriveHold,
         mut places: VecDeque<(Place, Digest)>,
     ) -> Result<()> {
-        let PlannedArchive { file, store, .. } = self.archive;
-        self.run.task.log(&format!("File {file}: chunk archive for datastore '{store}'"));
-        while let Some((first, _)) = places.front().copied() {
+        self.log_archive(self.archive.store.as_str());
+        while let Some(first) = places.front().copied() {
             hold.set_state(DriveState::Locating);
-            let located = hold.drive().locate(first.object()).map_err(Error::from);
+            let located = hold.drive().locate(first.0.object()).map_err(Error::from);
             hold.set_state(DriveState::Reading);
-            match located.and_then(|()| self.take_near(hold.drive(), first, &mut places)) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
+            match located.and_then(|()| self.take_near(hold.drive(), first.0, &mut places)) {
+                Ok(Met::Them) => {}
+                Ok(Met::Others) => return Ok(()),
                 Err(error) if is_fatal(&error) => return Err(error),
+                Err(error) if is_damage(&error) => {
+                    // What was behind a gap is gone to directly; for what was gone to, its place says nothing.
+                    if places.front() == Some(&first) {
+                        places.pop_front();
+                    }
+                }
                 Err(error) => {
                     let error = name_drive(hold, error);
-                    self.run.task.log(&format!("File {file}: read from its beginning: {error}"));
+                    self.log_damage(&error);
                     return Ok(());
                 }
             }
@@ -103,98 +135,194 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Takes the chunks that follow each other closely from `first` on. Whether they were where they should be.
+    /// Takes the chunks that follow each other closely from `first` on.
     fn take_near(
         &mut self,
         drive: &mut dyn TapeDrive,
         first: Place,
         places: &mut VecDeque<(Place, Digest)>,
-    ) -> Result<bool> {
+    ) -> Result<Met> {
         let mut reader = BlockReader::resume_at(drive, first.block)?;
-        let skipped =
-            std::io::copy(&mut (&mut reader).take(u64::from(first.byte)), &mut std::io::sink());
-        skipped.map_err(Error::io("go to a chunk"))?;
+        reader.consume_bytes(usize::try_from(first.byte).unwrap_or(usize::MAX));
         let mut chunks = ChunkArchiveReader::new(reader, offset(first));
         while let Some((place, digest)) = places.front().copied() {
             self.run.task.check()?;
-            let Some(entry) = chunks.next_entry()? else { return Ok(false) };
+            let Some(entry) = chunks.next_entry()? else { return Ok(Met::Others) };
             let wanted_at = offset(place);
             if entry.offset < wanted_at {
                 if wanted_at.0 - entry.offset.0 > GAP_BYTES {
-                    return Ok(true);
+                    return Ok(Met::Them);
                 }
                 continue;
             }
             if entry.offset > wanted_at || entry.digest != digest {
-                return Ok(false);
+                return Ok(Met::Others);
             }
             places.pop_front();
-            let Some(blob) = chunks.read_blob()? else { return Ok(false) };
-            self.found(digest, blob)?;
+            if !self.take_blob(&mut chunks, &entry)? {
+                return Ok(Met::Them);
+            }
         }
-        Ok(true)
+        Ok(Met::Them)
     }
 
-    fn found(&mut self, digest: Digest, blob: DataBlob) -> Result<()> {
-        self.wanted.remove(&digest);
-        (self.take)(digest, blob)
+    /// Takes the chunk of an entry, good or bad; whether the next one can be read behind it.
+    fn take_blob<R: Read>(
+        &mut self,
+        chunks: &mut ChunkArchiveReader<R>,
+        entry: &ChunkEntry,
+    ) -> Result<bool> {
+        let read = match entry.is_possible() {
+            true => chunks.read_blob(),
+            false => Err(unexpected("its length is damaged")),
+        };
+        let (goes_on, why) = match read {
+            Ok(Some(blob)) => {
+                self.wanted.remove(&entry.digest);
+                (self.take)(entry.digest, blob)?;
+                return Ok(true);
+            }
+            Ok(None) => (false, "the archive ends inside it".into()),
+            Err(Error::Chunk { source, .. }) => (true, source.to_string()),
+            Err(error) if is_damage(&error) => (false, error.to_string()),
+            Err(error) => return Err(error),
+        };
+        self.wanted.remove(&entry.digest);
+        self.damaged.push((entry.digest, why));
+        Ok(goes_on)
     }
 
     fn read_from_beginning(&mut self, hold: &mut DriveHold) -> Result<()> {
-        let file = self.archive.file;
-        go_to_file(hold, file, self.run.task)?;
-        match self.read_all(hold.drive()) {
-            Err(error) if is_fatal(&error) => return Err(error),
+        go_to_file(hold, self.archive.file, self.run.task)?;
+        let start = hold.drive().position().map_err(|source| hold.failed(source))?.object;
+        self.begin_learning(start);
+        let read = self.read_all(hold.drive(), start);
+        self.keep_places();
+        match read {
+            Err(error) if is_fatal(&error) => Err(error),
             Err(error) => {
                 let error = name_drive(hold, error);
-                self.run.task.warn(&format!("File {file}: {error}"));
+                self.log_damage(&error);
+                Ok(())
             }
-            Ok(()) => {}
+            Ok(()) => Ok(()),
         }
-        Ok(())
     }
 
-    fn read_all(&mut self, drive: &mut dyn TapeDrive) -> Result<()> {
-        let OpenedFile::Data(mut reader) = BlockReader::open(drive)? else {
-            return Err(unexpected("nothing is there"));
+    fn read_all(&mut self, drive: &mut dyn TapeDrive, start: BlockNumber) -> Result<()> {
+        let mut end = self.enter(drive)?;
+        while let End::Broken(from, error) = end
+            && !self.wanted.is_empty()
+        {
+            self.log_damage(&error);
+            let Some(found) = find_entry(drive, start, from)? else { break };
+            end = match open_at(drive, start, found).map_err(Error::from) {
+                Ok(reader) => self.stream(reader, found)?,
+                Err(error) if is_damage(&error) => {
+                    End::Broken(ContentOffset(found.0.saturating_add(1)), error)
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        match self.wanted.len() {
+            0 => Ok(()),
+            missing => Err(unexpected(&format!("{missing} chunks are not there"))),
+        }
+    }
+
+    fn enter(&mut self, drive: &mut dyn TapeDrive) -> Result<End> {
+        let mut reader = match BlockReader::open(drive).map_err(Error::from) {
+            Ok(OpenedFile::Data(reader)) => reader,
+            Ok(_) => return Err(unexpected("nothing is there")),
+            Err(error) if is_damage(&error) => return Ok(End::Broken(ContentOffset(0), error)),
+            Err(error) => return Err(error),
         };
         let header = read_header(&mut reader)?;
         if ContentKind::from_magic(header.content_magic.0) != Some(ContentKind::ChunkArchive) {
             return Err(unexpected("something else is there"));
         }
         let store = ChunkArchiveHeader::read(header.size, &mut reader)?.store;
-        let file = self.archive.file;
-        self.run.task.log(&format!("File {file}: chunk archive for datastore '{store}'"));
-        let start = ContentOffset(48 + u64::from(header.size));
-        let mut chunks = ChunkArchiveReader::new(reader, start);
-        while !self.wanted.is_empty() {
-            self.run.task.check()?;
-            let Some(entry) = chunks.next_entry()? else {
-                let missing = self.wanted.len();
-                return Err(unexpected(&format!("{missing} chunks are not there")));
-            };
-            if self.wanted.contains(&entry.digest) {
-                self.take_blob(&mut chunks, entry.digest)?;
-            }
-        }
-        Ok(())
+        self.log_archive(store.as_str());
+        let start = reel_hw::CONTENT_HEADER_SIZE as u64 + u64::from(header.size);
+        self.stream(reader, ContentOffset(start))
     }
 
-    fn take_blob<R: Read>(
+    fn stream(&mut self, content: impl Read, start: ContentOffset) -> Result<End> {
+        let mut chunks = ChunkArchiveReader::new(content, start);
+        // Behind the last header that was one: what it says of its blob's length is not trusted.
+        let mut search = start;
+        while !self.wanted.is_empty() {
+            self.run.task.check()?;
+            let entry = match chunks.next_entry() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => return Ok(End::Whole),
+                Err(error) if is_damage(&error) => return Ok(End::Broken(search, error)),
+                Err(error) => return Err(error),
+            };
+            search = entry.blob_start();
+            if !self.pass(&mut chunks, &entry)? {
+                let reason = format!("broken off in the entry at byte {}", entry.offset.0);
+                return Ok(End::Broken(search, Error::format("chunk archive", reason)));
+            }
+        }
+        Ok(End::Whole)
+    }
+
+    /// Takes an entry if it is wanted; whether the next one can be read behind it.
+    fn pass<R: Read>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
-        digest: Digest,
-    ) -> Result<()> {
-        match chunks.read_blob() {
-            Ok(Some(blob)) => self.found(digest, blob),
-            // The end of the archive, as the next entry tells.
-            Ok(None) => Ok(()),
-            Err(error @ Error::Chunk { .. }) => {
-                self.run.task.warn(&error.to_string());
-                Ok(())
-            }
-            Err(error) => Err(error),
+        entry: &ChunkEntry,
+    ) -> Result<bool> {
+        if self.wanted.contains(&entry.digest) {
+            let goes_on = self.take_blob(chunks, entry)?;
+            self.learn(entry);
+            return Ok(goes_on);
         }
+        let passed = entry.is_possible()
+            && match chunks.skip_blob() {
+                Err(error) if !is_damage(&error) => return Err(error),
+                skipped => skipped.unwrap_or(false),
+            };
+        if passed {
+            self.learn(entry);
+        }
+        Ok(passed)
+    }
+
+    /// Reading goes on where nothing can be learned.
+    fn begin_learning(&mut self, start: BlockNumber) {
+        match self.run.env.places.learn(self.member.uuid, self.run.job.set) {
+            Ok(mut learner) => {
+                learner.begin_archive(self.archive.file, start);
+                self.learner = Some(learner);
+            }
+            Err(error) => tracing::warn!(%error, "no places are learned"),
+        }
+    }
+
+    fn learn(&mut self, entry: &ChunkEntry) {
+        if let Some(learner) = &mut self.learner {
+            learner.chunk(&entry.digest, entry.offset.0);
+        }
+    }
+
+    fn keep_places(&mut self) {
+        let Some(mut learner) = self.learner.take() else { return };
+        let kept = learner.end_archive().and_then(|()| self.run.env.places.store(&mut learner));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "places of chunks on a medium are not kept");
+        }
+    }
+
+    fn log_archive(&self, store: &str) {
+        let file = self.archive.file;
+        self.run.task.log(&format!("File {file}: chunk archive for datastore '{store}'"));
+    }
+
+    fn log_damage(&self, error: &Error) {
+        let (file, label) = (self.archive.file, &self.member.label);
+        self.run.task.warn(&format!("File {file} of medium '{label}': {error}"));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use reel_types::{Digest, StoreName, TaskContext, human_bytes_decimal};
+use reel_hw::FileNumber;
+use reel_types::{Digest, LabelText, StoreName, TaskContext, human_bytes_decimal};
 
 use super::RestoreSummary;
 use super::intake::BadChunk;
@@ -47,6 +48,17 @@ impl<'a> Report<'a> {
         for BadChunk { digest, reason } in chunks {
             self.bad_chunk(store, digest, reason);
         }
+    }
+
+    /// A chunk could not be had from its place on a medium; there may be others.
+    pub(super) fn unreadable(
+        &self,
+        digest: &Digest,
+        medium: &LabelText,
+        file: FileNumber,
+        why: &str,
+    ) {
+        self.task.warn(&format!("chunk {digest} on medium '{medium}', file {file}: {why}"));
     }
 
     fn bad_chunk(&mut self, store: &StoreName, digest: &Digest, reason: &str) {

@@ -50,7 +50,7 @@ fn a_medium_that_warned_before_a_crash_is_full_after_the_next_block() {
     let (state, cache) = (base.join("state"), base.join("cache"));
     let env = tape_env_with(&state, &cache, Arc::new(DieOnce::default()));
     let image = incompressible(5 * CHUNK);
-    let store = datastore_with(base, &image);
+    let store = datastore_with(base, "store1", &image);
 
     let hold = || desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
     let task = NoTask::default();

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail their test")]
 
+mod behind_damage;
 mod early_warning;
 mod pbs_tapes;
+mod several_media;
 mod support;
+mod who_goes;
 
 use std::sync::Arc;
 
@@ -24,26 +27,26 @@ use support::{
     snapshot,
 };
 
-const LARGE_CACHE: u64 = 1 << 30;
+pub const LARGE_CACHE: u64 = 1 << 30;
 
-fn place_of(setup: &Setup, digest: &Digest) -> Place {
+pub fn place_of(setup: &Setup, digest: &Digest) -> Place {
     let found = setup.env.places.find(setup.medium(), setup.set, digest).unwrap();
     assert_eq!(found.len(), 1);
     found[0]
 }
 
-fn damage_object(setup: &Setup, object: u64, change: impl FnOnce(&mut Vec<u8>)) {
+pub fn damage_object(setup: &Setup, object: u64, change: impl FnOnce(&mut Vec<u8>)) {
     let library = setup.drive.library();
     let object = BlockNumber(object);
     assert!(library.medium(&setup.tag(), |medium| medium.damage_block(object, change)).unwrap());
 }
 
-fn digests(setup: &Setup) -> Vec<Digest> {
+pub fn digests(setup: &Setup) -> Vec<Digest> {
     setup.chunks.iter().map(|(digest, _)| *digest).collect()
 }
 
 /// Waits, while the test holds the drive, until so many chunks stand in the queue.
-fn until_waiting(reading: &Reading, chunks: usize) {
+pub fn until_waiting(reading: &Reading, chunks: usize) {
     let queue = reading.queue.as_ref().unwrap();
     while queue.waiting() < chunks || !queue.desk().is_wanted() {
         std::thread::yield_now();

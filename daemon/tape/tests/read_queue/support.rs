@@ -1,5 +1,6 @@
 //! A tape that the real backup wrote, a drive that counts, and readers.
 
+use std::collections::HashMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
-use reel_hw::memory::MediumLimits;
+use reel_hw::memory::{MediumLimits, MemoryLibraryShape};
 use reel_hw::number::{DriveNumber, VolumeTag};
 use reel_hw::{
     BlockNumber, Changer, DriveCounters, EncryptionKey, FileNumber, HostAttribute, MemoryChanger,
@@ -25,6 +26,7 @@ use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::source::{Blocking, ChunkReader, ChunkSource};
 use reel_store::{ServiceUser, plain_digest};
 use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::pool::{PoolRules, Site};
 use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, ReadDamage};
@@ -268,17 +270,23 @@ pub fn incompressible(length: usize) -> Vec<u8> {
 impl Setup {
     /// One medium with one snapshot of an image of `chunks` chunks.
     pub fn new(chunks: usize) -> Self {
+        Self::on_media(chunks, MediumLimits::NONE, &["A00001L8"], &["store1"])
+    }
+
+    /// A set on these media, onto which datastores with one and the same snapshot were backed up one after the other.
+    pub fn on_media(chunks: usize, limits: MediumLimits, labels: &[&str], stores: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path();
-        let tag = VolumeTag::new("A00001L8").unwrap();
-        let (library, drive) = MemoryLibrary::with_loaded_drive(&tag, MediumLimits::NONE).unwrap();
-        drop(drive);
-        let drive = CountingOpener::memory(library);
+        let drive = CountingOpener::memory(library_of(labels, limits));
         let desk = desk(drive.clone(), &base.join("run"));
         let env = tape_env(&base.join("state"), &base.join("cache"));
         let image = incompressible(chunks * CHUNK);
-        let datastore = datastore_with(base, &image);
-        let set = back_up(&env, &desk, &datastore);
+        labels.iter().for_each(|label| make_label(&env, &desk, label));
+        let datastores: Vec<_> =
+            stores.iter().map(|name| datastore_with(base, name, &image)).collect();
+        let sets: Vec<_> = datastores.iter().map(|store| back_up(&env, &desk, store)).collect();
+        assert!(sets.iter().all(|set| *set == sets[0]));
+        let (set, datastore) = (sets[0], &datastores[0]);
         let chunks = image.chunks(CHUNK).map(|data| (plain_digest(data), data.to_vec()));
         let (store, chunks) = (datastore.name().clone(), chunks.collect());
         *drive.counted.lock().unwrap() = DriveCounters::default();
@@ -307,19 +315,58 @@ impl Setup {
         Reading::new(self, &self.env, self.contents(), cache_bytes)
     }
 
+    /// A reading side whose queue keeps an idle drive for `linger`.
+    pub fn reading_with_linger(&self, cache_bytes: u64, linger: Duration) -> Reading {
+        let (store, folder) = (self.store.clone(), self.cache_folder());
+        let options = QueueOptions { linger, ..QueueOptions::default() };
+        Reading::with(&self.env, &self.desk, self.contents(), store, &folder, cache_bytes, options)
+    }
+
+    /// The queue of another drive, with a library of its own.
+    pub fn another_queue(&self, library: MemoryLibrary) -> Arc<DriveQueue> {
+        let cache = DiskCache::open(&self.cache_folder(), 0, Box::new(|_| {})).unwrap();
+        DriveQueue::new(QueueParts {
+            env: self.env.clone(),
+            desk: desk(CountingOpener::memory(library), &self.folder.path().join("run-other")),
+            cache: Arc::new(cache),
+            listener: Arc::new(Damage::default()),
+            options: QueueOptions::default(),
+        })
+    }
+
     fn cache_folder(&self) -> PathBuf {
         tempfile::tempdir_in(self.folder.path()).unwrap().keep()
     }
 }
 
-pub fn datastore_with(base: &Path, image: &[u8]) -> Arc<Datastore> {
-    let store = base.join("store");
+/// A library with blank media, the first of them in the drive.
+pub fn library_of(labels: &[&str], limits: MediumLimits) -> MemoryLibrary {
+    let tags: Vec<_> = labels.iter().map(|label| VolumeTag::new(label).unwrap()).collect();
+    let slots = u32::try_from(labels.len()).unwrap();
+    let shape = MemoryLibraryShape { drives: 1, storage_slots: slots, import_export_slots: 0 };
+    let library = MemoryLibrary::new(shape);
+    for tag in &tags {
+        library.add_medium(tag, limits).unwrap();
+    }
+    library.changer().load_media(&tags[0], DriveNumber(0)).unwrap();
+    library
+}
+
+fn make_label(env: &TapeEnv, desk: &Arc<DriveDesk>, label: &str) {
+    let (label, pool): (LabelText, PoolName) = (label.parse().unwrap(), "daily".parse().unwrap());
+    let mut hold = desk.hold("label", Duration::ZERO, &Cancel::new()).unwrap();
+    load_by_label(&mut hold, &label).unwrap();
+    label_medium(env, &mut hold, &label, Some(&pool), &NoTask::default()).unwrap();
+}
+
+pub fn datastore_with(base: &Path, name: &str, image: &[u8]) -> Arc<Datastore> {
+    let store = base.join(name);
     // All 65536 folders would take longer than the test.
     for chunk in image.chunks(CHUNK) {
         let digest = plain_digest(chunk).to_string();
         fs::create_dir_all(store.join(".chunks").join(&digest[..4])).unwrap();
     }
-    let datastore = open_store("store1", &store, &base.join("run-store"));
+    let datastore = open_store(name, &store, &base.join("run-store"));
     let (image_path, conf_path) = (base.join("image"), base.join("conf"));
     fs::write(&image_path, image).unwrap();
     fs::write(&conf_path, "name: test\n").unwrap();
@@ -343,12 +390,8 @@ pub fn snapshot() -> SnapshotPath {
 }
 
 fn back_up(env: &TapeEnv, desk: &Arc<DriveDesk>, store: &Arc<Datastore>) -> MediaSetId {
-    let task = NoTask::default();
-    let pool: PoolName = "daily".parse().unwrap();
-    let label: LabelText = "A00001L8".parse().unwrap();
     let mut hold = desk.hold("backup", Duration::ZERO, &Cancel::new()).unwrap();
-    label_medium(env, &mut hold, &label, Some(&pool), &task).unwrap();
-    backup(env, &mut hold, &job(store), &task).unwrap().set
+    backup(env, &mut hold, &job(store), &NoTask::default()).unwrap().set
 }
 
 /// A backup of all of a datastore to the pool `daily`.
@@ -370,7 +413,7 @@ pub struct Reading {
     pub cache: Arc<DiskCache>,
     pub source: MediaSetSource,
     pub damage: Arc<Damage>,
-    library: Arc<OneDrive>,
+    library: Arc<Drives>,
 }
 
 #[derive(Default)]
@@ -392,13 +435,19 @@ impl QueueListener for Damage {
     }
 }
 
-/// All media are in one library, or none.
+/// All media are in one library, or none; those in `elsewhere` in another one.
 #[derive(Default)]
-struct OneDrive(Mutex<Option<Arc<DriveQueue>>>);
+struct Drives {
+    all: Mutex<Option<Arc<DriveQueue>>>,
+    elsewhere: Mutex<HashMap<LabelText, Arc<DriveQueue>>>,
+}
 
-impl Library for OneDrive {
+impl Library for Drives {
     fn queue_of(&self, medium: &SetMedium) -> Result<Arc<DriveQueue>> {
-        let queue = self.0.lock().unwrap().clone();
+        if let Some(queue) = self.elsewhere.lock().unwrap().get(&medium.label_text) {
+            return Ok(queue.clone());
+        }
+        let queue = self.all.lock().unwrap().clone();
         queue.ok_or_else(|| Error::MediumOffline { medium: medium.label_text.clone() })
     }
 }
@@ -418,8 +467,9 @@ impl Reading {
         contents: Arc<SetContents>,
         cache_bytes: u64,
     ) -> Self {
-        let desk = setup.desk.clone();
-        Self::with(env, &desk, contents, setup.store.clone(), &setup.cache_folder(), cache_bytes)
+        let (store, folder) = (setup.store.clone(), setup.cache_folder());
+        let options = QueueOptions::default();
+        Self::with(env, &setup.desk, contents, store, &folder, cache_bytes, options)
     }
 
     pub fn with(
@@ -429,10 +479,10 @@ impl Reading {
         store: StoreName,
         cache_folder: &Path,
         cache_bytes: u64,
+        options: QueueOptions,
     ) -> Self {
         let cache = DiskCache::open(cache_folder, cache_bytes, Box::new(|_| {})).unwrap();
         let (cache, damage) = (Arc::new(cache), Arc::new(Damage::default()));
-        let options = QueueOptions::default();
         let queue = DriveQueue::new(QueueParts {
             env: env.clone(),
             desk: desk.clone(),
@@ -440,7 +490,8 @@ impl Reading {
             listener: damage.clone(),
             options,
         });
-        let library = Arc::new(OneDrive(Mutex::new(Some(queue.clone()))));
+        let library = Arc::new(Drives::default());
+        *library.all.lock().unwrap() = Some(queue.clone());
         let source = MediaSetSource::new(SourceParts {
             env: env.clone(),
             contents,
@@ -452,9 +503,14 @@ impl Reading {
         Self { queue: Some(queue), cache, source, damage, library }
     }
 
+    /// From now on a medium is said to be in the library of `queue`.
+    pub fn put_elsewhere(&self, label: &str, queue: Arc<DriveQueue>) {
+        self.library.elsewhere.lock().unwrap().insert(label.parse().unwrap(), queue);
+    }
+
     /// From now on no medium is in the library.
     pub fn take_media_away(&self) {
-        *self.library.0.lock().unwrap() = None;
+        *self.library.all.lock().unwrap() = None;
     }
 
     pub fn reader(&self) -> Arc<dyn ChunkReader> {
