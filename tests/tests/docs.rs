@@ -41,6 +41,10 @@ fn places() -> Vec<(&'static str, Place)> {
         ("media/LABEL", Place::Medium("A00001L8".parse().unwrap(), set_as_medium())),
         ("media-sets/UUID", Place::MediaSet(set())),
         (
+            "media-sets/UUID/STORE/TYPE/ID",
+            Place::SetGroup(set(), store(), "vm/100".parse().unwrap()),
+        ),
+        (
             "media-sets/UUID/STORE/TYPE/ID/TIME",
             Place::SetSnapshot(set(), store(), snapshot.parse().unwrap()),
         ),
