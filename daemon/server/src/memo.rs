@@ -10,6 +10,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+/// The kernel dates changes by ticks of up to 10 ms; two in one tick look alike.
+const TICKS: Duration = Duration::from_millis(20);
 
 /// Tells one state of a file or folder from all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,22 +22,39 @@ pub(crate) struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+    /// When it was looked at, if that was so soon behind a change that another one may look the same: such a stamp
+    /// is like no other.
+    too_soon: Option<SystemTime>,
 }
 
 impl Stamp {
     /// The state of what stands at `path` now; none where nothing does.
     pub(crate) fn of(path: &Path) -> io::Result<Option<Self>> {
-        let metadata = match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            metadata => metadata?,
-        };
-        Ok(Some(Self {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            metadata => Ok(Some(Self::seen_at(&metadata?, SystemTime::now()))),
+        }
+    }
+
+    fn seen_at(metadata: &fs::Metadata, now: SystemTime) -> Self {
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        let age = now.duration_since(time_of(changed)).unwrap_or_default();
+        Self {
             inode: (metadata.dev(), metadata.ino()),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }))
+            changed,
+            too_soon: (age < TICKS).then_some(now),
+        }
     }
+}
+
+/// A time of a file; one that can't be told is taken for 1970.
+fn time_of((seconds, nanoseconds): (i64, i64)) -> SystemTime {
+    let seconds = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let nanoseconds = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(0));
+    let time = SystemTime::UNIX_EPOCH.checked_add(seconds);
+    time.and_then(|time| time.checked_add(nanoseconds)).unwrap_or(SystemTime::UNIX_EPOCH)
 }
 
 /// Values by key, each good for one state of its source.
@@ -133,9 +154,22 @@ mod tests {
         let path = folder.path().join("file");
         assert_eq!(Stamp::of(&path).unwrap(), None);
         fs::write(&path, "a").unwrap();
-        let first = Stamp::of(&path).unwrap();
-        assert_eq!(first, Stamp::of(&path).unwrap());
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let stamp = || Stamp::seen_at(&fs::metadata(&path).unwrap(), later);
+        let first = stamp();
+        assert_eq!(first, stamp());
         fs::write(&path, "ab").unwrap();
-        assert_ne!(first, Stamp::of(&path).unwrap());
+        assert_ne!(first, stamp());
+    }
+
+    #[test]
+    fn right_behind_a_change_nothing_is_taken_for_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = fs::metadata(folder.path()).unwrap();
+        let changed = time_of((metadata.ctime(), metadata.ctime_nsec()));
+        let seen = |after_ms| Stamp::seen_at(&metadata, changed + Duration::from_millis(after_ms));
+        assert_ne!(seen(1), seen(2));
+        assert_ne!(seen(1), seen(100));
+        assert_eq!(seen(100), seen(200));
     }
 }

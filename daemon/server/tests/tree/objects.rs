@@ -34,6 +34,28 @@ fn the_root_says_what_it_is() {
 }
 
 #[test]
+fn what_other_programs_write_into_the_configuration_shows_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::new(|_| {});
+    let config = daemon.base.path().join("config/datastore.cfg");
+    let section = |name: &str, comment: &str| {
+        format!("datastore: {name}\n\tpath {}\n\tcomment {comment}\n", folder.path().display())
+    };
+    for (name, comment) in [("store1", "one"), ("store1", "two"), ("store2", "two")] {
+        std::fs::write(&config, section(name, comment)).unwrap();
+        let fixed = ["ctl", "last-error", "last-task"];
+        let shown = daemon.names("datastores");
+        assert_eq!(shown.iter().filter(|name| !fixed.contains(&name.as_str())).count(), 1);
+        let config = daemon.cat(&format!("datastores/{name}/config"));
+        assert!(config.contains(&format!("comment: {comment}\n")), "{config}");
+        let status = daemon.cat(&format!("datastores/{name}/status"));
+        assert!(status.contains(&format!("path: {}\n", folder.path().display())), "{status}");
+    }
+    std::fs::remove_file(&config).unwrap();
+    assert_eq!(daemon.find("datastores/store2").unwrap_err().errno(), libc::ENOENT);
+}
+
+#[test]
 fn a_refusal_stands_in_last_error_and_survives_look_ups() {
     let daemon = Daemon::new(|_| {});
     assert_eq!(daemon.echo("explode", "pools/ctl").unwrap_err().errno(), libc::EINVAL);

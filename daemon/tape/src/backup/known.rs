@@ -1,4 +1,7 @@
 //! What a media set already holds of one datastore, so that it is not written again.
+//!
+//! Whole digests are compared here. The indexes that readers look into ([`crate::catalog_index`]) know half of each:
+//! enough for a hint that is checked on the medium, too little for deciding that a chunk need not be written.
 
 use std::collections::HashSet;
 use std::fs::File;

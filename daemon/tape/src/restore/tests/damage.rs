@@ -1,14 +1,18 @@
 //! Damaged tapes: what is damaged is named and left out, the rest comes back.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use reel_store::plain_digest;
-use reel_types::Digest;
+use reel_types::{Cancel, Digest};
 
 use super::super::*;
 use super::rig::{Rig, content};
 use super::{NESTED, VM, VM_LATER, path};
 use crate::archive::chunk::ChunkEntry;
+use crate::catalog_restore::{CatalogOptions, restore_catalog};
+use crate::medium::load_by_label;
 
 /// Three snapshots, each with a chunk of its own, on tape.
 fn three_alone() -> Rig {
@@ -20,16 +24,31 @@ fn three_alone() -> Rig {
     rig
 }
 
+/// A byte on a virtual tape.
+struct Spot {
+    file: PathBuf,
+    offset: usize,
+}
+
+impl Spot {
+    /// Makes it wrong, or right again.
+    fn flip(&self) {
+        let mut bytes = fs::read(&self.file).unwrap();
+        bytes[self.offset] ^= 1;
+        fs::write(&self.file, bytes).unwrap();
+    }
+}
+
 /// Changes the tape file that holds `needle`, at that place and `behind` bytes further on.
-fn damage(rig: &Rig, needle: &[u8], behind: usize) {
+fn damage(rig: &Rig, needle: &[u8], behind: usize) -> Spot {
     for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
-        let path = entry.unwrap().path();
-        let mut bytes = fs::read(&path).unwrap();
+        let file = entry.unwrap().path();
+        let bytes = fs::read(&file).unwrap();
         let at = bytes.windows(needle.len()).position(|part| part == needle);
         if let Some(at) = at {
-            bytes[at + behind] ^= 1;
-            fs::write(&path, bytes).unwrap();
-            return;
+            let spot = Spot { file, offset: at + behind };
+            spot.flip();
+            return spot;
         }
     }
     panic!("no tape file holds the bytes");
@@ -127,6 +146,63 @@ fn a_chunk_that_was_written_again_completes_its_snapshot() {
     let error = rig.restore(&rig.job()).unwrap_err().to_string();
     assert!(!error.contains("not restored"), "{error}");
     rig.assert_same([VM, VM_LATER, NESTED, newest]);
+}
+
+fn scan_all_tapes(rig: &Rig) {
+    let options = CatalogOptions { force: true, scan: true, verbose: false };
+    for member in rig.members() {
+        let mut hold = rig.desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
+        load_by_label(&mut hold, &member.label).unwrap();
+        restore_catalog(&rig.env, &mut hold, options, &rig.task).unwrap();
+    }
+}
+
+fn job_for(rig: &Rig, snapshot: &str) -> RestoreJob {
+    RestoreJob { snapshots: vec![wanted(snapshot)], ..rig.job() }
+}
+
+#[test]
+fn a_restore_of_a_snapshot_takes_the_other_copy_of_a_damaged_chunk() {
+    let rig = three_alone();
+    let spot = damage(&rig, &content(2)[1000..1100], 7);
+    // The pass leaves the chunk out of the catalog, so it is written again; then the catalogs name both.
+    rig.restore(&rig.job()).unwrap_err();
+    rig.snapshot("vm/101/2024-06-07T08:00:00Z", &[2]);
+    rig.back_up();
+    spot.flip();
+    scan_all_tapes(&rig);
+    spot.flip();
+    assert_eq!(rig.restore(&job_for(&rig, VM_LATER)).unwrap().restored, 1);
+    rig.assert_same([VM_LATER]);
+    let digest = plain_digest(&content(2)).to_string();
+    let names_it = |line: &String| {
+        let parts = ["WARN: ", &digest, "L8', file ", "CRC"];
+        parts.iter().all(|part| line.contains(part))
+    };
+    assert!(rig.task.lines().iter().any(names_it), "{:?}", rig.task.lines());
+}
+
+#[test]
+fn what_lies_behind_a_bad_block_is_restored_whether_its_place_is_known_or_not() {
+    for is_known in [true, false] {
+        let rig = Rig::new();
+        rig.snapshot(VM, &[1, 2, 3]);
+        rig.snapshot(VM_LATER, &[1, 3]);
+        rig.back_up();
+        damage_block_behind(&rig, &plain_digest(&content(2)));
+        let medium = rig.members().next().unwrap().uuid;
+        if !is_known {
+            rig.env.places.forget(medium).unwrap();
+        }
+        assert_eq!(rig.restore(&job_for(&rig, VM_LATER)).unwrap().restored, 1, "{is_known}");
+        rig.assert_same([VM_LATER]);
+        let error = rig.restore(&job_for(&rig, VM)).unwrap_err().to_string();
+        assert!(error.contains(VM), "{error}");
+        let digest = plain_digest(&content(2)).to_string();
+        assert!(rig.task.has_warning(&digest), "{:?}", rig.task.lines());
+        let last = rig.env.places.find(medium, rig.job().set, &plain_digest(&content(3))).unwrap();
+        assert!(!last.is_empty(), "it passed by, so its place is known now");
+    }
 }
 
 #[test]
