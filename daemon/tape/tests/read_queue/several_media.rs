@@ -3,7 +3,6 @@
 use futures_util::FutureExt;
 use reel_hw::memory::{MediumLimits, Operation};
 use reel_hw::number::Capacity;
-use reel_store::source::ChunkReader;
 use reel_tape::set_contents::Target;
 
 use crate::support::{Setup, block_on, expect_chunk, library_of};

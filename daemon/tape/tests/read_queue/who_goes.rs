@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use reel_store::source::ChunkReader;
 use reel_tape::DriveState;
 use reel_types::Digest;
 
