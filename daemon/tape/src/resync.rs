@@ -105,7 +105,7 @@ mod tests {
     use super::*;
     use reel_hw::memory::MediumLimits;
     use reel_hw::number::VolumeTag;
-    use reel_hw::stream::{BlockWriter, ContentHeader, ContentMagic};
+    use reel_hw::stream::BlockWriter;
     use reel_hw::{MemoryLibrary, memory::MemoryDrive};
 
     const PAYLOAD: u64 = TAPE_BLOCK_PAYLOAD_SIZE as u64;
@@ -115,13 +115,11 @@ mod tests {
         let tag = VolumeTag::new("A00001L8").unwrap();
         let (library, mut drive) =
             MemoryLibrary::with_loaded_drive(&tag, MediumLimits::NONE).unwrap();
-        let header = ContentHeader::new(ContentMagic([1; 8]), uuid::Uuid::from_u128(1), 0);
-        let mut content = vec![0; (blocks * PAYLOAD) as usize - reel_hw::CONTENT_HEADER_SIZE];
+        let mut content = vec![0; (blocks * PAYLOAD) as usize];
         for at in magics {
-            let at = *at as usize - reel_hw::CONTENT_HEADER_SIZE;
-            content[at..at + 8].copy_from_slice(&CHUNK_ENTRY_MAGIC);
+            content[*at as usize..][..8].copy_from_slice(&CHUNK_ENTRY_MAGIC);
         }
-        let mut writer = BlockWriter::create(&mut drive, &header, &[]).unwrap();
+        let mut writer = BlockWriter::new(&mut drive);
         writer.write_all(&content).unwrap();
         writer.finish(false).unwrap();
         (library, drive)
