@@ -192,7 +192,8 @@ impl Pass<'_> {
         self.task.warn(&format!("File {file}: missing stream end marker, not registered"));
     }
 
-    fn note_damage(&mut self, text: String) {
+    fn note_damage(&mut self, what: String) {
+        let text = format!("medium '{}': {what}", self.labels.label.label_text);
         self.task.warn(&text);
         self.outcome.damage.push(text);
     }

@@ -135,10 +135,10 @@ fn plan_medium<'a>(
                 current = Some((number, store));
                 chunks.clear();
             }
-            CatalogRecord::Chunk(Digest(digest)) => {
-                if current.as_ref().is_some_and(|(_, store)| wanted.contains(store, &digest)) {
-                    chunks.push(digest);
-                }
+            CatalogRecord::Chunk(Digest(digest))
+                if current.as_ref().is_some_and(|(_, store)| wanted.contains(store, &digest)) =>
+            {
+                chunks.push(digest);
             }
             // Chunks count with the end of their archive.
             CatalogRecord::ChunkArchiveEnd { .. } if !chunks.is_empty() => {
