@@ -264,10 +264,16 @@ impl Default for Home {
 impl Home {
     /// New folders, empty; in memory where that can be had, for a datastore has 65,536 folders.
     pub fn new() -> Self {
-        let mut folder = tempfile::Builder::new();
-        folder.prefix("reelfs-test-");
-        let in_memory = folder.tempdir_in("/dev/shm");
-        let folder = in_memory.or_else(|_| folder.tempdir()).expect("a folder");
+        let in_memory = folder_of_a_home().tempdir_in("/dev/shm");
+        Self::in_folder(in_memory.or_else(|_| folder_of_a_home().tempdir()).expect("a folder"))
+    }
+
+    /// New folders below `parent`, for what needs a real disk.
+    pub fn below(parent: &Path) -> Self {
+        Self::in_folder(folder_of_a_home().tempdir_in(parent).expect("a folder"))
+    }
+
+    fn in_folder(folder: TempDir) -> Self {
         fs::create_dir(folder.path().join("mnt")).expect("a mountpoint");
         Self { folder }
     }
@@ -329,6 +335,12 @@ impl Home {
     pub fn daemon_log(&self) -> String {
         fs::read_to_string(self.join("reeld.log")).unwrap_or_default()
     }
+}
+
+fn folder_of_a_home() -> tempfile::Builder<'static, 'static> {
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("reelfs-test-");
+    folder
 }
 
 impl Drop for Home {

@@ -58,7 +58,7 @@ pub struct Options {
     pub chunk_cache: ByteSize,
 
     /// How much of decoded chunks to keep in memory.
-    #[arg(long, value_name = "SIZE", default_value = "48 MiB")]
+    #[arg(long, value_name = "SIZE", default_value = "96 MiB")]
     pub chunk_memory: ByteSize,
 
     /// Die at this commit point, as `kill -9` would.

@@ -76,10 +76,9 @@ impl Reeld {
             user,
             clock: Arc::clone(&clock),
         };
-        // Chunks as they are stored are shared by all readers, decoded ones serve one reader's next call: measured,
-        // more memory for the second costs page faults and gains nothing.
-        let view_bytes = surroundings.chunk_memory_bytes / 4;
-        let source_bytes = surroundings.chunk_memory_bytes - view_bytes;
+        // Decoded chunks serve one reader's next call: more memory for them gains nothing.
+        let quarter = surroundings.chunk_memory_bytes / 4;
+        let (view_bytes, staging_bytes, source_bytes) = (quarter, quarter, 2 * quarter);
         let tape = TapeEnv::open(
             &folders.tape_state(),
             &folders.cache,
@@ -94,7 +93,7 @@ impl Reeld {
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
         Ok(Arc::new(Self {
             libraries: Arc::new(libraries),
-            staging: Staging::new(cache),
+            staging: Staging::new(cache, staging_bytes),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
             drives,
             tape,

@@ -101,23 +101,13 @@ impl DataBlob {
     /// Takes encoded bytes whose CRC isn't to be trusted or not looked at yet: magic and length only.
     pub fn from_raw_unverified(raw: Bytes) -> FormatResult<Self> {
         let kind = BlobKind::of(&raw)?;
-        if raw.len() - kind.header_len() > BLOB_PLAIN_MAX {
-            let limit = (BLOB_PLAIN_MAX + kind.header_len()) as u64;
-            return Err(FormatError::TooLarge { what: "the blob", limit });
-        }
+        check_length(kind, raw.len())?;
         Ok(Self { raw, kind })
     }
 
     /// Compares the CRC with the data.
     pub fn verify_crc(&self) -> FormatResult<()> {
-        let stored = array(&self.raw, MAGIC_LEN).map(u32::from_le_bytes)?;
-        let computed = crc32fast::hash(self.payload());
-        if stored == computed {
-            return Ok(());
-        }
-        Err(FormatError::checksum(format!(
-            "CRC mismatch: the blob tells {stored:08x}, its data gives {computed:08x}"
-        )))
+        compare_crc(&self.raw, crc32fast::hash(self.payload()))
     }
 
     /// Encodes `data`, compressed where that makes it smaller, encrypted with a fresh random IV
@@ -264,6 +254,72 @@ fn room_and_data(data: &[u8], header_len: usize, compress: bool) -> FormatResult
     raw.resize(header_len, 0);
     raw.extend_from_slice(data);
     Ok((raw, false))
+}
+
+/// Checks the bytes of one blob as they pass by: magic, length and CRC, and nothing is kept.
+#[derive(Debug, Default)]
+pub struct BlobCheck {
+    /// The first bytes, as many as the longest header has.
+    head: Vec<u8>,
+    length: usize,
+    crc: crc32fast::Hasher,
+}
+
+impl BlobCheck {
+    /// A check of a blob of which nothing was seen yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the bytes that follow.
+    pub fn update(&mut self, mut bytes: &[u8]) {
+        self.length = self.length.saturating_add(bytes.len());
+        let wanted = ENCRYPTED_HEADER_LEN - self.head.len();
+        if wanted > 0 {
+            let (head, rest) = bytes.split_at(wanted.min(bytes.len()));
+            self.head.extend_from_slice(head);
+            bytes = rest;
+            if self.head.len() == ENCRYPTED_HEADER_LEN {
+                self.take_head();
+            }
+        }
+        self.crc.update(bytes);
+    }
+
+    /// What of the head is content already.
+    fn take_head(&mut self) {
+        if let Ok(kind) = BlobKind::of(&self.head) {
+            self.crc.update(&self.head[kind.header_len()..]);
+        }
+    }
+
+    /// All bytes were seen: whether they are a blob whose CRC is right.
+    pub fn finish(mut self) -> FormatResult<()> {
+        let kind = BlobKind::of(&self.head)?;
+        if self.head.len() < ENCRYPTED_HEADER_LEN {
+            self.take_head();
+        }
+        check_length(kind, self.length)?;
+        compare_crc(&self.head, self.crc.finalize())
+    }
+}
+
+fn check_length(kind: BlobKind, length: usize) -> FormatResult<()> {
+    if length - kind.header_len() > BLOB_PLAIN_MAX {
+        let limit = (BLOB_PLAIN_MAX + kind.header_len()) as u64;
+        return Err(FormatError::TooLarge { what: "the blob", limit });
+    }
+    Ok(())
+}
+
+fn compare_crc(raw: &[u8], computed: u32) -> FormatResult<()> {
+    let stored = array(raw, MAGIC_LEN).map(u32::from_le_bytes)?;
+    if stored == computed {
+        return Ok(());
+    }
+    Err(FormatError::checksum(format!(
+        "CRC mismatch: the blob tells {stored:08x}, its data gives {computed:08x}"
+    )))
 }
 
 fn array<const N: usize>(raw: &[u8], start: usize) -> FormatResult<[u8; N]> {

@@ -5,10 +5,11 @@
 //! used last, and opening the cache rebuilds the order from that. Nothing is synced; a file that a
 //! crash tore is found by its CRC when it is read, and removed.
 //!
-//! The cache never stands in a reader's way. Whoever waits for a chunk ([`DiskCache::want`]) gets it
-//! when it is put, whether it could be kept or not; so a cache smaller than one file, or a full disk,
-//! makes things slower and nothing else. What somebody will still need is pinned ([`DiskCache::pin`])
-//! and never dropped.
+//! The cache never stands in a reader's way: one smaller than a file, or a full disk, makes things slower and
+//! nothing else. What somebody will still need is pinned ([`DiskCache::pin`]) and never dropped.
+//!
+//! Chunks come in checked ([`Chunk`]). What this process put is checked by CRC when it is read; what was found at
+//! the start by its digest, too, the first time.
 
 mod files;
 mod state;
@@ -16,24 +17,20 @@ mod state;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
 use reel_types::Digest;
 
-use crate::blob::DataBlob;
-use crate::failure::StoreError;
-use crate::handover::Waiter;
+use crate::failure::{FormatContext, StoreError};
 use crate::locks::{FolderLock, LockMode};
-use crate::source::ChunkError;
+use crate::source::Chunk;
 use files::Files;
-use state::{Outcome, State};
+use state::{Known, State};
 
-/// What became of a blob that was put into the cache.
+/// What became of a chunk that was put into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     /// It is in the cache.
     Stored,
-    /// There is no room, or writing failed: whoever waited got it, nobody else will.
+    /// There is no room, or writing failed.
     PassedThrough,
 }
 
@@ -56,20 +53,18 @@ impl DiskCache {
         let lock = FolderLock::take(root, LockMode::Exclusive, &format!("the cache at {root:?}"))?;
         let mut state = State::new(bytes_max);
         for found in files.scan()? {
-            for dropped in state.remember(found.digest, found.bytes) {
+            for dropped in state.remember(found.digest, found.bytes, false) {
                 files.remove(&dropped);
             }
         }
         Ok(Self { files, state: Mutex::new(state), warn, _lock: lock })
     }
 
-    /// The blob, if it is in the cache and whole.
-    pub fn get(&self, digest: &Digest) -> Option<DataBlob> {
-        if !self.state().touch(digest) {
-            return None;
-        }
-        match self.files.read(digest) {
-            Ok(blob) => Some(blob),
+    /// The chunk, if it is in the cache and whole.
+    pub fn get(&self, digest: &Digest) -> Option<Chunk> {
+        let known = self.state().touch(digest)?;
+        match self.read(digest, known) {
+            Ok(chunk) => Some(chunk),
             Err(error) => {
                 let mut state = self.state();
                 state.forget(digest);
@@ -81,58 +76,28 @@ impl DiskCache {
         }
     }
 
-    /// Whether the blob is in the cache, as far as known without reading it.
+    fn read(&self, digest: &Digest, known: Known) -> Result<Chunk, StoreError> {
+        let blob = self.files.read(digest)?;
+        let tried = || format!("decode cached chunk {digest}");
+        if known.checked {
+            return Chunk::decoded(blob).decoding(tried);
+        }
+        let chunk = Chunk::checked(blob, digest).decoding(tried)?;
+        self.state().note_checked(digest);
+        Ok(chunk)
+    }
+
+    /// Whether the chunk is in the cache, as far as known without reading it.
     pub fn contains(&self, digest: &Digest) -> bool {
         self.state().contains(digest)
     }
 
-    /// The blob as soon as it is there: now if it is in the cache, else when it is put.
-    ///
-    /// Nobody is asked to bring it: that is the caller's next step.
-    pub fn want(&self, digest: &Digest) -> BoxFuture<'static, Outcome> {
-        while self.state().contains(digest) {
-            if let Some(blob) = self.get(digest) {
-                return ready(Ok(blob)).boxed();
-            }
-        }
-        match self.wait_unless_there(digest) {
-            Some(waiter) => waiter.boxed(),
-            None => self.want(digest),
-        }
-    }
-
-    /// Looks and waits in one step, so that no put slips in between.
-    fn wait_unless_there(&self, digest: &Digest) -> Option<Waiter<Outcome>> {
-        let mut state = self.state();
-        (!state.contains(digest)).then(|| state.waiters(digest).wait())
-    }
-
-    /// Hands the blob, which the caller has checked, to everybody who waits for it, and keeps it if
-    /// there is room beside what is pinned.
-    pub fn put(&self, digest: &Digest, blob: &DataBlob) -> Kept {
-        self.settle(digest, &Ok(blob.clone()));
-        let kept = self.keep(digest, blob);
-        // Those who came while the file was written.
-        self.settle(digest, &Ok(blob.clone()));
-        kept
-    }
-
-    /// Tells everybody who waits for the blob that it can't be had.
-    pub fn fail(&self, digest: &Digest, error: &ChunkError) {
-        self.settle(digest, &Err(error.clone()));
-    }
-
-    fn settle(&self, digest: &Digest, outcome: &Outcome) {
-        let waiting = self.state().take_waiters(digest);
-        if let Some(waiting) = waiting {
-            waiting.deliver(outcome.clone());
-        }
-    }
-
-    fn keep(&self, digest: &Digest, blob: &DataBlob) -> Kept {
+    /// Keeps the chunk if there is room beside what is pinned.
+    pub fn put(&self, digest: &Digest, chunk: &Chunk) -> Kept {
+        let blob = &chunk.blob;
         let bytes = blob.raw().len() as u64;
         let mut state = self.state();
-        if state.touch(digest) {
+        if state.touch(digest).is_some() {
             return Kept::Stored;
         }
         let Some(dropped) = state.make_room(bytes) else { return Kept::PassedThrough };
@@ -144,7 +109,7 @@ impl DiskCache {
         state.return_room(bytes);
         let Err(error) = written else {
             state.failing = false;
-            let dropped = state.remember(*digest, bytes);
+            let dropped = state.remember(*digest, bytes, true);
             dropped.iter().for_each(|dropped| self.files.remove(dropped));
             return Kept::Stored;
         };
@@ -156,7 +121,7 @@ impl DiskCache {
         Kept::PassedThrough
     }
 
-    /// Keeps these blobs, those that come later included, from being dropped as long as the pin
+    /// Keeps these chunks, those that come later included, from being dropped as long as the pin
     /// lives.
     pub fn pin(self: &Arc<Self>, digests: impl IntoIterator<Item = Digest>) -> Pin {
         let digests: Vec<Digest> = digests.into_iter().collect();
@@ -181,8 +146,8 @@ impl DiskCache {
     }
 }
 
-/// Blobs that are not dropped from the cache until this is.
-#[must_use = "the blobs are pinned only as long as this lives"]
+/// Chunks that are not dropped from the cache until this is.
+#[must_use = "the chunks are pinned only as long as this lives"]
 pub struct Pin {
     cache: Arc<DiskCache>,
     digests: Vec<Digest>,

@@ -30,7 +30,9 @@ mod testing;
 pub mod view;
 mod zstd_frames;
 
-pub use blob::{BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, CHUNK_ENCODED_MIN, CHUNK_PLAIN_MAX, DataBlob};
+pub use blob::{
+    BLOB_PLAIN_MAX, BlobCheck, CHUNK_ENCODED_MAX, CHUNK_ENCODED_MIN, CHUNK_PLAIN_MAX, DataBlob,
+};
 pub use crypto::{CryptConfig, plain_digest};
 pub use error::{FormatError, FormatResult};
 pub use failure::{StoreError, StoreErrorKind};

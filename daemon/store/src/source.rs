@@ -64,21 +64,28 @@ impl Chunk {
     /// A chunk out of a blob whose CRC was checked; its digest is checked here, where it isn't
     /// encrypted. This decodes it.
     pub fn checked(blob: DataBlob, digest: &Digest) -> FormatResult<Self> {
-        if blob.is_encrypted() {
-            return Ok(Self { blob, plain: None });
+        let chunk = Self::decoded(blob)?;
+        if let Some(plain) = &chunk.plain {
+            let computed = plain_digest(plain);
+            if computed != *digest {
+                let reason = format!("chunk {digest} holds data of digest {computed}");
+                return Err(FormatError::checksum(reason));
+            }
         }
-        let plain = blob.decode(None, CHUNK_PLAIN_MAX)?;
-        let computed = plain_digest(&plain);
-        if computed != *digest {
-            let reason = format!("chunk {digest} holds data of digest {computed}");
-            return Err(FormatError::checksum(reason));
-        }
-        Ok(Self { blob, plain: Some(plain) })
+        Ok(chunk)
     }
 
-    /// Bytes that it takes in memory.
-    pub(crate) fn memory_bytes(&self) -> usize {
-        self.blob.raw().len() + self.plain.as_ref().map_or(0, Bytes::len)
+    /// A chunk out of a blob whose digest was checked before.
+    pub(crate) fn decoded(blob: DataBlob) -> FormatResult<Self> {
+        let encrypted = blob.is_encrypted();
+        let plain = (!encrypted).then(|| blob.decode(None, CHUNK_PLAIN_MAX)).transpose()?;
+        Ok(Self { blob, plain })
+    }
+
+    /// Bytes that it takes in memory: plain data that was not compressed is a part of the blob.
+    pub fn memory_bytes(&self) -> usize {
+        let decoded = self.plain.as_ref().filter(|_| self.blob.is_compressed());
+        self.blob.raw().len() + decoded.map_or(0, Bytes::len)
     }
 }
 

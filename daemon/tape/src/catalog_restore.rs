@@ -137,7 +137,16 @@ impl Sink for Lister<'_> {
         true
     }
 
-    fn chunk(&mut self, _store: &StoreName, digest: &Digest, _blob: DataBlob) -> Result<()> {
+    fn needs_data(&self) -> bool {
+        false
+    }
+
+    fn chunk(
+        &mut self,
+        _store: &StoreName,
+        digest: &Digest,
+        _blob: Option<DataBlob>,
+    ) -> Result<()> {
         if self.verbose {
             self.task.log(&format!("Found chunk: {digest}"));
         }

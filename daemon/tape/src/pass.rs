@@ -16,7 +16,7 @@ use reel_types::{Digest, StoreName, TaskContext};
 use uuid::Uuid;
 
 use crate::archive::catalog::CatalogArchiveHeader;
-use crate::archive::chunk::{ChunkArchiveHeader, ChunkArchiveReader, ContentOffset};
+use crate::archive::chunk::{ChunkArchiveHeader, ChunkArchiveReader, ChunkEntry, ContentOffset};
 use crate::archive::snapshot::{SnapshotArchiveHeader, visit_snapshot_files};
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
@@ -33,8 +33,11 @@ pub(crate) trait Sink {
     /// Whether the chunks and snapshots of that datastore are wanted.
     fn wants(&self, store: &StoreName) -> bool;
 
-    /// Takes a chunk, whose CRC is right.
-    fn chunk(&mut self, store: &StoreName, digest: &Digest, blob: DataBlob) -> Result<()>;
+    /// Whether the chunks' data are needed, or only that they are there and good.
+    fn needs_data(&self) -> bool;
+
+    /// Takes a chunk, whose CRC is right; without its blob where no data are needed.
+    fn chunk(&mut self, store: &StoreName, digest: &Digest, blob: Option<DataBlob>) -> Result<()>;
 
     /// All chunks of an archive were given; returns once they are where they belong.
     fn end_of_chunks(&mut self, store: &StoreName) -> Result<()>;
@@ -262,7 +265,7 @@ impl Pass<'_> {
         broken.map_or(Ok(()), Err)
     }
 
-    fn take_chunks<R: std::io::Read>(
+    fn take_chunks<R: std::io::BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         store: &StoreName,
@@ -279,13 +282,13 @@ impl Pass<'_> {
     }
 
     /// Whether the next chunk was good; none at the end of the archive.
-    fn take_chunk<R: std::io::Read>(
+    fn take_chunk<R: std::io::BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         store: &StoreName,
     ) -> Result<Option<bool>> {
         self.task.check()?;
-        match chunks.next_chunk() {
+        match next_chunk(chunks, self.sink.needs_data()) {
             Ok(None) => Ok(None),
             Ok(Some((entry, blob))) => {
                 self.sink.chunk(store, &entry.digest, blob)?;
@@ -364,6 +367,17 @@ pub(crate) fn is_end_of_data(error: &Error) -> bool {
         _ => None,
     };
     matches!(device, Some(reel_hw::Error::UnexpectedEndOfData { .. }))
+}
+
+/// The next chunk that is wholly there and whose CRC is right, with its blob where that is wanted.
+fn next_chunk<R: std::io::BufRead>(
+    chunks: &mut ChunkArchiveReader<R>,
+    with_blob: bool,
+) -> Result<Option<(ChunkEntry, Option<DataBlob>)>> {
+    if with_blob {
+        return Ok(chunks.next_chunk()?.map(|(entry, blob)| (entry, Some(blob))));
+    }
+    Ok(chunks.next_checked()?.map(|entry| (entry, None)))
 }
 
 /// Chunks that were good, and why there are no more.

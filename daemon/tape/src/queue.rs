@@ -34,7 +34,7 @@ use crate::set_contents::Target;
 use crate::{Error, FileNumber};
 
 pub(crate) use archive_pass::{device_error, go_to_file, is_damage};
-pub(crate) use wishes::{Interest, Outcome, Soon};
+pub(crate) use wishes::{At, Interest, MediumKey, Outcome, ReadsAhead};
 use wishes::{Waiters, Wishes};
 
 /// A gap of so many blocks between two wanted chunks of an archive is read over, a larger one is located

@@ -1,6 +1,6 @@
 //! How fast reelfs is, each figure beside its limit in the same run (docs/performance.md).
 //!
-//! `cargo bench -p reel-tests --bench speed -- --size 2GiB [--rounds 3] [--only NAME]`, with `reeld` and `reelctl`
+//! `cargo bench -p reel-tests --bench speed -- --size 2GiB [--rounds 3] [--only NAME] [--folder PATH]`, with `reeld` and `reelctl`
 //! built beside it (`cargo build --release --workspace --bins`).
 
 #![allow(

@@ -20,7 +20,7 @@ const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
 
 /// Measures both.
 pub(crate) fn measure(options: &Options) {
-    let home = Home::new();
+    let home = Home::below(&options.folder);
     fs::create_dir(home.join("tapes")).unwrap();
     incompressible(&home.join("disk.img"), options.size, 1);
     let set = {

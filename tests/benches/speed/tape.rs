@@ -23,7 +23,7 @@ const FIRST_TIME: i64 = 1_767_225_600;
 
 /// Measures all of them.
 pub(crate) fn measure(options: &Options) {
-    let home = Home::new();
+    let home = Home::below(&options.folder);
     fs::create_dir(home.join("tapes")).unwrap();
     incompressible(&home.join("disk.img"), options.size, 1);
     let daemon = home.start();

@@ -1,20 +1,21 @@
 //! What the cache knows without looking at its disk.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
 
 use lru::LruCache;
 use reel_types::Digest;
 
-use crate::blob::DataBlob;
-use crate::handover::Handover;
-use crate::source::ChunkError;
-
-pub(super) type Outcome = Result<DataBlob, ChunkError>;
+/// What is known of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) bytes: u64,
+    /// Whether this process has compared its data with the digest.
+    pub(super) checked: bool,
+}
 
 pub(super) struct State {
-    /// Bytes of each file, in the order of use.
-    entries: LruCache<Digest, u64>,
+    /// The files, in the order of use.
+    entries: LruCache<Digest, Known>,
     used: u64,
     /// Room promised to files that are being written.
     promised: u64,
@@ -22,7 +23,6 @@ pub(super) struct State {
     /// How often each blob is pinned, whether it is there or not.
     pins: HashMap<Digest, usize>,
     pinned_bytes: u64,
-    waiting: HashMap<Digest, Weak<Handover<Outcome>>>,
     /// Whether the last write failed.
     pub(super) failing: bool,
 }
@@ -36,7 +36,6 @@ impl State {
             bytes_max,
             pins: HashMap::new(),
             pinned_bytes: 0,
-            waiting: HashMap::new(),
             failing: false,
         }
     }
@@ -53,9 +52,16 @@ impl State {
         self.entries.contains(digest)
     }
 
-    /// Marks the blob as used last; false where it isn't there.
-    pub(super) fn touch(&mut self, digest: &Digest) -> bool {
-        self.entries.promote(digest)
+    /// Marks the chunk as used last; none where it isn't there.
+    pub(super) fn touch(&mut self, digest: &Digest) -> Option<Known> {
+        self.entries.get(digest).copied()
+    }
+
+    /// The data of a file have its digest.
+    pub(super) fn note_checked(&mut self, digest: &Digest) {
+        if let Some(known) = self.entries.peek_mut(digest) {
+            known.checked = true;
+        }
     }
 
     /// Promises room for `bytes`; the blobs that must go for it, or none where what is pinned or
@@ -75,9 +81,9 @@ impl State {
     }
 
     /// Notes a file that is on disk now; the blobs that must go because it is more than allowed.
-    pub(super) fn remember(&mut self, digest: Digest, bytes: u64) -> Vec<Digest> {
+    pub(super) fn remember(&mut self, digest: Digest, bytes: u64, checked: bool) -> Vec<Digest> {
         self.forget(&digest);
-        self.entries.put(digest, bytes);
+        self.entries.put(digest, Known { bytes, checked });
         self.used += bytes;
         if self.pins.contains_key(&digest) {
             self.pinned_bytes += bytes;
@@ -87,7 +93,7 @@ impl State {
 
     /// Forgets a file that is gone.
     pub(super) fn forget(&mut self, digest: &Digest) {
-        let Some(bytes) = self.entries.pop(digest) else { return };
+        let Some(Known { bytes, .. }) = self.entries.pop(digest) else { return };
         self.used -= bytes;
         if self.pins.contains_key(digest) {
             self.pinned_bytes -= bytes;
@@ -102,9 +108,9 @@ impl State {
             .iter()
             .rev()
             .filter(|(digest, _)| !self.pins.contains_key(*digest))
-            .take_while(|(_, bytes)| {
+            .take_while(|(_, known)| {
                 let needed = freed < surplus;
-                freed += **bytes;
+                freed += known.bytes;
                 needed
             })
             .map(|(digest, _)| *digest)
@@ -117,7 +123,7 @@ impl State {
         let count = self.pins.entry(*digest).or_insert(0);
         *count += 1;
         if *count == 1 {
-            self.pinned_bytes += self.entries.peek(digest).copied().unwrap_or(0);
+            self.pinned_bytes += self.bytes_of(digest);
         }
     }
 
@@ -126,22 +132,11 @@ impl State {
         *count -= 1;
         if *count == 0 {
             self.pins.remove(digest);
-            self.pinned_bytes -= self.entries.peek(digest).copied().unwrap_or(0);
+            self.pinned_bytes -= self.bytes_of(digest);
         }
     }
 
-    /// Where those wait who want a blob that isn't there.
-    pub(super) fn waiters(&mut self, digest: &Digest) -> Arc<Handover<Outcome>> {
-        if let Some(waiting) = self.waiting.get(digest).and_then(Weak::upgrade) {
-            return waiting;
-        }
-        self.waiting.retain(|_, waiting| waiting.strong_count() > 0);
-        let handover = Handover::new();
-        self.waiting.insert(*digest, Arc::downgrade(&handover));
-        handover
-    }
-
-    pub(super) fn take_waiters(&mut self, digest: &Digest) -> Option<Arc<Handover<Outcome>>> {
-        self.waiting.remove(digest)?.upgrade()
+    fn bytes_of(&self, digest: &Digest) -> u64 {
+        self.entries.peek(digest).map_or(0, |known| known.bytes)
     }
 }

@@ -1,14 +1,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::blob::DataBlob;
 use crate::crypto::plain_digest;
 use crate::failure::StoreErrorKind;
-use crate::test_pool::block_on;
 
-/// A blob of 112 bytes.
-fn blob(fill: u8) -> (Digest, DataBlob) {
+/// A chunk whose blob has 112 bytes.
+fn chunk(fill: u8) -> (Digest, Chunk) {
     let data = [fill; 100];
-    (plain_digest(&data), DataBlob::encode(&data, None, false).unwrap())
+    let (digest, blob) = (plain_digest(&data), DataBlob::encode(&data, None, false).unwrap());
+    (digest, Chunk::checked(blob, &digest).unwrap())
 }
 
 const BLOB_BYTES: u64 = 112;
@@ -42,8 +43,8 @@ impl Setup {
 }
 
 fn put(cache: &DiskCache, fill: u8) -> (Digest, Kept) {
-    let (digest, blob) = blob(fill);
-    (digest, cache.put(&digest, &blob))
+    let (digest, chunk) = chunk(fill);
+    (digest, cache.put(&digest, &chunk))
 }
 
 #[test]
@@ -51,7 +52,7 @@ fn what_was_put_is_there_until_room_is_needed() {
     let setup = Setup::new();
     let cache = setup.open(2);
     let ((a, _), (b, _)) = (put(&cache, 1), put(&cache, 2));
-    assert_eq!(cache.get(&a), Some(blob(1).1));
+    assert_eq!(cache.get(&a).unwrap().blob, chunk(1).1.blob);
     let (c, kept) = put(&cache, 3);
     assert_eq!(kept, Kept::Stored);
     assert_eq!((cache.contains(&a), cache.contains(&b), cache.contains(&c)), (true, false, true));
@@ -101,13 +102,11 @@ fn torn_files_are_found_and_removed() {
 fn pinned_blobs_stay_and_the_new_one_passes_through() {
     let setup = Setup::new();
     let cache = setup.open(2);
-    let (a, b) = (blob(1).0, blob(2).0);
+    let (a, b) = (chunk(1).0, chunk(2).0);
     let pin = cache.pin([a, b]);
     put(&cache, 1);
     put(&cache, 2);
-    let wanted = cache.want(&blob(3).0);
     assert_eq!(put(&cache, 3).1, Kept::PassedThrough);
-    assert_eq!(block_on(wanted).unwrap(), blob(3).1);
     assert!(cache.get(&a).is_some() && cache.get(&b).is_some());
     drop(pin);
     assert_eq!(put(&cache, 3).1, Kept::Stored);
@@ -115,38 +114,36 @@ fn pinned_blobs_stay_and_the_new_one_passes_through() {
 }
 
 #[test]
-fn a_cache_smaller_than_a_blob_still_hands_over() {
+fn a_cache_smaller_than_a_chunk_keeps_nothing() {
     let setup = Setup::new();
     let cache = setup.open(0);
-    let (digest, content) = blob(1);
-    let (first, second) = (cache.want(&digest), cache.want(&digest));
-    assert_eq!(cache.put(&digest, &content), Kept::PassedThrough);
-    assert_eq!(block_on(first).unwrap(), content);
-    assert_eq!(block_on(second).unwrap(), content);
+    assert_eq!(put(&cache, 1).1, Kept::PassedThrough);
     assert_eq!((cache.used_bytes(), setup.warnings()), (0, 0));
 }
 
 #[test]
-fn waiters_learn_of_failure() {
+fn what_was_found_is_compared_with_its_digest() {
     let setup = Setup::new();
-    let cache = setup.open(1);
-    let digest = blob(1).0;
-    let wanted = cache.want(&digest);
-    cache.fail(&digest, &ChunkError::new(libc::EIO, "chunk on a damaged tape"));
-    assert_eq!(block_on(wanted).unwrap_err().errno(), libc::EIO);
+    let cache = setup.open(2);
+    let ((a, _), (b, _)) = (put(&cache, 1), put(&cache, 2));
+    drop(cache);
+    std::fs::copy(setup.path(&a), setup.path(&b)).unwrap();
+    let cache = setup.open(2);
+    assert!(cache.get(&a).is_some());
+    assert!(cache.get(&b).is_none(), "a good blob of other data");
+    assert_eq!(setup.warnings(), 1);
+    assert!(!setup.path(&b).exists());
 }
 
 #[test]
 fn a_disk_that_cannot_be_written_warns_once_and_passes_through() {
     let setup = Setup::new();
     let cache = setup.open(9);
-    let (a, content) = blob(1);
+    let (a, content) = chunk(1);
     let blocked = setup.dir.path().join(&a.to_string()[..2]);
     std::fs::write(&blocked, b"a file where a folder is needed").unwrap();
     for _ in 0..2 {
-        let wanted = cache.want(&a);
         assert_eq!(cache.put(&a, &content), Kept::PassedThrough);
-        assert_eq!(block_on(wanted).unwrap(), content);
     }
     assert_eq!((setup.warnings(), cache.used_bytes()), (1, 0));
     std::fs::remove_file(&blocked).unwrap();

@@ -19,9 +19,9 @@ use crate::handover::Handover;
 
 type Outcome = Result<Chunk, ChunkError>;
 
-/// What a chunk usually takes, encoded and plain; reads ahead beyond the memory's size would push
-/// each other out before they are used.
-const USUAL_CHUNK_BYTES: usize = 8 << 20;
+/// What a chunk usually takes, encoded and plain, where it is compressed to half its size; reads ahead beyond the
+/// memory's size would push each other out before they are used.
+const USUAL_CHUNK_BYTES: usize = 6 << 20;
 
 /// A [`ChunkSource`] on a chunk store.
 pub struct DatastoreSource(Arc<Shared>);

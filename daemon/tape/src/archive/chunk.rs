@@ -8,10 +8,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 use reel_hw::stream::TAPE_BLOCK_PAYLOAD_SIZE;
-use reel_store::{BLOB_PLAIN_MAX, CHUNK_ENCODED_MAX, DataBlob, FormatError};
+use reel_store::{BLOB_PLAIN_MAX, BlobCheck, CHUNK_ENCODED_MAX, DataBlob, FormatError};
 use reel_types::{Digest, StoreName};
 use serde::{Deserialize, Serialize};
 
@@ -99,7 +99,7 @@ pub struct ChunkArchiveReader<R> {
     cut_short: bool,
 }
 
-impl<R: Read> ChunkArchiveReader<R> {
+impl<R: BufRead> ChunkArchiveReader<R> {
     /// Reads entries from `content`, which stands at `offset` of its file: behind the header data, or
     /// at an entry that an index knows.
     pub fn new(content: R, offset: ContentOffset) -> Self {
@@ -133,31 +133,38 @@ impl<R: Read> ChunkArchiveReader<R> {
     /// Reads the blob of the entry that [`next_entry`](Self::next_entry) gave, and checks magic, length
     /// and CRC. None if the archive ends inside it.
     pub fn read_blob(&mut self) -> Result<Option<DataBlob>> {
-        let Some((entry, left)) = self.current else {
-            return Err(Error::InvalidInput("there is no chunk whose blob could be read".into()));
-        };
-        if left > BLOB_BYTES_MAX {
-            return self.refuse_large(entry);
+        let entry = self.present_entry()?;
+        if entry.blob_bytes > BLOB_BYTES_MAX {
+            return self.refuse_large(entry).map(|_| None);
         }
-        let mut blob = Vec::with_capacity(capacity(left));
-        let got = (&mut self.content).take(left).read_to_end(&mut blob).map_err(read_error)?;
-        self.advance(got as u64);
-        if !self.end_blob() {
+        let mut blob = Vec::with_capacity(capacity(entry.blob_bytes));
+        if !self.pass_blob(|piece| blob.extend_from_slice(piece))? {
             return Ok(None);
         }
         DataBlob::from_raw(blob.into()).map(Some).map_err(|source| damaged(entry, source))
     }
 
+    /// Checks magic, length and CRC of the present entry's blob without keeping it. False if the archive
+    /// ends inside it.
+    pub fn check_blob(&mut self) -> Result<bool> {
+        let entry = self.present_entry()?;
+        if entry.blob_bytes > BLOB_BYTES_MAX {
+            return self.refuse_large(entry);
+        }
+        let mut check = BlobCheck::new();
+        if !self.pass_blob(|piece| check.update(piece))? {
+            return Ok(false);
+        }
+        check.finish().map(|()| true).map_err(|source| damaged(entry, source))
+    }
+
     /// Goes behind the blob of the present entry without keeping it. False if the archive ends inside
     /// it, so that the entry doesn't count.
     pub fn skip_blob(&mut self) -> Result<bool> {
-        let Some((_, left)) = self.current else {
+        if self.current.is_none() {
             return Ok(!self.cut_short);
-        };
-        let skipped =
-            io::copy(&mut (&mut self.content).take(left), &mut io::sink()).map_err(read_error)?;
-        self.advance(skipped);
-        Ok(self.end_blob())
+        }
+        self.pass_blob(|_| {})
     }
 
     /// The next chunk that is wholly there, with its checked blob.
@@ -170,7 +177,10 @@ impl<R: Read> ChunkArchiveReader<R> {
 
     /// The next chunk that is wholly there and whose CRC is right, for lists of what a medium holds.
     pub fn next_checked(&mut self) -> Result<Option<ChunkEntry>> {
-        Ok(self.next_chunk()?.map(|(entry, _)| entry))
+        let Some(entry) = self.next_entry()? else {
+            return Ok(None);
+        };
+        Ok(self.check_blob()?.then_some(entry))
     }
 
     /// Whether the archive ended inside a blob, which then doesn't count.
@@ -183,11 +193,36 @@ impl<R: Read> ChunkArchiveReader<R> {
         self.content
     }
 
+    fn present_entry(&self) -> Result<ChunkEntry> {
+        let none = || Error::InvalidInput("there is no chunk whose blob could be read".into());
+        self.current.map(|(entry, _)| entry).ok_or_else(none)
+    }
+
+    /// Shows the rest of the present entry's blob to `see` piece by piece. False if the archive ends inside it.
+    fn pass_blob(&mut self, mut see: impl FnMut(&[u8])) -> Result<bool> {
+        while let Some((_, left)) = self.current.filter(|(_, left)| *left > 0) {
+            let buffered = match self.content.fill_buf() {
+                Ok(buffered) => buffered,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(read_error(error)),
+            };
+            let length =
+                usize::try_from(left).map_or(buffered.len(), |left| left.min(buffered.len()));
+            if length == 0 {
+                break;
+            }
+            see(&buffered[..length]);
+            self.content.consume(length);
+            self.advance(length as u64);
+        }
+        Ok(self.end_blob())
+    }
+
     /// A blob that is too large for any datastore: either the archive ends before it does, or the
     /// length is damaged.
-    fn refuse_large(&mut self, entry: ChunkEntry) -> Result<Option<DataBlob>> {
+    fn refuse_large(&mut self, entry: ChunkEntry) -> Result<bool> {
         if !self.skip_blob()? {
-            return Ok(None);
+            return Ok(false);
         }
         let source = FormatError::TooLarge { what: "the blob", limit: BLOB_BYTES_MAX };
         Err(damaged(entry, source))

@@ -284,7 +284,7 @@ impl<'a> ArchivePass<'a> {
     }
 
     /// Serves an entry if it is wanted.
-    fn pass<R: std::io::Read>(
+    fn pass<R: std::io::BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         entry: &ChunkEntry,
@@ -327,7 +327,7 @@ impl<'a> ArchivePass<'a> {
         }
     }
 
-    fn pass_over<R: std::io::Read>(
+    fn pass_over<R: std::io::BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         entry: &ChunkEntry,

@@ -66,12 +66,17 @@ pub(super) fn check(shared: &Shared, unchecked: Unchecked) {
     }
 }
 
-/// Those who wait get the chunk first; the wish lives until it is in the cache, so that nobody has it
-/// read twice.
+/// Those who wait get the chunk first, then those who asked ahead; the wish lives until all have it or it is in the
+/// cache, so that nobody has it read twice.
 fn deliver(shared: &Shared, digest: &Digest, chunk: &Chunk) {
-    let waiting = shared.state().wishes.waiters(digest);
+    let state = shared.state();
+    let (waiting, ahead) = (state.wishes.waiters(digest), state.wishes.readers_ahead(digest));
+    drop(state);
     waiting.iter().for_each(|waiter| waiter.deliver(Ok(chunk.clone())));
-    shared.parts.cache.put(digest, &chunk.blob);
+    let taken = ahead.iter().filter(|reader| reader.take(digest, chunk)).count();
+    if ahead.is_empty() || taken < ahead.len() {
+        shared.parts.cache.put(digest, chunk);
+    }
     let late = shared.state().wishes.settle(digest);
     late.iter().for_each(|waiter| waiter.deliver(Ok(chunk.clone())));
 }

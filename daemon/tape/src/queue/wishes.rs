@@ -24,9 +24,11 @@ use crate::set_contents::{SetMedium, Target};
 /// What a reader gets for a chunk.
 pub(crate) type Outcome = Result<Chunk, ChunkError>;
 
-/// Lives as long as a reader still wants what it asked for ahead.
-pub(crate) type Soon = Arc<dyn std::any::Any + Send + Sync>;
-type WeakSoon = Weak<dyn std::any::Any + Send + Sync>;
+/// A reader that asked for chunks ahead; it lives as long as these are still wanted.
+pub(crate) trait ReadsAhead: Send + Sync {
+    /// Takes a chunk into memory until it comes to it. False where it can't: the chunk waits in the cache then.
+    fn take(&self, digest: &Digest, chunk: &Chunk) -> bool;
+}
 
 /// A medium in the order in which media are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,16 +75,16 @@ type Spot = (MediumKey, At, Digest);
 
 /// Who wants a chunk.
 pub(crate) enum Interest {
-    /// A reader that waits for it.
-    Now(Weak<Handover<Outcome>>),
+    /// A reader that waits for it, and has announced it before or not.
+    Now(Weak<Handover<Outcome>>, Option<Weak<dyn ReadsAhead>>),
     /// A reader that will want it.
-    Ahead(WeakSoon),
+    Ahead(Weak<dyn ReadsAhead>),
 }
 
 impl Interest {
     fn is_alive(&self) -> bool {
         match self {
-            Self::Now(waiter) => waiter.strong_count() > 0,
+            Self::Now(waiter, _) => waiter.strong_count() > 0,
             Self::Ahead(reader) => reader.strong_count() > 0,
         }
     }
@@ -108,7 +110,7 @@ impl Wish {
 
     fn waiters(self) -> Waiters {
         let now = |interest| match interest {
-            Interest::Now(waiter) => waiter.upgrade(),
+            Interest::Now(waiter, _) => waiter.upgrade(),
             Interest::Ahead(_) => None,
         };
         self.interests.into_iter().filter_map(now).collect()
@@ -237,12 +239,23 @@ impl Wishes {
     /// Those who wait for the chunk now.
     pub(crate) fn waiters(&self, digest: &Digest) -> Waiters {
         let now = |interest: &Interest| match interest {
-            Interest::Now(waiter) => waiter.upgrade(),
+            Interest::Now(waiter, _) => waiter.upgrade(),
             Interest::Ahead(_) => None,
         };
         self.wishes
             .get(digest)
             .map_or_else(Vec::new, |wish| wish.interests.iter().filter_map(now).collect())
+    }
+
+    /// Those who have announced that they will want the chunk.
+    pub(crate) fn readers_ahead(&self, digest: &Digest) -> Vec<Arc<dyn ReadsAhead>> {
+        let soon = |interest: &Interest| match interest {
+            Interest::Now(_, reader) => reader.as_ref()?.upgrade(),
+            Interest::Ahead(reader) => reader.upgrade(),
+        };
+        self.wishes
+            .get(digest)
+            .map_or_else(Vec::new, |wish| wish.interests.iter().filter_map(soon).collect())
     }
 
     /// Ends a wish; those who wait are to be told.
@@ -412,7 +425,7 @@ mod tests {
 
         fn want(&mut self, digest: u8, targets: Vec<Target>) {
             let reader = Handover::new();
-            let interest = Interest::Now(Arc::downgrade(&reader));
+            let interest = Interest::Now(Arc::downgrade(&reader), None);
             self.wishes.want(Digest([digest; 32]), targets, interest);
             self.readers.push(reader);
         }
@@ -516,7 +529,7 @@ mod tests {
         for number in 0..10 * SWEEP_MIN as u64 {
             let mut digest = Digest([0; 32]);
             digest.0[..8].copy_from_slice(&number.to_be_bytes());
-            let nobody = Interest::Now(Arc::downgrade(&Handover::new()));
+            let nobody = Interest::Now(Arc::downgrade(&Handover::new()), None);
             wishes.want(digest, vec![target(0, 2, None)], nobody);
         }
         assert!(wishes.wishes.len() <= SWEEP_MIN, "{}", wishes.wishes.len());

@@ -184,8 +184,12 @@ impl Sink for FullRestore<'_> {
         true
     }
 
-    fn chunk(&mut self, store: &StoreName, digest: &Digest, blob: DataBlob) -> Result<()> {
-        let Some(target) = self.run.targets.of(store) else { return Ok(()) };
+    fn needs_data(&self) -> bool {
+        true
+    }
+
+    fn chunk(&mut self, store: &StoreName, digest: &Digest, blob: Option<DataBlob>) -> Result<()> {
+        let (Some(target), Some(blob)) = (self.run.targets.of(store), blob) else { return Ok(()) };
         self.archive.get_or_insert_with(Tally::begin).add(blob.raw().len());
         self.tell_progress();
         if target.has_met(digest) {

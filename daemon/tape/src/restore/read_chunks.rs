@@ -5,7 +5,7 @@
 //! all are found, on behind what is damaged ([`crate::resync`]), and the places that pass by are learned.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use reel_hw::stream::{BlockReader, OpenedFile, TAPE_BLOCK_PAYLOAD_SIZE};
 use reel_hw::{BlockNumber, TapeDrive};
@@ -167,7 +167,7 @@ impl Reading<'_> {
     }
 
     /// Takes the chunk of an entry, good or bad; whether the next one can be read behind it.
-    fn take_blob<R: Read>(
+    fn take_blob<R: BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         entry: &ChunkEntry,
@@ -247,7 +247,7 @@ impl Reading<'_> {
         self.stream(reader, ContentOffset(start))
     }
 
-    fn stream(&mut self, content: impl Read, start: ContentOffset) -> Result<End> {
+    fn stream(&mut self, content: impl BufRead, start: ContentOffset) -> Result<End> {
         let mut chunks = ChunkArchiveReader::new(content, start);
         // Behind the last header that was one: what it says of its blob's length is not trusted.
         let mut search = start;
@@ -269,7 +269,7 @@ impl Reading<'_> {
     }
 
     /// Takes an entry if it is wanted; whether the next one can be read behind it.
-    fn pass<R: Read>(
+    fn pass<R: BufRead>(
         &mut self,
         chunks: &mut ChunkArchiveReader<R>,
         entry: &ChunkEntry,

@@ -132,6 +132,30 @@ fn what_is_asked_ahead_is_read_in_one_pass_and_waits_in_the_cache() {
 }
 
 #[test]
+fn in_the_order_on_tape_chunks_come_through_memory() {
+    let setup = Setup::new(10);
+    let reading = setup.reading(LARGE_CACHE);
+    let mut chunks: Vec<_> = setup.chunks.iter().collect();
+    chunks
+        .sort_by_key(|(digest, _)| (place_of(&setup, digest).block, place_of(&setup, digest).byte));
+    let digests: Vec<Digest> = chunks.iter().map(|(digest, _)| *digest).collect();
+    let reader = reading.reader();
+    for (position, chunk) in chunks.iter().enumerate() {
+        expect_chunk(&*reader, chunk);
+        if position % 4 == 0 {
+            reader.ahead(&digests[position + 1..]);
+        }
+        expect_chunk(&*reader, chunk);
+    }
+    let cached = reading.cache.used_bytes();
+    assert!(cached <= CHUNK as u64 + 1000, "more than the first went over the cache: {cached}");
+    drop(reader);
+    reading.finish();
+    let counted = setup.drive.counted();
+    assert!(counted.bytes_read <= (12 * BLOCKS_OF_CHUNK + LABEL_BLOCKS) * BLOCK, "{counted:?}");
+}
+
+#[test]
 fn a_damaged_chunk_fails_alone_and_is_named() {
     let setup = Setup::new(6);
     let bad_content = place_of(&setup, &setup.chunks[1].0);

@@ -460,6 +460,9 @@ impl Blocking for Threads {
     }
 }
 
+/// Memory for chunks on their way to a reader: three of usual size.
+const STAGING_MEMORY: usize = 16 << 20;
+
 impl Reading {
     pub fn new(
         setup: &Setup,
@@ -497,7 +500,7 @@ impl Reading {
             contents,
             store,
             library: library.clone(),
-            staging: Staging::new(cache.clone()),
+            staging: Staging::new(cache.clone(), STAGING_MEMORY),
             blocking: Arc::new(Threads),
         });
         Self { queue: Some(queue), cache, source, damage, library }
