@@ -28,6 +28,9 @@ use crate::{Error, Result};
 use errand::Asked;
 pub use staging::Staging;
 
+/// One chunk among so many may lie elsewhere on tape than in the order of a reader: it costs going there and back.
+const STRAYS: usize = 16;
+
 /// Knows in which library a medium lies.
 pub trait Library: Send + Sync {
     /// The queue of a drive that can load the medium.
@@ -118,7 +121,8 @@ impl SourceParts {
         let Some(places) = places else { return false };
         let mut on_tape: Vec<usize> = (0..places.len()).collect();
         on_tape.sort_by_key(|&index| places[index]);
-        on_tape.iter().enumerate().all(|(rank, &index)| rank.abs_diff(index) < displaced_max)
+        let far = |(rank, index): &(usize, usize)| rank.abs_diff(*index) >= displaced_max;
+        on_tape.into_iter().enumerate().filter(far).count() <= places.len() / STRAYS
     }
 
     /// Asks the queue of a drive for the chunk, one that was not `asked` yet. False where it is in the cache by now.

@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::sys::stat::{major, minor};
 
 /// What a sequential reader may have in flight; a single read is at most 1 MiB anyway.
-const READAHEAD_KIB: &str = "2048";
+const READAHEAD_KIB: &str = "4096";
 
 /// Raises it through the mount's device number, which the mount must tell already. Only root may;
 /// without, reads are slower and nothing else.

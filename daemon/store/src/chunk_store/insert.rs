@@ -1,12 +1,14 @@
 //! Inserting a chunk (`datastore.md` §2.3).
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::PoisonError;
 
 use bytes::Bytes;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use reel_types::Digest;
+use tempfile::NamedTempFile;
 
 use super::{ChunkStore, SyncLevel};
 use crate::blob::DataBlob;
@@ -39,19 +41,39 @@ impl ChunkStore {
     ///
     /// The caller answers for the blob holding what the digest says.
     pub fn insert(&self, blob: &DataBlob, digest: &Digest) -> Result<Inserted, StoreError> {
-        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path(digest);
-        if let Some(metadata) = stat(&path).tried(|| self.doing("look for", digest))?
-            && self.can_stay(&path, &metadata, blob, digest)?
-        {
-            self.touch(digest)?;
-            return Ok(Inserted::Duplicate(metadata.len()));
+        if let Some(there) = self.use_present(&path, blob, digest)? {
+            return Ok(there);
         }
-        self.write(&path, blob, digest).map_err(|cause| {
+        let failed = |cause| {
             StoreError::io(self.doing("write", digest), cause)
                 .advise("check space, permissions and the folders below .chunks")
-        })?;
+        };
+        let file = self.write_beside(&path, blob, digest).map_err(failed)?;
+        // Others may have written the chunk meanwhile: looking again and renaming is one step.
+        let _one_at_a_time = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(there) = self.use_present(&path, blob, digest)? {
+            return Ok(there);
+        }
+        self.put_in_place(file, &path).map_err(failed)?;
         Ok(Inserted::New(blob.raw().len() as u64))
+    }
+
+    /// Marks the file that is there as used, if it may stand for `blob`.
+    fn use_present(
+        &self,
+        path: &Path,
+        blob: &DataBlob,
+        digest: &Digest,
+    ) -> Result<Option<Inserted>, StoreError> {
+        let Some(metadata) = stat(path).tried(|| self.doing("look for", digest))? else {
+            return Ok(None);
+        };
+        if !self.can_stay(path, &metadata, blob, digest)? {
+            return Ok(None);
+        }
+        self.touch(digest)?;
+        Ok(Some(Inserted::Duplicate(metadata.len())))
     }
 
     /// Whether the file that is there may stand for `blob`.
@@ -115,19 +137,36 @@ impl ChunkStore {
         Ok(true)
     }
 
-    fn write(&self, path: &Path, blob: &DataBlob, digest: &Digest) -> io::Result<()> {
+    fn write_beside(
+        &self,
+        path: &Path,
+        blob: &DataBlob,
+        digest: &Digest,
+    ) -> io::Result<NamedTempFile> {
         let dir = path.parent().unwrap_or(&self.base);
         let mut file = self.user.temporary(dir, &format!("{digest}.tmp_"), FILE_MODE)?;
         file.write_all(blob.raw())?;
-        if self.sync == SyncLevel::File {
-            file.as_file().sync_all()?;
+        match self.sync {
+            SyncLevel::File => file.as_file().sync_all()?,
+            SyncLevel::Filesystem => begin_writeback(file.as_file()),
+            SyncLevel::None => {}
         }
+        Ok(file)
+    }
+
+    fn put_in_place(&self, file: NamedTempFile, path: &Path) -> io::Result<()> {
         file.persist(path)?;
         if self.sync == SyncLevel::File {
-            sync_dir(dir)?;
+            sync_dir(path.parent().unwrap_or(&self.base))?;
         }
         Ok(())
     }
+}
+
+/// Has the disk begin with a file that will be flushed with all others at the end, so that little is left then.
+fn begin_writeback(file: &File) {
+    // Advice that isn't taken costs speed and nothing else.
+    let _ = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
 }
 
 fn stat(path: &Path) -> io::Result<Option<Metadata>> {

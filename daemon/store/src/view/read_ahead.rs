@@ -10,12 +10,22 @@ use std::ops::Range;
 /// More chunks than this are never asked for at a time: 16 GiB of an image.
 const CHUNKS_MAX: u64 = 4096;
 
+/// Reads beside each other come in any order: so many chunks before or behind the expected one are still the same
+/// reader going forward. What the kernel has in flight for one reader is less.
+const SCATTER: u64 = 3;
+
+/// So many chunks a reader that began in the middle must go forward before any is asked for ahead: what the kernel
+/// reads beyond a single piece is no sign of more.
+const STEPS_MIN: u64 = 2;
+
 /// Where one view's reader is and what was asked for on its behalf.
 #[derive(Debug)]
 pub(super) struct ReadAhead {
     chunks_min: u64,
-    /// Position of the chunk that comes next when the reader goes on forward.
-    expected: u64,
+    /// Position of the chunk that comes next when the reader goes on forward; none before the first read.
+    expected: Option<u64>,
+    /// How many more chunks the reader must take before it counts as going forward.
+    steps_left: u64,
     /// How many chunks were asked for last.
     asked: u64,
     asked_until: u64,
@@ -24,22 +34,27 @@ pub(super) struct ReadAhead {
 impl ReadAhead {
     /// Asks for at least `chunks_min` at a time.
     pub(super) fn new(chunks_min: u64) -> Self {
-        Self { chunks_min, expected: 0, asked: 0, asked_until: 0 }
+        Self { chunks_min, expected: None, steps_left: 0, asked: 0, asked_until: 0 }
     }
 
     /// The reader takes these chunks. What is to be asked for ahead from now on, instead of what was;
     /// none where nothing changes.
     pub(super) fn step(&mut self, taken: Range<u64>, chunks_max: u64) -> Option<Range<u64>> {
         let next = taken.end;
-        // Readers beside each other finish a chunk in any order: the one just before changes nothing.
-        if next == self.expected || next.saturating_add(1) == self.expected {
+        let expected = self.expected.unwrap_or(0);
+        let scatter = if self.expected.is_some() { SCATTER } else { 0 };
+        if self.expected.is_some() && next <= expected && next + scatter >= expected {
             return None;
         }
-        let goes_forward = taken.contains(&self.expected);
-        self.expected = next;
+        let goes_forward = next > expected && taken.start <= expected.saturating_add(scatter);
+        self.expected = Some(next);
         if !goes_forward {
-            (self.asked, self.asked_until) = (0, next);
+            (self.steps_left, self.asked, self.asked_until) = (STEPS_MIN, 0, next);
             return Some(next..next);
+        }
+        self.steps_left = self.steps_left.saturating_sub(next - expected);
+        if self.steps_left > 0 {
+            return None;
         }
         let left = self.asked_until.saturating_sub(next);
         if left >= self.chunks_min.max(self.asked / 2) {
@@ -79,6 +94,17 @@ mod tests {
     }
 
     #[test]
+    fn reads_that_come_in_another_order_are_one_reader() {
+        let mut ahead = ReadAhead::new(2);
+        ahead.step(0..1, 64);
+        for chunk in [2, 1, 4, 3, 5, 8, 7, 6] {
+            let asked = ahead.step(chunk..chunk + 1, 64);
+            assert!(asked.is_none_or(|range| !range.is_empty()), "given up at {chunk}");
+        }
+        assert!(ahead.asked >= 16);
+    }
+
+    #[test]
     fn a_piece_in_the_middle_asks_for_nothing_and_a_jump_starts_small_again() {
         assert!(asked(7, 1, 64).iter().eq([&(8..8)]));
         let mut ahead = ReadAhead::new(2);
@@ -86,6 +112,7 @@ mod tests {
             ahead.step(chunk..chunk + 1, 64);
         }
         assert_eq!(ahead.step(40..41, 64), Some(41..41));
-        assert_eq!(ahead.step(41..42, 64), Some(42..44));
+        assert_eq!(ahead.step(41..42, 64), None);
+        assert_eq!(ahead.step(42..43, 64), Some(43..45));
     }
 }
