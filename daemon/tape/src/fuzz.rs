@@ -37,15 +37,19 @@ fn assert_same<T: PartialEq + std::fmt::Debug>(value: &T, again: crate::Result<T
     assert_eq!(again.ok().as_ref(), Some(value));
 }
 
-/// A chunk archive; reading and skipping must see the same entries as far as both come.
+/// A chunk archive; reading, checking and skipping must see the same entries as far as all come.
 pub fn fuzz_chunk_archive(data: &[u8]) {
     let mut reading = ChunkArchiveReader::new(data, ContentOffset(0));
+    let mut checking = ChunkArchiveReader::new(data, ContentOffset(0));
     let mut skipping = ChunkArchiveReader::new(data, ContentOffset(0));
     while let Ok(Some((entry, blob))) = reading.next_chunk() {
         assert_eq!(blob.raw().len() as u64, entry.blob_bytes);
+        assert_eq!(checking.next_checked().ok().flatten(), Some(entry));
         assert_eq!(skipping.next_entry().ok().flatten(), Some(entry));
         assert_eq!(skipping.skip_blob().ok(), Some(true));
     }
+    assert!(!matches!(checking.next_checked(), Ok(Some(_))));
+    assert_eq!(checking.is_cut_short(), reading.is_cut_short());
     if reading.is_cut_short() {
         assert!(skipping.next_entry().is_ok_and(|entry| entry.is_some()));
         assert_eq!(skipping.skip_blob().ok(), Some(false));

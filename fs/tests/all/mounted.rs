@@ -467,7 +467,8 @@ fn readahead_is_raised() {
     let device = fs::metadata(mount.path("")).unwrap().dev();
     let (major, minor) = (nix::sys::stat::major(device), nix::sys::stat::minor(device));
     let path = format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb");
-    assert_eq!(fs::read_to_string(path).unwrap(), "1024\n");
+    let raised: u32 = fs::read_to_string(path).unwrap().trim_end().parse().unwrap();
+    assert!(raised > 128, "{raised} KiB is no more than the kernel's own");
 }
 
 /// A folder that shows `object` until it is removed.

@@ -204,6 +204,28 @@ fn content() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
+    fn a_check_in_pieces_says_what_a_check_of_the_whole_says(
+        data in content(),
+        encrypt: bool,
+        damage in proptest::option::of(any::<proptest::sample::Index>()),
+        piece in 1..70_usize,
+    ) {
+        let crypt = encrypt.then(k0);
+        let mut raw = DataBlob::encode(&data, crypt.as_ref(), false).unwrap().into_raw().to_vec();
+        if let Some(damage) = damage {
+            let at = damage.index(raw.len());
+            raw[at] ^= 1;
+        }
+        let mut check = BlobCheck::new();
+        raw.chunks(piece).for_each(|piece| check.update(piece));
+        let (whole, pieces) = (parse(&raw), check.finish());
+        prop_assert_eq!(pieces.is_ok(), whole.is_ok());
+        if let (Err(whole), Err(pieces)) = (whole, pieces) {
+            prop_assert_eq!(pieces.to_string(), whole.to_string());
+        }
+    }
+
+    #[test]
     fn what_was_encoded_decodes(data in content(), encrypt: bool, compress: bool) {
         let crypt = encrypt.then(k0);
         let blob = DataBlob::encode(&data, crypt.as_ref(), compress).unwrap();
