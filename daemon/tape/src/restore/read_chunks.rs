@@ -5,7 +5,7 @@
 //! all are found, on behind what is damaged ([`crate::resync`]), and the places that pass by are learned.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 
 use reel_hw::stream::{BlockReader, OpenedFile, TAPE_BLOCK_PAYLOAD_SIZE};
 use reel_hw::{BlockNumber, TapeDrive};

@@ -14,10 +14,10 @@ use reel_store::cache::Pin;
 use reel_store::source::{Chunk, ChunkReader};
 use reel_types::Digest;
 
-use super::held::Held;
-use super::staging::{Share, USUAL_CHUNK_BYTES};
 use super::SourceParts;
 use super::errand::{Asked, fetch};
+use super::held::Held;
+use super::staging::{Share, USUAL_CHUNK_BYTES};
 use crate::queue::{Interest, Outcome, ReadsAhead};
 
 /// One open file.
