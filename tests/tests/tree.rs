@@ -1,7 +1,12 @@
 //! The tree line by line: everything that docs/tree.md draws is there on a small scene, with its type, its mode and
 //! content of the promised shape; and two promises about content in a media set, what a plan says and what damage says.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails ends the test"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -80,7 +80,7 @@ fn chunk_on_both(setup: &Setup) -> (usize, Target) {
         let labels: Vec<_> = targets.iter().map(|t| t.medium.label_text.as_str()).collect();
         labels.first() == Some(&LABELS[0]) && labels.contains(&LABELS[1])
     };
-    let chunk = (0..setup.chunks.len()).find(on_both).expect("a chunk on both media");
+    let chunk = (0..setup.chunks.len()).find(on_both).unwrap();
     (chunk, targets(setup, chunk)[0].clone())
 }
 
