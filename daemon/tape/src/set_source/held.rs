@@ -82,8 +82,9 @@ impl Held {
         if !state.wants(digest) || state.chunks.contains_key(digest) {
             return true;
         }
-        let is_given = state.given.contains(digest);
-        if !is_given && state.waiting_bytes() + chunk.memory_bytes() > self.bytes_max {
+        // One that is waited for finds room beside the others.
+        let others = if state.given.contains(digest) { 0 } else { state.waiting_bytes() };
+        if others + chunk.memory_bytes() > self.bytes_max {
             return false;
         }
         state.chunks.insert(*digest, chunk.clone());
@@ -181,6 +182,8 @@ mod tests {
         let held = Held::new(wanted.1.memory_bytes() - 1);
         held.expect_only([wanted.0]);
         assert!(!held.take(&wanted.0, &wanted.1));
+        assert!(held.give(&wanted.0).is_none());
+        assert!(!held.take(&wanted.0, &wanted.1), "not even while it is waited for");
         assert!(held.take(&other.0, &other.1), "nobody waits for it here");
         assert!(held.give(&other.0).is_none());
     }

@@ -53,7 +53,8 @@ fn all_chunks_of_a_set_of_pbs_read_as_its_store_has_them() {
         digests.dedup();
         let cache = folder.path().join(format!("chunks-{name}"));
         let options = reel_tape::queue::QueueOptions::default();
-        let reading = Reading::with(&env, &desk, contents.clone(), name, &cache, 1 << 30, options);
+        let reading =
+            Reading::with(&env, &desk, contents.clone(), name, &cache, 1_u64 << 30, options);
         let reader = reading.reader();
         reader.ahead(&digests);
         for digest in &digests {

@@ -311,8 +311,8 @@ impl Setup {
     }
 
     /// A reading side with a cache of `cache_bytes`.
-    pub fn reading(&self, cache_bytes: u64) -> Reading {
-        Reading::new(self, &self.env, self.contents(), cache_bytes)
+    pub fn reading(&self, room: impl Into<Room>) -> Reading {
+        Reading::new(self, &self.env, self.contents(), room)
     }
 
     /// A reading side whose queue keeps an idle drive for `linger`.
@@ -460,19 +460,30 @@ impl Blocking for Threads {
     }
 }
 
-/// Memory for chunks on their way to a reader: three of usual size.
-const STAGING_MEMORY: usize = 16 << 20;
+/// Room for chunks on their way to readers.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    pub cache_bytes: u64,
+    pub memory_bytes: usize,
+}
+
+impl From<u64> for Room {
+    /// A cache of that size, and memory for three chunks of usual size.
+    fn from(cache_bytes: u64) -> Self {
+        Self { cache_bytes, memory_bytes: 16 << 20 }
+    }
+}
 
 impl Reading {
     pub fn new(
         setup: &Setup,
         env: &Arc<TapeEnv>,
         contents: Arc<SetContents>,
-        cache_bytes: u64,
+        room: impl Into<Room>,
     ) -> Self {
         let (store, folder) = (setup.store.clone(), setup.cache_folder());
         let options = QueueOptions::default();
-        Self::with(env, &setup.desk, contents, store, &folder, cache_bytes, options)
+        Self::with(env, &setup.desk, contents, store, &folder, room, options)
     }
 
     pub fn with(
@@ -481,9 +492,10 @@ impl Reading {
         contents: Arc<SetContents>,
         store: StoreName,
         cache_folder: &Path,
-        cache_bytes: u64,
+        room: impl Into<Room>,
         options: QueueOptions,
     ) -> Self {
+        let Room { cache_bytes, memory_bytes } = room.into();
         let cache = DiskCache::open(cache_folder, cache_bytes, Box::new(|_| {})).unwrap();
         let (cache, damage) = (Arc::new(cache), Arc::new(Damage::default()));
         let queue = DriveQueue::new(QueueParts {
@@ -500,7 +512,7 @@ impl Reading {
             contents,
             store,
             library: library.clone(),
-            staging: Staging::new(cache.clone(), STAGING_MEMORY),
+            staging: Staging::new(cache.clone(), memory_bytes),
             blocking: Arc::new(Threads),
         });
         Self { queue: Some(queue), cache, source, damage, library }

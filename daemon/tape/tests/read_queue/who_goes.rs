@@ -5,7 +5,7 @@ use std::time::Duration;
 use reel_tape::DriveState;
 use reel_types::Digest;
 
-use crate::support::{CHUNK, Setup, expect_chunk};
+use crate::support::{CHUNK, Room, Setup, expect_chunk};
 use crate::{LARGE_CACHE, digests, until_waiting};
 
 #[test]
@@ -31,8 +31,8 @@ fn readers_that_go_while_they_wait_leave_no_wish_and_move_no_tape() {
 #[test]
 fn a_reader_that_is_dropped_in_the_middle_leaves_nothing_pinned() {
     let setup = Setup::new(8);
-    // Room for four chunks, of which readers may have three ahead.
-    let reading = setup.reading(4 * (CHUNK as u64 + 1024));
+    // Room for four chunks in the cache, of which readers may have three ahead, and none in memory.
+    let reading = setup.reading(Room { cache_bytes: 4 * (CHUNK as u64 + 1024), memory_bytes: 0 });
     let all = digests(&setup);
     let until_cached = |wanted: &[Digest]| {
         while !wanted.iter().all(|digest| reading.cache.contains(digest)) {
