@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 
 use nix::libc;
 use reel_fs::{Attempt, Caller};
+use reeld::Folders;
 
 use crate::support::Daemon;
 
@@ -37,7 +38,7 @@ fn the_root_says_what_it_is() {
 fn what_other_programs_write_into_the_configuration_shows_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::new(|_| {});
-    let config = daemon.base.path().join("config/datastore.cfg");
+    let config = Folders::below(daemon.base.path()).config.join("datastore.cfg");
     let section = |name: &str, comment: &str| {
         format!("datastore: {name}\n\tpath {}\n\tcomment {comment}\n", folder.path().display())
     };
