@@ -86,7 +86,10 @@ pub enum MountError {
         what: &'static str,
     },
     /// The kernel or its helper refused.
-    #[error("mount on {path}: {source}")]
+    #[error(
+        "mount on {path}: {source}; this user must be allowed to open /dev/fuse (mode 0666) and, unless it is root, \
+         needs the program fusermount3"
+    )]
     Refused {
         /// The mount point.
         path: PathBuf,
