@@ -1,5 +1,8 @@
 //! Mounting and unmounting.
 //!
+//! fuser's session runs in a thread of ours, not in its own background session: that one unmounts a second time when
+//! it is dropped, and would take away what somebody else has mounted on the same folder by then.
+//!
 //! A mount point must be an empty folder: files below a mount are hidden, and someone would miss
 //! them. Unmounting never leaves a mount that nobody serves: where a program still has a file
 //! open, the mount is detached and its connection aborted, and that program gets ENOTCONN.
@@ -11,10 +14,10 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
-use fuser::{BackgroundSession, Config, INodeNo, MountOption, Notifier, SessionACL};
-use nix::errno::Errno;
-use nix::mount::{MntFlags, umount, umount2};
+use fuser::{Config, INodeNo, MountOption, Notifier, Session, SessionACL, SessionUnmounter};
+use nix::mount::{MntFlags, umount2};
 
 pub use stale::recover_stale_mount;
 
@@ -122,7 +125,14 @@ impl MountError {
 pub struct Mounted {
     path: PathBuf,
     engine: Arc<FileSystem>,
-    session: Option<BackgroundSession>,
+    session: Option<Running>,
+}
+
+/// The event loops, and how to end them.
+struct Running {
+    unmounter: SessionUnmounter,
+    notifier: Notifier,
+    event_loops: JoinHandle<io::Result<()>>,
 }
 
 /// Mounts `root` on the empty folder `mountpoint`.
@@ -138,8 +148,7 @@ pub fn mount(
     let engine = FileSystem::new(root, spawner, authorizer, options.engine.clone());
     let engine = Arc::new(engine.map_err(refused)?);
     let adapter = Adapter { engine: Arc::clone(&engine) };
-    let session =
-        fuser::spawn_mount(adapter, mountpoint, &session_config(options)).map_err(refused)?;
+    let session = Running::start(adapter, mountpoint, &session_config(options)).map_err(refused)?;
     readahead::raise(mountpoint);
     Ok(Mounted { path: mountpoint.to_path_buf(), engine, session: Some(session) })
 }
@@ -178,6 +187,22 @@ fn session_config(options: &MountOptions) -> Config {
     config
 }
 
+impl Running {
+    fn start(adapter: Adapter, mountpoint: &Path, config: &Config) -> io::Result<Self> {
+        let mut session = Session::new(adapter, mountpoint, config)?;
+        let (unmounter, notifier) = (session.unmount_callable(), session.notifier());
+        let event_loops =
+            thread::Builder::new().name("fuse".into()).spawn(move || session.run())?;
+        Ok(Self { unmounter, notifier, event_loops })
+    }
+
+    /// Waits until the last event loop has ended, which the end of the mount makes it do.
+    fn join(self) -> io::Result<()> {
+        let ended = self.event_loops.join();
+        ended.unwrap_or_else(|_| Err(io::Error::other("an event loop panicked")))
+    }
+}
+
 impl Mounted {
     /// Where it is mounted.
     pub fn path(&self) -> &Path {
@@ -191,7 +216,7 @@ impl Mounted {
 
     /// Tells the kernel of changes in what it may keep.
     pub fn invalidator(&self) -> Option<Invalidator> {
-        let notifier = self.session.as_ref()?.notifier();
+        let notifier = self.session.as_ref()?.notifier.clone();
         Some(Invalidator { engine: Arc::clone(&self.engine), notifier })
     }
 
@@ -201,31 +226,25 @@ impl Mounted {
     }
 
     fn end(&mut self) -> Result<(), MountError> {
-        let Some(session) = self.session.take() else { return Ok(()) };
+        let Some(mut session) = self.session.take() else { return Ok(()) };
         self.engine.close();
-        let ended = self.detach().and_then(|detached| match detached {
-            Detached::Yes => session.join(),
-            Detached::ByHelper => session.umount_and_join(),
-        });
+        let detached = session.unmounter.unmount().or_else(|error| self.detach_busy(error));
+        let ended = detached.and_then(|()| session.join());
         ended.map_err(|source| MountError::Unmount { path: self.path.clone(), source })
-    }
-
-    fn detach(&self) -> io::Result<Detached> {
-        match umount(&self.path) {
-            // EINVAL: someone unmounted it already.
-            Ok(()) | Err(Errno::EINVAL) => Ok(Detached::Yes),
-            Err(Errno::EPERM) => Ok(Detached::ByHelper),
-            Err(Errno::EBUSY) => self.detach_busy(),
-            Err(errno) => Err(errno.into()),
-        }
     }
 
     /// Someone still has a file open: the name goes now (`MNT_DETACH`), and the connection is cut
     /// (`MNT_FORCE`), else its event loops would live as long as that program.
-    fn detach_busy(&self) -> io::Result<Detached> {
+    fn detach_busy(&self, refused: io::Error) -> io::Result<()> {
+        match refused.raw_os_error() {
+            // Someone unmounted it already.
+            Some(libc::EINVAL) => return Ok(()),
+            Some(libc::EBUSY) => {}
+            _ => return Err(refused),
+        }
         tracing::warn!(path = %self.path.display(), "unmounted while programs use it");
-        umount2(&self.path, MntFlags::MNT_FORCE | MntFlags::MNT_DETACH)?;
-        Ok(Detached::Yes)
+        let flags = MntFlags::MNT_FORCE | MntFlags::MNT_DETACH;
+        umount2(&self.path, flags).map_err(io::Error::from)
     }
 }
 
@@ -235,11 +254,6 @@ impl Drop for Mounted {
             tracing::error!(%error, "the mount was left behind");
         }
     }
-}
-
-enum Detached {
-    Yes,
-    ByHelper,
 }
 
 /// Tells the kernel what it must no longer believe. Not to be used while holding a lock that a

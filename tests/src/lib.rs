@@ -10,6 +10,7 @@
     reason = "a harness ends its test where something fails"
 )]
 
+pub mod said;
 pub mod scene;
 
 use std::ffi::OsStr;
@@ -327,8 +328,8 @@ impl Home {
             .stderr(log)
             .spawn()
             .expect("reeld starts");
-        let mut daemon = Daemon { home: self, child };
-        daemon.wait_until_ready(&socket).map(|()| daemon)
+        let mut daemon = Daemon { home: self, child, notified: socket };
+        daemon.wait_until_ready().map(|()| daemon)
     }
 
     /// What the daemons here have said on stderr.
@@ -359,14 +360,16 @@ fn detach(mount: &Path) {
 pub struct Daemon<'a> {
     home: &'a Home,
     child: Child,
+    /// Where the daemon says how it is: open for as long as it runs, as a service manager's is.
+    notified: UnixDatagram,
 }
 
 impl Daemon<'_> {
-    fn wait_until_ready(&mut self, socket: &UnixDatagram) -> Result<(), String> {
+    fn wait_until_ready(&mut self) -> Result<(), String> {
         let started = std::time::Instant::now();
         let mut word = [0; 64];
         while started.elapsed() < READY_WITHIN {
-            match socket.recv(&mut word) {
+            match self.notified.recv(&mut word) {
                 Ok(length) if word[..length].starts_with(b"READY=1") => return Ok(()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

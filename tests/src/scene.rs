@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::{Daemon, Home, noise};
@@ -95,4 +96,53 @@ pub fn stores_agree(daemon: &Daemon<'_>, one: &str, other: &str) {
             );
         }
     }
+}
+
+/// A datastore with two small snapshots that are on tape, all on T1; T2 is empty.
+pub fn on_tape(home: &Home) -> Daemon<'_> {
+    let daemon = home.start();
+    fill(home, &daemon, "store1", 8);
+    library(home, &daemon, "64MiB", &["T1", "T2"]);
+    daemon.ctl("backup store1 daily");
+    daemon
+}
+
+/// A datastore that nothing was restored into yet.
+pub fn target(home: &Home, daemon: &Daemon<'_>) {
+    daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
+}
+
+/// Changes a file for as long as `look` runs.
+pub fn with_bytes(path: &Path, change: impl FnOnce(&mut Vec<u8>), look: impl FnOnce()) {
+    let good = fs::read(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+    let mut bad = good.clone();
+    change(&mut bad);
+    assert!(good != bad, "nothing was changed");
+    fs::write(path, bad).expect("write the damaged file");
+    look();
+    fs::write(path, good).expect("write the good file");
+}
+
+/// What is on the tapes of a folder, wherever the drive stands.
+pub fn content_of(tapes: &Path) -> BTreeMap<PathBuf, u64> {
+    let mut files = hashes(tapes);
+    files.remove(&tapes.join("drive-status.json"));
+    files
+}
+
+/// Where `needle` is in `bytes`.
+pub fn place_of(bytes: &[u8], needle: &[u8]) -> usize {
+    bytes.windows(needle.len()).position(|part| part == needle).expect("the bytes to damage")
+}
+
+/// Asserts that a text has all of these parts.
+pub fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "'{part}' is not in: {text}");
+    }
+}
+
+/// What a call was refused with; 0 where it was not.
+pub fn errno<T>(result: io::Result<T>) -> i32 {
+    result.err().and_then(|error| error.raw_os_error()).unwrap_or(0)
 }

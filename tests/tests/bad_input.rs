@@ -8,119 +8,15 @@
 )]
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use nix::libc;
-use reel_tests::scene::{SNAPSHOTS, fill, hashes, library, only_set, stores_agree};
+use reel_tests::scene::{
+    SNAPSHOTS, assert_says, errno, fill, hashes, library, on_tape, only_set, place_of,
+    stores_agree, target, with_bytes,
+};
 use reel_tests::{Daemon, Home, oracle, unpack};
-
-/// A datastore with two small snapshots that are on tape, all on T1; T2 is empty.
-fn on_tape(home: &Home) -> Daemon<'_> {
-    let daemon = home.start();
-    fill(home, &daemon, "store1", 8);
-    library(home, &daemon, "64MiB", &["T1", "T2"]);
-    daemon.ctl("backup store1 daily");
-    daemon
-}
-
-/// A datastore that nothing was restored into yet.
-fn target(home: &Home, daemon: &Daemon<'_>) {
-    daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
-}
-
-/// Changes a file for as long as `look` runs.
-fn with_bytes(path: &Path, change: impl FnOnce(&mut Vec<u8>), look: impl FnOnce()) {
-    let good = fs::read(path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
-    let mut bad = good.clone();
-    change(&mut bad);
-    assert!(good != bad, "nothing was changed");
-    fs::write(path, bad).expect("write the damaged file");
-    look();
-    fs::write(path, good).expect("write the good file");
-}
-
-/// What is on the tapes of a folder, wherever the drive stands.
-fn content_of(tapes: &Path) -> std::collections::BTreeMap<std::path::PathBuf, u64> {
-    let mut files = hashes(tapes);
-    files.remove(&tapes.join("drive-status.json"));
-    files
-}
-
-/// Where `needle` is in `bytes`.
-fn place_of(bytes: &[u8], needle: &[u8]) -> usize {
-    bytes.windows(needle.len()).position(|part| part == needle).expect("the bytes to damage")
-}
-
-fn assert_says(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "'{part}' is not in: {text}");
-    }
-}
-
-fn errno<T>(result: io::Result<T>) -> i32 {
-    result.err().and_then(|error| error.raw_os_error()).unwrap_or(0)
-}
-
-#[test]
-fn tapes_of_foreign_programs_are_refused_and_left_alone() {
-    let home = Home::new();
-    let daemon = on_tape(&home);
-    let tapes = home.join("tapes");
-    for (label, length) in [("X1", 512 << 10), ("X2", 1000)] {
-        fs::write(tapes.join(format!("tape-{label}.json")), "{\"files\":1}").expect("a tape");
-        let content = reel_tests::noise(length, 9);
-        fs::write(tapes.join(format!("tapefile-0-{label}.json")), content).expect("its file");
-        let inventory = fs::read(home.join("state/tape/inventory.json")).expect("the inventory");
-        daemon.ctl("unload");
-        daemon.ctl(&format!("load-media {label}"));
-        let before = content_of(&tapes);
-        let said = daemon.ctl_fails("read-label");
-        assert!(said.contains("magic") || said.contains("cut short"), "{said}");
-        daemon.ctl_fails(&format!("label --label-text {label}"));
-        daemon.ctl_fails(&format!("label --label-text {label} --pool daily"));
-        daemon.ctl_fails(&format!("format --label-text {label}"));
-        assert_eq!(
-            errno(daemon.echo(&format!("label {label}x --nonsense"), "drives/drive1/ctl")),
-            libc::EINVAL
-        );
-        assert_eq!(content_of(&tapes), before);
-        let unchanged = fs::read(home.join("state/tape/inventory.json")).expect("the inventory");
-        assert_eq!(unchanged, inventory);
-    }
-    // Whoever says 'format' without a label means the medium that is there.
-    daemon.ctl("format");
-    daemon.ctl("label --label-text X2 --pool daily");
-    assert_says(&daemon.ctl("read-label"), &["X2", "daily"]);
-}
-
-#[test]
-fn a_damaged_label_makes_the_medium_unusable_until_it_is_whole() {
-    let home = Home::new();
-    let daemon = on_tape(&home);
-    let set = only_set(&daemon);
-    target(&home, &daemon);
-    let label = home.join("tapes/tapefile-0-T1.json");
-    let try_all = || {
-        daemon.ctl("unload");
-        daemon.ctl("load-media T1");
-        let before = content_of(&home.join("tapes"));
-        daemon.ctl_fails("read-label");
-        daemon.ctl_fails(&format!("restore {set} store2"));
-        assert_eq!(content_of(&home.join("tapes")), before);
-        assert_eq!(daemon.ls("datastores/store2").iter().filter(|name| *name == "vm").count(), 0);
-    };
-    with_bytes(&label, |bytes| bytes[0] ^= 1, try_all);
-    with_bytes(&label, |bytes| bytes.truncate(1000), try_all);
-    let json = |bytes: &mut Vec<u8>| {
-        let at = place_of(bytes, b"label_text");
-        bytes[at] = b'{';
-    };
-    with_bytes(&label, json, try_all);
-    daemon.ctl(&format!("restore {set} store2"));
-    stores_agree(&daemon, "store1", "store2");
-}
 
 #[test]
 fn damaged_archives_cost_what_they_hold_and_are_named() {
@@ -209,8 +105,6 @@ fn damaged_catalogs_and_inventory_are_refused_and_never_overwritten() {
         .max_by_key(|path| fs::metadata(path).map_or(0, |file| file.len()))
         .expect("a catalog");
     let refused = || {
-        // The list of snapshots beside it is good for a catalog of the same size and second.
-        let _ = fs::remove_file(catalog.with_extension("index"));
         let before = fs::read(&catalog).expect("the catalog");
         assert_says(&daemon.ctl_fails("media content"), &["T1", "catalog"]);
         assert_says(&daemon.ctl_fails("backup store1 daily"), &["catalog --force"]);
@@ -250,69 +144,6 @@ fn damaged_catalogs_and_inventory_are_refused_and_never_overwritten() {
     );
     assert_says(&daemon.ctl("media list"), &["T1", "T2"]);
     daemon.ctl("backup store1 daily");
-}
-
-#[test]
-fn media_that_are_missing_protected_or_of_others_are_told_so() {
-    let home = Home::new();
-    let daemon = on_tape(&home);
-    let set = only_set(&daemon);
-    target(&home, &daemon);
-    daemon.ctl("unload");
-
-    // The medium is not in the library.
-    let (tapes, away) = (home.join("tapes"), home.join("away"));
-    fs::create_dir(&away).expect("a folder");
-    let of_t1: Vec<_> =
-        hashes(&tapes).into_keys().filter(|path| path.to_string_lossy().contains("-T1.")).collect();
-    for path in &of_t1 {
-        fs::rename(path, away.join(path.file_name().expect("a name"))).expect("take the tape out");
-    }
-    assert_says(
-        &daemon.ctl_fails(&format!("restore {set} store2")),
-        &["unable to find media 'T1'"],
-    );
-    let image = format!("media-sets/{set}/store1/{}/disk.img", SNAPSHOTS[0]);
-    assert_eq!(errno(fs::read(daemon.at(&image))), libc::ENOMEDIUM);
-    let beside = format!("media-sets/{set}/store1/{}/last-error", SNAPSHOTS[0]);
-    assert_says(&daemon.cat(&beside), &["ENOMEDIUM", "T1"]);
-    for path in &of_t1 {
-        fs::rename(away.join(path.file_name().expect("a name")), path).expect("put it back");
-    }
-
-    // Write protected, the one and the other.
-    let protect = |label: &str, mode: u32| {
-        let path = tapes.join(format!("tape-{label}.json"));
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
-        fs::set_permissions(path, mode).expect("protect");
-    };
-    protect("T1", 0o444);
-    reel_tests::scene::add_snapshot(
-        &home,
-        &daemon,
-        "store1",
-        "vm/101/2026-01-12T08:00:00Z",
-        &home.join("source/disk.img"),
-    );
-    assert_says(&daemon.ctl_fails("backup store1 daily"), &["write protected", "T1"]);
-    let content = daemon.ctl("media content");
-    assert!(!content.contains("vm/101"), "{content}");
-    daemon.ctl(&format!("restore {set} store2"));
-    protect("T1", 0o644);
-    protect("T2", 0o444);
-    daemon.ctl_fails("format --label-text T2");
-    protect("T2", 0o644);
-
-    // Of another pool, or labelled already.
-    daemon.ctl("pool create weekly");
-    assert_says(&daemon.ctl_fails("backup store1 weekly"), &["media"]);
-    daemon.ctl("unload");
-    daemon.ctl("load-media T1");
-    assert_says(&daemon.ctl_fails("label --label-text T1 --pool weekly"), &["not empty"]);
-    daemon.ctl("unload");
-    assert_says(&daemon.ctl_fails("label --label-text T3 --pool nosuch"), &["nosuch"]);
-    daemon.ctl("backup store1 daily");
-    assert!(daemon.ctl("media content").contains("vm/101"));
 }
 
 #[test]
@@ -468,4 +299,120 @@ fn a_damaged_datastore_gives_its_good_snapshots_to_tape_and_names_the_others() {
         fs::read(daemon.at(&format!("datastores/{store}/{good}"))).expect("the image")
     };
     assert!(read("damaged") == read("store2"));
+}
+
+/// What happens to a file.
+type Damage = fn(&mut Vec<u8>);
+
+/// Each way in which a file of a snapshot is damaged.
+const DAMAGES: [(&str, Damage); 4] = [
+    ("cut short", |bytes| bytes.truncate(bytes.len() / 2)),
+    ("a bit of its end", |bytes| bytes.last_mut().into_iter().for_each(|byte| *byte ^= 1)),
+    ("a bit of its magic", |bytes| bytes[0] ^= 1),
+    ("empty", Vec::clear),
+];
+
+#[test]
+fn a_damaged_snapshot_stays_off_tape_is_named_and_stops_no_other() {
+    let home = Home::new();
+    let daemon = home.start();
+    fill(&home, &daemon, "store1", 4);
+    library(&home, &daemon, "64MiB", &["T1"]);
+    let snapshot = home.join("store1").join(SNAPSHOTS[0]);
+    for file in ["index.json.blob", "disk.img.fidx", "vm.conf.blob"] {
+        for (what, damage) in DAMAGES {
+            with_bytes(&snapshot.join(file), damage, || {
+                let output = daemon.try_ctl("backup store1 daily");
+                let log = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert_eq!(output.status.code(), Some(255), "{file}, {what}: {log}");
+                let named = log
+                    .lines()
+                    .any(|line| line.starts_with("WARN: ") && line.contains(SNAPSHOTS[0]));
+                assert!(named, "{file}, {what}: {log}");
+                assert_says(&log, &["TASK ERROR: Tape backup finished with some errors"]);
+                let content = daemon.ctl("media content");
+                assert!(!content.contains(SNAPSHOTS[0]), "{file}, {what}: {content}");
+                assert!(content.contains(SNAPSHOTS[1]), "{file}, {what}: {content}");
+            });
+        }
+    }
+    daemon.ctl("backup store1 daily");
+    let set = only_set(&daemon);
+    oracle(&["set-complete".as_ref(), home.join("tapes").as_os_str(), set.as_ref()]);
+    target(&home, &daemon);
+    daemon.ctl(&format!("restore {set} store2"));
+    stores_agree(&daemon, "store1", "store2");
+}
+
+#[test]
+fn a_datastore_takes_a_folder_with_other_files_and_leaves_them_alone() {
+    let home = Home::new();
+    let daemon = home.start();
+    let folder = home.join("disk");
+    fs::create_dir_all(folder.join("lost+found")).expect("a folder as mkfs makes it");
+    fs::write(folder.join("notes"), "kept").expect("a file");
+    daemon.ctl(&format!("datastore create store1 {}", folder.display()));
+    assert_eq!(daemon.json("snapshot list store1"), serde_json::json!([]));
+    assert_eq!(fs::read_to_string(folder.join("notes")).expect("the file"), "kept");
+    let again = daemon.ctl_fails(&format!("datastore create store2 {}", folder.display()));
+    assert_says(&again, &["store1", "already"]);
+    daemon.ctl("datastore remove store1");
+    let again = daemon.ctl_fails(&format!("datastore create store2 {}", folder.display()));
+    assert_says(&again, &["--reuse-datastore"]);
+    daemon.ctl(&format!("datastore create store2 {} --reuse-datastore", folder.display()));
+}
+
+#[test]
+fn names_that_nothing_has_are_nowhere_in_the_tree() {
+    let home = Home::new();
+    let daemon = on_tape(&home);
+    let set = only_set(&daemon);
+    let time = format!("datastores/store1/{}", SNAPSHOTS[0]);
+    let folders = [
+        "".to_owned(),
+        "datastores".into(),
+        "datastores/store1".into(),
+        "datastores/store1/ns".into(),
+        "datastores/store1/vm".into(),
+        "datastores/store1/vm/100".into(),
+        format!("{time}/raw"),
+        time,
+        "pools".into(),
+        "media".into(),
+        "media-sets".into(),
+        format!("media-sets/{set}"),
+        format!("media-sets/{set}/store1/vm"),
+        "drives".into(),
+        "tasks".into(),
+        "tasks/active".into(),
+    ];
+    let names = [&b"a\xff"[..], b"line\nbreak", b"...", b" ", &[b'x'; 255]];
+    for folder in &folders {
+        for name in names {
+            let path = daemon.at(folder).join(std::ffi::OsStr::from_bytes(name));
+            assert_eq!(errno(fs::metadata(&path)), libc::ENOENT, "{path:?}");
+        }
+        let long = daemon.at(folder).join("x".repeat(256));
+        assert_eq!(errno(fs::metadata(long)), libc::ENAMETOOLONG, "{folder}");
+    }
+
+    let before = (hashes(&home.join("store1/vm")), hashes(&home.join("state")));
+    let conf = home.join("source/vm.conf");
+    let long = "x".repeat(256);
+    for file in ["../vm.conf", "a/vm.conf", "..", ".conf", &format!("{long}.conf")] {
+        let line = format!("snapshot create store1 vm/1 {file}={}", conf.display());
+        daemon.ctl_fails(&line);
+        let line = line.trim_start_matches("snapshot create store1 ");
+        let refused = daemon.echo(&format!("snapshot create {line}"), "datastores/store1/ctl");
+        assert_ne!(errno(refused), 0, "{file}");
+    }
+    for group in ["vm/..", "../vm", "vm/a/b", &format!("vm/{long}"), "disk/1"] {
+        daemon.ctl_fails(&format!("snapshot create store1 {group} vm.conf={}", conf.display()));
+    }
+    for snapshot in ["store1:../x/vm/1/2026-01-10T08:00:00Z", "store1:vm/100/..", "store1"] {
+        daemon.ctl_fails(&format!("restore {set} store1 {snapshot}"));
+    }
+    let ns = format!("restore {set} store1 --namespaces store=store1,target=../x");
+    daemon.ctl_fails(&ns);
+    assert_eq!((hashes(&home.join("store1/vm")), hashes(&home.join("state"))), before);
 }

@@ -12,6 +12,7 @@ mod jobs;
 mod media;
 mod plan;
 mod pool;
+mod reload;
 mod snapshot;
 mod tape;
 mod task;
@@ -60,12 +61,14 @@ impl Reeld {
         who: &AuthId,
         token: Option<&str>,
     ) -> Outcome<Done> {
-        if let Some(upid) = token.and_then(|token| self.task_of_token(token)) {
+        let Some(token) = token else { return self.dispatch(command, who) };
+        let mut tokens = self.tokens();
+        if let Some(upid) = tokens.task_of(token, command)? {
             return Ok(Done::Task(upid));
         }
         let done = self.dispatch(command, who)?;
-        if let (Some(token), Done::Task(upid)) = (token, &done) {
-            self.remember_token(token, upid);
+        if let Done::Task(upid) = &done {
+            tokens.remember(token, command, upid);
         }
         Ok(done)
     }
@@ -125,7 +128,7 @@ impl Reeld {
             Command::TaskLog(command) => self.task_log(command),
             Command::TaskStatus(command) => Done::data(self.task_status(&command.upid)?),
             Command::TaskStop(command) => self.task_stop(command),
-            Command::Reload(_) => Done::nothing(),
+            Command::Reload(_) => self.reload(),
             Command::Version(_) => Done::data(version()),
         }
     }

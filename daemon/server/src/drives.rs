@@ -87,6 +87,14 @@ impl Drives {
         self.configs()?.iter().map(|config| self.desk(&config.name)).collect()
     }
 
+    /// Forgets the desks of drives that the configuration names no more, or names otherwise.
+    pub fn let_go_of_unconfigured(&self) -> Outcome<()> {
+        let configs = self.configs()?;
+        let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
+        desks.retain(|_, (known, _)| configs.contains(known));
+        Ok(())
+    }
+
     /// The name that a drive's library has in the inventory: a `virtual:` drive is its own.
     pub fn library_name(drive: &DriveName) -> Outcome<ChangerName> {
         Ok(drive.as_str().parse()?)

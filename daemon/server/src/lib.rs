@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod api;
+mod chores;
 pub mod commands;
 pub mod content;
 pub mod drives;
@@ -20,6 +21,7 @@ pub mod reeld;
 pub mod runtime;
 pub mod stores;
 pub mod tasks;
+mod tokens;
 pub mod tree;
 
 pub use failure::{Failure, Outcome};

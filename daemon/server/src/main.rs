@@ -111,6 +111,7 @@ async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = api::listen(&reeld.socket())?;
     let tasks = reeld.tasks().clone();
+    let chores = tokio::spawn(reeld.do_chores());
     notify::notify("READY=1")?;
     tracing::info!(socket = %reeld.socket().display(), "ready");
     let stopped = async move {
@@ -125,7 +126,9 @@ async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
             tracing::warn!(%error, "the service manager could not be told");
         }
     };
-    Ok(api::serve(listener, reeld, stopped).await?)
+    let served = api::serve(listener, reeld, stopped).await;
+    chores.abort();
+    Ok(served?)
 }
 
 /// Kills the daemon at a commit point, as a power cut would.

@@ -1,8 +1,8 @@
 //! The daemon as one value: configuration, stores, drives, media and tasks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
 use reel_store::cache::DiskCache;
@@ -16,7 +16,7 @@ use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{CommitPoints, PoolRules, TapeEnv};
-use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone, Upid};
+use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone};
 
 use crate::drives::{Drives, labels_in_library};
 use crate::failure::{Failure, Outcome};
@@ -25,6 +25,7 @@ use crate::holes::Holes;
 use crate::libraries::Libraries;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
+use crate::tokens::Tokens;
 
 /// Chunks that a reader going forward asks for ahead.
 const AHEAD_CHUNKS: u64 = 4;
@@ -60,8 +61,7 @@ pub struct Reeld {
     pub(crate) holes: Arc<Holes>,
     libraries: Arc<Libraries>,
     staging: Arc<Staging>,
-    /// Commands that carried a token, and the task that each became.
-    tokens: Mutex<HashMap<String, Upid>>,
+    tokens: Mutex<Tokens>,
 }
 
 impl Reeld {
@@ -213,15 +213,10 @@ impl Reeld {
         self.libraries.cache.contains(digest)
     }
 
-    /// The task that a command with this token became before.
-    pub(crate) fn task_of_token(&self, token: &str) -> Option<Upid> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned()
-    }
-
-    /// Remembers which task a command with this token became.
-    pub(crate) fn remember_token(&self, token: &str, upid: &Upid) {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert(token.into(), upid.clone());
+    /// The commands that carried a token. Whoever starts one holds this until it has: the same token at both doors
+    /// at once starts one task.
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

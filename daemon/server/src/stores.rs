@@ -152,6 +152,17 @@ impl Stores {
         self.environment.locks.close_unused();
     }
 
+    /// Forgets the opened datastores that the configuration names no more, or names otherwise.
+    pub fn let_go_of_unconfigured(&self) -> Outcome<()> {
+        let (configs, _) = Datastores::new(&self.config).list()?;
+        let wanted = configs.iter().map(store_config).collect::<Outcome<Vec<_>>>()?;
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, (known, _)| wanted.contains(known));
+        drop(open);
+        self.environment.locks.close_unused();
+        Ok(())
+    }
+
     /// What all datastores share.
     pub fn environment(&self) -> &StoreEnvironment {
         &self.environment

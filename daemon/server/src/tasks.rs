@@ -97,7 +97,6 @@ pub struct Task {
     upid: Upid,
     clock: Arc<dyn Clock>,
     log: Mutex<LogWriter>,
-    log_path: PathBuf,
     warnings: AtomicU64,
     progress: Mutex<Option<Progress>>,
     cancel: Cancel,
@@ -221,8 +220,13 @@ impl Tasks {
         waited.is_ok_and(|(running, _)| running.is_empty())
     }
 
-    /// Rotates the archive of ended tasks; a daily chore.
-    pub fn rotate(&self) -> io::Result<()> {
+    /// Where the log of a task lies.
+    pub fn log_path(&self, upid: &Upid) -> PathBuf {
+        self.0.files.log_path(upid)
+    }
+
+    /// Rotates the archive of ended tasks where it has grown too long; a daily chore. Whether it had.
+    pub fn rotate(&self) -> io::Result<bool> {
         self.0.files.rotate()
     }
 }
@@ -250,7 +254,6 @@ impl Registry {
             log: Mutex::new(LogWriter::create(&log_path, self.zone.clone())?),
             clock: Arc::clone(&self.clock),
             upid,
-            log_path,
             warnings: AtomicU64::new(0),
             progress: Mutex::default(),
             cancel: Cancel::new(),
@@ -292,11 +295,6 @@ impl Task {
     /// The task's id.
     pub fn upid(&self) -> &Upid {
         &self.upid
-    }
-
-    /// Where its log is.
-    pub fn log_path(&self) -> &std::path::Path {
-        &self.log_path
     }
 
     /// How far it has come, once it has said so.

@@ -25,6 +25,7 @@ use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
 use crate::medium;
 use crate::pool::{MediaPool, PoolRules, Site};
+use crate::state_dir::Patience;
 use crate::{Error, Result};
 
 use chunk_feed::{feed_chunks, has_chunks, is_about_data, is_vanished};
@@ -108,6 +109,7 @@ fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<M
         job.site.clone(),
         env.zone.clone(),
         Box::new(|| MediaSetId(Uuid::new_v4())),
+        Patience::of_task(task),
     )?;
     if let Some(reason) = pool.start_write_session(env.clock.now(), job.force_media_set)? {
         task.log(&format!("starting new media set - reason: {reason}"));

@@ -17,7 +17,7 @@ use crate::media_catalog::{self, RestoredCatalog};
 use crate::medium::{Beginning, name_drive, read_header, read_labels};
 use crate::pass::{OldCatalog, Sink, has_end, is_end_of_data, pass_over_medium};
 use crate::snapshot_files::{KeptSnapshot, SnapshotOnSet};
-use crate::state_dir::LOCK_WAIT;
+use crate::state_dir::{LOCK_WAIT, Patience};
 use crate::{Error, Result};
 
 /// How to come by a catalog.
@@ -53,8 +53,8 @@ pub fn restore_catalog(
         return store(env, &labels);
     };
     warn_of_encryption(set_label, task);
-    let _pool = env.state.lock_pool(&set_label.pool, LOCK_WAIT)?;
-    let _set = env.state.lock_media_set(set_label.uuid, LOCK_WAIT)?;
+    let _pool = env.state.lock_pool(&set_label.pool, Patience::of_task(task))?;
+    let _set = env.state.lock_media_set(set_label.uuid, Patience::of_task(task))?;
     match media_catalog::destroy_unrelated(&env.state, &labels) {
         // The one that is there is to be replaced, however broken it is.
         Err(error) if options.force => task.log(&format!("replacing a catalog: {error}")),

@@ -9,7 +9,6 @@
 
 mod entry;
 mod file;
-mod name;
 mod sets;
 
 use std::collections::BTreeMap;
@@ -23,7 +22,6 @@ use crate::{Error, Result};
 
 pub use entry::InventoryEntry;
 pub use file::InventoryFile;
-pub use name::media_set_name;
 pub use sets::SetMembers;
 
 /// All media, ordered by UUID.

@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use reel_types::commands::results::{MediaContentEntry, MediaListEntry};
 use reel_types::{
     BackupId, BackupType, LabelText, MediaId, MediaSetId, MediaStatus, PoolName, SnapshotPath,
-    StoreName, TapeTemplate,
+    StoreName,
 };
 
-use crate::inventory::{Inventory, InventoryEntry, media_set_name};
+use crate::inventory::{Inventory, InventoryEntry};
 use crate::label::MediaSetLabel;
 use crate::pool::{PoolRules, PoolView, Site, lasting_status};
 use crate::{Error, Result};
@@ -172,8 +172,9 @@ impl MediaListing<'_> {
 
     fn name_of_set(&self, set_label: &MediaSetLabel) -> String {
         let rules = self.rules_of(Some(&set_label.pool));
-        let template = rules.and_then(|rules| rules.template.as_ref()).map(TapeTemplate::as_str);
-        media_set_name(self.inventory, set_label.uuid, template, self.zone)
+        let template = rules.and_then(|rules| rules.template.clone()).unwrap_or_default();
+        let start = self.inventory.set_start_time(set_label.uuid);
+        template.set_name(&set_label.uuid, start, self.zone)
     }
 
     fn rules_of(&self, pool: Option<&PoolName>) -> Option<&PoolRules> {

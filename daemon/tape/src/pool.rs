@@ -19,7 +19,7 @@ use reel_types::{MediaId, MediaSetId, MediaStatus};
 
 use crate::inventory::{Inventory, InventoryEntry, InventoryFile};
 use crate::label::{MediaLabels, MediaSetLabel};
-use crate::state_dir::{LOCK_WAIT, StateDir, StateLock};
+use crate::state_dir::{Patience, StateDir, StateLock};
 use crate::usability::{NewSetReason, Usability};
 use crate::{Error, Result};
 
@@ -39,7 +39,7 @@ pub struct MediaPool {
     site: Site,
     zone: TimeZone,
     new_set_id: NewSetId,
-    lock_wait: Duration,
+    patience: Patience,
     current_set: MediaSetId,
     set_lock: StateLock,
 }
@@ -58,32 +58,22 @@ pub struct WritableMedium {
 impl MediaPool {
     /// Opens a pool and locks its newest set, or a new one where there is none.
     ///
-    /// `site` says which media the job's drive can get at, `zone` is the local time zone. An error is
+    /// `site` says which media the job's drive can get at, `zone` is the local time zone, `patience` how each lock is
+    /// waited for. An error is
     /// [`Error::Locked`] while another job or a restore has the set.
     pub fn open(
         state: StateDir,
         rules: PoolRules,
         site: Site,
         zone: TimeZone,
-        new_set_id: NewSetId,
-    ) -> Result<Self> {
-        Self::open_waiting(state, rules, site, zone, new_set_id, LOCK_WAIT)
-    }
-
-    /// [`Self::open`] with the time that each lock is waited for.
-    pub fn open_waiting(
-        state: StateDir,
-        rules: PoolRules,
-        site: Site,
-        zone: TimeZone,
         mut new_set_id: NewSetId,
-        lock_wait: Duration,
+        patience: Patience,
     ) -> Result<Self> {
-        let _pool_lock = state.lock_pool(&rules.name, lock_wait)?;
+        let _pool_lock = state.lock_pool(&rules.name, &patience)?;
         let file = InventoryFile::new(state.clone());
         let inventory = file.load()?;
         let current_set = inventory.latest_set(&rules.name).unwrap_or_else(&mut new_set_id);
-        let set_lock = state.lock_media_set(current_set, lock_wait)?;
+        let set_lock = state.lock_media_set(current_set, &patience)?;
         Ok(Self {
             state,
             file,
@@ -92,7 +82,7 @@ impl MediaPool {
             site,
             zone,
             new_set_id,
-            lock_wait,
+            patience,
             current_set,
             set_lock,
         })
@@ -128,12 +118,12 @@ impl MediaPool {
     ///
     /// Nothing is stored for a new set before it has a medium.
     pub fn start_write_session(&mut self, now: i64, force: bool) -> Result<Option<NewSetReason>> {
-        let _pool_lock = self.state.lock_pool(&self.rules.name, self.lock_wait)?;
+        let _pool_lock = self.state.lock_pool(&self.rules.name, &self.patience)?;
         self.inventory = self.file.load()?;
         let reason = self.view()?.reason_for_new_set(now, force);
         if reason.is_some() {
             let set = (self.new_set_id)();
-            self.set_lock = self.state.lock_media_set(set, self.lock_wait)?;
+            self.set_lock = self.state.lock_media_set(set, &self.patience)?;
             self.current_set = set;
         }
         Ok(reason)
@@ -151,7 +141,7 @@ impl MediaPool {
         if let Some(medium) = self.writable_member()? {
             return Ok(medium);
         }
-        let _pool_lock = self.state.lock_pool(&self.rules.name, self.lock_wait)?;
+        let _pool_lock = self.state.lock_pool(&self.rules.name, &self.patience)?;
         self.inventory = self.file.load()?;
         if let Some(medium) = self.writable_member()? {
             return Ok(medium);
@@ -159,7 +149,7 @@ impl MediaPool {
         if let Some((entry, _old_set_lock)) = self.choose_from_pool(now)? {
             return self.join_set(&entry, now, new_catalog);
         }
-        let _free_lock = self.state.lock_unassigned_pool(self.lock_wait)?;
+        let _free_lock = self.state.lock_unassigned_pool(&self.patience)?;
         self.inventory = self.file.load()?;
         match self.view()?.free_media().first() {
             Some(entry) => self.join_set(&(*entry).clone(), now, new_catalog),
@@ -179,7 +169,7 @@ impl MediaPool {
 
     /// Changes the inventory file, and knows the outcome.
     fn update(&mut self, change: impl FnOnce(&mut Inventory) -> Result<()>) -> Result<()> {
-        self.inventory = self.file.update(self.lock_wait, |inventory| {
+        self.inventory = self.file.update(self.patience.most(), |inventory| {
             change(inventory)?;
             Ok(inventory.clone())
         })?;

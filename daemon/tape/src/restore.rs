@@ -34,7 +34,7 @@ use reel_types::{AuthId, MediaSetId, StoreName, TaskContext};
 use crate::catalog_restore::warn_of_encryption;
 use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
-use crate::state_dir::LOCK_WAIT;
+use crate::state_dir::Patience;
 use crate::{Error, Result};
 
 use intake::ChunkIntake;
@@ -107,7 +107,7 @@ pub fn restore(
     task: &dyn TaskContext,
 ) -> Result<RestoreSummary> {
     check(env, job)?;
-    let _set = env.state.lock_media_set(job.set, LOCK_WAIT)?;
+    let _set = env.state.lock_media_set(job.set, Patience::of_task(task))?;
     let members = Members::of_set(&env.inventory.load()?, job.set)?;
     task.log(&format!("Mediaset '{}'", job.set));
     task.log(&format!("Pool: {}", members.pool()));

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reel_types::{MediaId, MediaSetId, PoolName};
+use reel_types::{Cancel, MediaId, MediaSetId, PoolName, TaskContext, TaskStopped};
 
 use crate::{Error, Result};
 
@@ -25,6 +25,38 @@ const NEW_SUFFIX: &str = ".new";
 
 const LOCK_MODE: u32 = 0o660;
 const DATABASE_MODE: u32 = 0o640;
+
+/// How a lock is waited for that a job may hold for hours.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    most: Duration,
+    cancel: Cancel,
+}
+
+impl Patience {
+    /// Waits [`LOCK_WAIT`] at most, and no longer once the task was asked to stop.
+    pub fn of_task(task: &dyn TaskContext) -> Self {
+        Self { most: LOCK_WAIT, cancel: task.cancel().clone() }
+    }
+
+    /// The longest wait.
+    pub fn most(&self) -> Duration {
+        self.most
+    }
+}
+
+impl From<Duration> for Patience {
+    /// Waits that long, whatever happens.
+    fn from(most: Duration) -> Self {
+        Self { most, cancel: Cancel::new() }
+    }
+}
+
+impl From<&Patience> for Patience {
+    fn from(patience: &Patience) -> Self {
+        patience.clone()
+    }
+}
 
 /// A state folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,21 +121,21 @@ impl StateDir {
     }
 
     /// Locks a pool.
-    pub fn lock_pool(&self, pool: &PoolName, wait: Duration) -> Result<StateLock> {
+    pub fn lock_pool(&self, pool: &PoolName, wait: impl Into<Patience>) -> Result<StateLock> {
         self.lock(&format!(".pool-{pool}.lck"), wait)
     }
 
     /// Locks the media that belong to no pool.
-    pub fn lock_unassigned_pool(&self, wait: Duration) -> Result<StateLock> {
+    pub fn lock_unassigned_pool(&self, wait: impl Into<Patience>) -> Result<StateLock> {
         self.lock(".pool-__UNASSIGNED__.lck", wait)
     }
 
     /// Locks a media set.
-    pub fn lock_media_set(&self, set: MediaSetId, wait: Duration) -> Result<StateLock> {
+    pub fn lock_media_set(&self, set: MediaSetId, wait: impl Into<Patience>) -> Result<StateLock> {
         self.lock(&format!(".media-set-{set}.lck"), wait)
     }
 
-    fn lock(&self, name: &str, wait: Duration) -> Result<StateLock> {
+    fn lock(&self, name: &str, wait: impl Into<Patience>) -> Result<StateLock> {
         let path = self.path.join(name);
         let tried = || format!("open the lock file '{}'", path.display());
         let file = OpenOptions::new()
@@ -114,7 +146,7 @@ impl StateDir {
             .open(&path)
             .map_err(Error::io(tried()))?;
         self.hand_over(&file, &path)?;
-        lock_file(&file, &path, wait)?;
+        wait_for_lock(&file, &path, &wait.into())?;
         Ok(StateLock { _file: file })
     }
 
@@ -199,12 +231,20 @@ fn is_leftover(name: &str) -> bool {
 
 /// Takes an exclusive `flock`, waiting at most `wait` for other holders.
 pub(crate) fn lock_file(file: &File, path: &Path, wait: Duration) -> Result<()> {
+    wait_for_lock(file, path, &wait.into())
+}
+
+fn wait_for_lock(file: &File, path: &Path, patience: &Patience) -> Result<()> {
     let start = Instant::now();
+    let wait = patience.most;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
                 return Err(Error::io(format!("lock '{}'", path.display()))(error));
+            }
+            Err(TryLockError::WouldBlock) if patience.cancel.is_cancelled() => {
+                return Err(Error::Stopped(TaskStopped));
             }
             Err(TryLockError::WouldBlock) if start.elapsed() >= wait => {
                 return Err(Error::Locked { path: path.into(), wait_s: wait.as_secs() });
@@ -246,6 +286,9 @@ mod tests {
         let busy = state.lock_pool(&pool, Duration::ZERO).unwrap_err();
         assert!(matches!(busy, Error::Locked { .. }), "{busy}");
         drop(state.lock_unassigned_pool(Duration::ZERO).unwrap());
+        let stopped = Patience::from(Duration::MAX);
+        stopped.cancel.cancel();
+        assert!(matches!(state.lock_pool(&pool, &stopped), Err(Error::Stopped(_))));
         drop(held);
         drop(state.lock_pool(&pool, Duration::ZERO).unwrap());
         let file = folder.path().join(".pool-daily.lck");

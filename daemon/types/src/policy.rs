@@ -159,6 +159,11 @@ mod tests {
         assert_eq!(name("Set %c", Some(START)), "Set Wed Jun  5 14:24:36 2024");
         assert_eq!(name("%id%-%Y", Some(START)), format!("{SET}-2024"));
         assert_eq!(name("%d%id%d", Some(START)), format!("05{SET}d"));
+        assert_eq!(name("%x %X, %r", Some(START)), "06/05/24 14:24:36, 02:24:36 PM");
+        assert_eq!(
+            name("week %V-%G, day %j, %F %T", Some(0)),
+            "week 01-1970, day 001, 1970-01-01 00:00:00"
+        );
         assert_eq!(name("%Y-%m", None), SET);
         assert_eq!(name("%Y-%m", Some(i64::MAX)), SET);
         assert_eq!(TapeTemplate::default().as_str(), "%c");

@@ -10,6 +10,10 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::tasks::{TaskEnd, TaskEntry};
 
+/// Lines of a log in one answer at most, so that a long log can't fill the memory: some MiB. Whoever wants more asks
+/// again from where the answer ends.
+const LOG_LINES_MAX: u64 = 10_000;
+
 impl Reeld {
     pub(super) fn task_list(&self, command: &TaskList) -> Outcome<Done> {
         let tasks = self.tasks.list()?;
@@ -22,13 +26,14 @@ impl Reeld {
         Done::data(self.task_log_page(&command.upid, 0, u64::MAX)?)
     }
 
-    /// Lines of a task's log from number `start` (from 0).
+    /// Lines of a task's log from number `start` (from 0), at most `limit` and [`LOG_LINES_MAX`].
     pub(crate) fn task_log_page(
         &self,
         upid: &Upid,
         start: u64,
         limit: u64,
     ) -> Outcome<TaskLogPage> {
+        let limit = limit.min(LOG_LINES_MAX);
         let running = self.tasks.running(upid);
         let (lines, total) =
             self.tasks.log_lines(upid, start, limit).map_err(|error| unknown(upid, error))?;

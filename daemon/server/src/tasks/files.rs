@@ -91,18 +91,20 @@ impl TaskFiles {
         Ok(finished)
     }
 
-    /// Rotates the archive where it has grown too long, and removes logs that no archive names.
-    pub(super) fn rotate(&self) -> io::Result<()> {
+    /// Rotates the archive where it has grown too long, and removes the logs of tasks that ended before all that are
+    /// in an archive. Whether it had.
+    pub(super) fn rotate(&self) -> io::Result<bool> {
         let _lock = self.lock(FlockArg::LockExclusive)?;
         let archive = self.folder.join("archive");
         if fs::metadata(&archive).map_or(0, |meta| meta.len()) <= ARCHIVE_BYTES_MAX {
-            return Ok(());
+            return Ok(false);
         }
         for number in (1..ARCHIVES_MAX).rev() {
             self.shift_archive(number)?;
         }
         fs::rename(&archive, self.folder.join("archive.1"))?;
-        self.remove_forgotten_logs()
+        self.remove_forgotten_logs()?;
+        Ok(true)
     }
 
     fn shift_archive(&self, number: usize) -> io::Result<()> {
@@ -127,8 +129,11 @@ impl TaskFiles {
         let Some(limit) = parse_archive(&oldest).first().map(|task| task.end.time) else {
             return Ok(());
         };
+        let active = self.read_active()?;
         for folder in fs::read_dir(&self.folder)?.flatten().filter(is_log_folder) {
-            for log in fs::read_dir(folder.path())?.flatten() {
+            for log in
+                fs::read_dir(folder.path())?.flatten().filter(|log| is_of_ended(log, &active))
+            {
                 let modified = log.metadata()?.modified()?;
                 if seconds(modified) < limit {
                     fs::remove_file(log.path())?;
@@ -186,6 +191,13 @@ fn is_log_folder(entry: &fs::DirEntry) -> bool {
         .file_name()
         .to_str()
         .is_some_and(|name| name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Whether a file is the log of a task that doesn't run; files of anybody else are nobody's to remove.
+fn is_of_ended(log: &fs::DirEntry, active: &[Upid]) -> bool {
+    let name = log.file_name();
+    let upid: Option<Upid> = name.to_str().and_then(|name| name.parse().ok());
+    upid.is_some_and(|upid| !active.contains(&upid))
 }
 
 fn seconds(time: std::time::SystemTime) -> i64 {
@@ -304,14 +316,36 @@ mod tests {
     }
 
     #[test]
+    fn rotation_removes_the_logs_of_forgotten_tasks_alone() {
+        let (_folder, files) = files();
+        let old = |text: &str| {
+            let path = files.new_log_path(&upid(text)).unwrap();
+            fs::write(&path, "long ago\n").unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::UNIX_EPOCH).unwrap();
+            path
+        };
+        let (ended, running) = (old(A), old(B));
+        let other = ended.with_file_name("notes");
+        fs::rename(old(&A.replace("00000001:", "00000009:")), &other).unwrap();
+        files.update(&[upid(B)], |_| true, |_| true, 5).unwrap();
+        let line = format!("{} 6B04409A OK\n", A.replace("00000001:", "00000003:"));
+        let count = usize::try_from(ARCHIVE_BYTES_MAX).unwrap() / line.len() + 1;
+        fs::write(files.folder.join("archive"), line.repeat(count)).unwrap();
+        files.rotate().unwrap();
+        assert_eq!((ended.exists(), running.exists(), other.exists()), (false, true, true));
+    }
+
+    #[test]
     fn a_long_archive_is_rotated_and_still_read() {
         let (_folder, files) = files();
         let line = format!("{A} 6B04409A OK\n");
         let count = usize::try_from(ARCHIVE_BYTES_MAX).unwrap() / line.len() + 1;
         for _ in 0..3 {
             fs::write(files.folder.join("archive"), line.repeat(count)).unwrap();
-            files.rotate().unwrap();
+            assert!(files.rotate().unwrap());
         }
+        assert!(!files.rotate().unwrap());
         let names: Vec<_> = files.archives();
         assert_eq!(names.len(), 3, "{names:?}");
         assert!(names[2].ends_with("archive.3.zst"));

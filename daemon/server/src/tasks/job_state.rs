@@ -40,6 +40,17 @@ pub struct FinishedJob {
 }
 
 impl JobState {
+    /// When it last ran, as far as its schedule goes: the start of its last run (`config.md` §10), UNIX seconds.
+    pub fn last_run(&self) -> i64 {
+        match self {
+            Self::Created { time } => *time,
+            Self::Started { upid } => i64::from(upid.parts().starttime),
+            Self::Finished(FinishedJob { upid, updated, .. }) => {
+                updated.unwrap_or(i64::from(upid.parts().starttime))
+            }
+        }
+    }
+
     /// The state after the task `upid` ended.
     pub fn finished(upid: Upid, end: TaskEnd) -> Self {
         Self::Finished(FinishedJob { upid, state: end.into(), updated: None })
@@ -71,6 +82,11 @@ impl JobStates {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether there is a file about a job.
+    pub fn is_kept(&self, kind: &str, name: &str) -> bool {
+        self.path(kind, name).exists()
     }
 
     /// Replaces the state of a job.
@@ -112,7 +128,9 @@ mod tests {
         assert_eq!(created, JobState::Created { time: 70 });
         let end = TaskEnd { time: 9, status: TaskStatus::Ok };
         let state = JobState::finished(UPID.parse().unwrap(), end);
+        assert!(!states.is_kept("garbage_collection", "store1"));
         states.save("garbage_collection", "store1", &state).unwrap();
+        assert!(states.is_kept("garbage_collection", "store1"));
         assert_eq!(states.load("garbage_collection", "store1", 100).unwrap(), state);
         let text = fs::read_to_string(states.path("garbage_collection", "store1")).unwrap();
         assert_eq!(
@@ -121,6 +139,19 @@ mod tests {
                 r#"{{"finished":{{"upid":"{UPID}","state":{{"OK":{{"endtime":9}}}},"updated":null}}}}"#
             )
         );
+    }
+
+    #[test]
+    fn a_schedule_goes_on_from_the_start_of_the_last_run() {
+        let upid: Upid = UPID.parse().unwrap();
+        let start = 0x6B04_4099;
+        assert_eq!(JobState::Created { time: 70 }.last_run(), 70);
+        assert_eq!(JobState::Started { upid: upid.clone() }.last_run(), start);
+        let end = TaskEnd { time: start + 9, status: TaskStatus::Ok };
+        let JobState::Finished(mut job) = JobState::finished(upid, end) else { panic!() };
+        assert_eq!(JobState::Finished(job.clone()).last_run(), start);
+        job.updated = Some(start + 60);
+        assert_eq!(JobState::Finished(job).last_run(), start + 60);
     }
 
     #[test]

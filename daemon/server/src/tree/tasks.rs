@@ -1,11 +1,18 @@
 //! `tasks/`: what runs, what ran, and a file that waits for the end.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
-use reel_fs::{Entry, FnDir, FnFact, FsError, KeyValues, Node, Wait, Waited, symlink};
+use reel_fs::{
+    Attributes, Caller, Content, ContentHandle, Entry, FnDir, FnFact, FsError, KeyValues, Node,
+    Wait, Waited, symlink,
+};
 use reel_types::Upid;
 use reel_types::commands::Place;
 
@@ -55,13 +62,12 @@ fn task(tree: &Arc<Tree>, upid: Upid) -> Node {
         let (reeld, upid) = (Arc::clone(&tree.reeld), upid.clone());
         move || fact(&reeld, &upid)
     };
-    let (reeld, logged) = (Arc::clone(&tree.reeld), upid.clone());
-    let log = move || log_of(&reeld, &logged).map_err(fs_error);
+    let log = TaskLog { path: tree.reeld.tasks.log_path(&upid) };
     let wait = TaskWait { reeld: Arc::clone(&tree.reeld), upid: upid.clone() };
     tree.controlled(Place::Task(upid.clone()), REFUSAL)
         .with_all(key_values("status", with(status)))
         .with_all(live("progress", with(progress)))
-        .with("log", reel_fs::fact(log))
+        .with("log", Node::Content(Arc::new(log)))
         .with("wait", Node::Wait(Arc::new(wait)))
         .node()
 }
@@ -105,9 +111,46 @@ fn progress(reeld: &Reeld, upid: &Upid) -> Outcome<KeyValues> {
     }))
 }
 
-fn log_of(reeld: &Reeld, upid: &Upid) -> Outcome<String> {
-    let (lines, _) = reeld.tasks.log_lines(upid, 0, u64::MAX)?;
-    Ok(lines.into_iter().map(|line| line + "\n").collect())
+/// `log`: read from its file piece by piece, since it may be long. It only grows, so what was there at open stays.
+struct TaskLog {
+    path: PathBuf,
+}
+
+impl TaskLog {
+    fn failed(&self, tried: &str, error: &io::Error) -> FsError {
+        let errno = error.raw_os_error().unwrap_or(nix::libc::EIO);
+        FsError::new(errno, format!("{tried} '{}': {error}", self.path.display()))
+    }
+}
+
+impl Content for TaskLog {
+    fn size(&self) -> Result<u64, FsError> {
+        let metadata = self.path.metadata().map_err(|error| self.failed("stat", &error))?;
+        Ok(metadata.len())
+    }
+
+    fn attributes(&self) -> Attributes {
+        let modified = self.path.metadata().and_then(|metadata| metadata.modified());
+        Attributes { modified: modified.ok(), ..Attributes::FILE }
+    }
+
+    fn open(&self, _caller: &Caller) -> Result<Arc<dyn ContentHandle>, FsError> {
+        let file = File::open(&self.path).map_err(|error| self.failed("open", &error))?;
+        Ok(Arc::new(OpenLog(file)))
+    }
+}
+
+struct OpenLog(File);
+
+impl ContentHandle for OpenLog {
+    fn read(&self, offset: u64, size: u32) -> BoxFuture<'static, Result<Bytes, FsError>> {
+        let mut piece = vec![0; size as usize];
+        let read = self.0.read_at(&mut piece, offset).map(|length| {
+            piece.truncate(length);
+            Bytes::from(piece)
+        });
+        ready(read.map_err(|error| FsError::io(format!("read a task's log: {error}")))).boxed()
+    }
 }
 
 /// `wait`: blocks until the task ends, prints its result, and fails where the task did.

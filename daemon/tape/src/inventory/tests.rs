@@ -171,8 +171,6 @@ fn members_gaps_and_duplicates() {
 fn a_set_without_its_first_medium_has_no_start() {
     let inventory = inventory([used(2, 9, 1, 11)]);
     assert_eq!(inventory.set_start_time(set(9)), None);
-    let zone = jiff::tz::TimeZone::UTC;
-    assert_eq!(media_set_name(&inventory, set(9), Some("%Y"), &zone), set(9).to_string());
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! The list of snapshots beside a catalog, so that listing a medium need not read millions of chunks
 //! (`tape-state.md` §4).
+//!
+//! Its first line names the state of the catalog that it was made from, in whole seconds as PBS writes it. Two states
+//! of one size within one second have the same name, so a list is believed only where it is also younger than the
+//! catalog's last change by the file system's own clock, which nobody can set back (`ctime`). A list that was written
+//! in the same tick is made once more.
 
 use std::fmt::{self, Write as _};
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io::BufReader;
 use std::os::unix::fs::MetadataExt;
 use std::str::FromStr;
@@ -66,7 +71,7 @@ pub fn snapshots_on_medium(
     lock_file(&catalog, &path, LOCK_WAIT)?;
     let metadata = catalog.metadata().map_err(Error::io("stat")).map_err(refuse)?;
     let id = CacheId::of(&metadata);
-    if let Some(snapshots) = read_cache(state, medium, id)? {
+    if let Some(snapshots) = read_cache(state, medium, &metadata)? {
         return Ok(snapshots);
     }
     let snapshots: Vec<(StoreName, SnapshotPath)> =
@@ -82,25 +87,30 @@ pub fn snapshots_on_medium(
     Ok(snapshots)
 }
 
-/// The list if it was made for the catalog with this id and all of it can be read.
+/// The list if it was made for this state of the catalog and all of it can be read.
 fn read_cache(
     state: &StateDir,
     medium: MediaId,
-    id: CacheId,
+    catalog: &Metadata,
 ) -> Result<Option<Vec<(StoreName, SnapshotPath)>>> {
-    let Some(bytes) = state.read_if_there(&state.snapshot_cache(medium))? else {
-        return Ok(None);
-    };
+    let path = state.snapshot_cache(medium);
+    let Ok(list) = fs::metadata(&path) else { return Ok(None) };
+    let Some(bytes) = state.read_if_there(&path)? else { return Ok(None) };
     let text = String::from_utf8(bytes)
         .map_err(|_| Error::format("snapshot cache", "the file is not UTF-8; remove it"))?;
     let (first, lines) = text.split_once('\n').unwrap_or((&text, ""));
     let found: CacheId = first.parse().map_err(|error| {
         Error::format("snapshot cache", format!("the first line is unreadable: {error}; remove it"))
     })?;
-    if found != id {
+    if found != CacheId::of(catalog) || !is_younger(&list, catalog) {
         return Ok(None);
     }
     Ok(lines.lines().map(parse_line).collect())
+}
+
+/// Whether the list was written after the catalog's last change.
+fn is_younger(list: &Metadata, catalog: &Metadata) -> bool {
+    (list.mtime(), list.mtime_nsec()) > (catalog.ctime(), catalog.ctime_nsec())
 }
 
 fn parse_line(line: &str) -> Option<(StoreName, SnapshotPath)> {

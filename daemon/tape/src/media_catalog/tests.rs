@@ -1,4 +1,8 @@
+use std::fs::File;
 use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use reel_types::MediaSetId;
@@ -371,6 +375,13 @@ fn restored_catalogs_are_checked_before_they_count() {
     assert!(short.contains("incomplete"), "{short}");
 }
 
+/// When a file last changed in any way, by the file system's clock.
+fn changed(path: &Path) -> SystemTime {
+    let metadata = fs::metadata(path).unwrap();
+    let nanos = u32::try_from(metadata.ctime_nsec()).unwrap();
+    UNIX_EPOCH + Duration::new(u64::try_from(metadata.ctime()).unwrap(), nanos)
+}
+
 #[test]
 fn the_list_of_snapshots_follows_the_catalog() {
     let (_folder, state) = state();
@@ -382,9 +393,18 @@ fn the_list_of_snapshots_follows_the_catalog() {
     assert!(text.ends_with(&format!("\nstore1:{SNAPSHOT}\n")), "{text}");
 
     let first_line = text.lines().next().unwrap();
-    fs::write(&cache, format!("{first_line}\nstore9:ns/x/{SNAPSHOT}\n")).unwrap();
+    let write_list = |lines: &str, age: Duration| {
+        fs::write(&cache, format!("{first_line}\n{lines}\n")).unwrap();
+        let time = changed(&state.catalog(medium())) + age;
+        File::options().write(true).open(&cache).unwrap().set_modified(time).unwrap();
+    };
+    let tick = Duration::from_nanos(1);
+    write_list(&format!("store9:ns/x/{SNAPSHOT}"), tick);
     assert_eq!(list().unwrap()[0].0.as_str(), "store9");
-    fs::write(&cache, format!("{first_line}\nnonsense\n")).unwrap();
+    write_list("nonsense", tick);
+    assert_eq!(list().unwrap()[0].0.as_str(), "store1");
+    // The id says the same of two states in one second; what isn't younger than the catalog's change is made anew.
+    write_list(&format!("store9:ns/x/{SNAPSHOT}"), Duration::ZERO);
     assert_eq!(list().unwrap()[0].0.as_str(), "store1");
 
     let other: SnapshotPath = "ct/1/2021-01-11T10:43:48Z".parse().unwrap();

@@ -7,7 +7,7 @@ use crate::env::TapeEnv;
 use crate::label::MediaLabels;
 use crate::media_catalog;
 use crate::medium::{Beginning, load_by_label, read_labels};
-use crate::state_dir::{LOCK_WAIT, StateLock};
+use crate::state_dir::{LOCK_WAIT, Patience, StateLock};
 use crate::{Error, Result};
 
 /// Formats the medium in the drive; with `label_text` that medium is loaded first and no other is formatted.
@@ -49,7 +49,7 @@ pub fn format_medium(
                 "format media '{}' ({})",
                 labels.label.label_text, labels.label.uuid
             ));
-            let locks = lock_owner(env, labels)?;
+            let locks = lock_owner(env, labels, task)?;
             forget(env, labels)?;
             Some(locks)
         }
@@ -80,12 +80,17 @@ fn must_be(found: Option<&MediaLabels>, wanted: &LabelText) -> Result<()> {
 }
 
 /// Locks the pool and the set that a medium belongs to, so that no job uses it meanwhile.
-fn lock_owner(env: &TapeEnv, labels: &MediaLabels) -> Result<(StateLock, Option<StateLock>)> {
+fn lock_owner(
+    env: &TapeEnv,
+    labels: &MediaLabels,
+    task: &dyn TaskContext,
+) -> Result<(StateLock, Option<StateLock>)> {
+    let patience = Patience::of_task(task);
     let pool = match labels.pool() {
-        Some(pool) => env.state.lock_pool(pool, LOCK_WAIT)?,
-        None => env.state.lock_unassigned_pool(LOCK_WAIT)?,
+        Some(pool) => env.state.lock_pool(pool, &patience)?,
+        None => env.state.lock_unassigned_pool(&patience)?,
     };
-    let set = labels.assigned_set().map(|set| env.state.lock_media_set(set.uuid, LOCK_WAIT));
+    let set = labels.assigned_set().map(|set| env.state.lock_media_set(set.uuid, &patience));
     Ok((pool, set.transpose()?))
 }
 

@@ -45,7 +45,7 @@ commands! {
         arg name: StoreName,
     }
 
-    /// Create a datastore in an empty folder, or take up one that exists.
+    /// Create a datastore in a folder, or take up one that exists.
     DatastoreCreate ["datastore" "create"] => Answer::Task;
     {
         /// Datastore name.

@@ -124,7 +124,7 @@ commands! {
         arg upid: Upid,
     }
 
-    /// Read the configuration again.
+    /// Read all configuration files: tell what is wrong in them, let go of what they name no more.
     Reload ["reload"] => Answer::Nothing;
     {}
 

@@ -266,7 +266,7 @@ pub struct LabelInfo {
     pub encryption_key_fingerprint: Option<Fingerprint>,
     /// Its label.
     pub label_text: LabelText,
-    /// When its media set began.
+    /// When the medium joined its media set: the time in its set label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_set_ctime: Option<i64>,
     /// Its media set.
@@ -351,7 +351,7 @@ pub struct MediaListEntry {
     pub label_text: LabelText,
     /// Where it is.
     pub location: MediaLocation,
-    /// When its media set began.
+    /// When the medium joined its media set: the time in its set label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_set_ctime: Option<i64>,
     /// How its media set is called.
@@ -381,7 +381,7 @@ pub struct MediaContentEntry {
     pub backup_time: BackupTime,
     /// Label of the medium with its snapshot archive.
     pub label_text: LabelText,
-    /// When the media set began.
+    /// When the medium joined the media set: the time in its set label.
     pub media_set_ctime: i64,
     /// How the media set is called.
     pub media_set_name: String,
@@ -403,7 +403,7 @@ pub struct MediaContentEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct MediaSetListEntry {
-    /// When it began.
+    /// When the first of its known media joined it: its beginning, unless that medium is lost.
     pub media_set_ctime: i64,
     /// How it is called.
     pub media_set_name: String,
