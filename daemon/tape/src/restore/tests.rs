@@ -11,6 +11,7 @@ use reel_store::{VerifyOutcome, VerifyState};
 use reel_types::TaskStopped;
 
 use super::*;
+use crate::state_dir::LOCK_WAIT;
 use rig::{Rig, is_stop};
 
 const VM: &str = "vm/100/2024-06-05T08:00:00Z";
