@@ -372,7 +372,6 @@ fn names_that_nothing_has_are_nowhere_in_the_tree() {
         "".to_owned(),
         "datastores".into(),
         "datastores/store1".into(),
-        "datastores/store1/ns".into(),
         "datastores/store1/vm".into(),
         "datastores/store1/vm/100".into(),
         format!("{time}/raw"),

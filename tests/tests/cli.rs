@@ -103,7 +103,7 @@ fn bad_lines_say_what_is_wrong_show_the_usage_and_change_nothing() {
         ("pool update daily --comment", "'comment': missing parameter value.\nUsage: "),
         ("pool update daily --comment a --comment b", "'comment': duplicate parameter\nUsage: "),
         ("pool update daily --delete foo", "'delete': value 'foo' is not one of "),
-        ("pool update daily --digest ABC", "'digest': "),
+        ("datastore update store1 --digest ABC", "'digest': "),
         ("pool update daily --allocation garbage", "'allocation': "),
         (
             "pool list --output-format xml",
@@ -128,10 +128,14 @@ fn bad_lines_say_what_is_wrong_show_the_usage_and_change_nothing() {
     // What the daemon finds: unknown names, what is there already, a digest of another content.
     assert_eq!(refused(&daemon, "pool config other"), "Error: no such media pool 'other'\n");
     assert!(refused(&daemon, "pool create daily").contains("daily"));
-    let digest = "0".repeat(64);
-    let stale = refused(&daemon, &format!("pool update daily --comment new --digest {digest}"));
-    assert!(stale.contains("changed"), "{stale}");
     assert_eq!(fs::read(home.join("etc/media-pool.cfg")).unwrap(), before);
+
+    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
+    let config = home.join("etc/datastore.cfg");
+    let (before, other) = (fs::read(&config).unwrap(), "0".repeat(64));
+    let stale = refused(&daemon, &format!("datastore update store1 --comment x --digest {other}"));
+    assert!(stale.contains("changed"), "{stale}");
+    assert_eq!(fs::read(&config).unwrap(), before);
 }
 
 #[test]
