@@ -49,9 +49,13 @@ fn damaged_archives_cost_what_they_hold_and_are_named() {
     with_bytes(
         &snapshots,
         |bytes| bytes.truncate(2000),
-        || restore_fails(&daemon, &["WARN: File"]),
+        || restore_fails(&daemon, &["WARN: medium 'T1': File"]),
     );
-    with_bytes(&snapshots, |bytes| bytes[1] ^= 1, || restore_fails(&daemon, &["WARN: File"]));
+    with_bytes(
+        &snapshots,
+        |bytes| bytes[1] ^= 1,
+        || restore_fails(&daemon, &["WARN: medium 'T1': File"]),
+    );
     daemon.ctl(&format!("restore {set} store2"));
     stores_agree(&daemon, "store1", "store2");
 }

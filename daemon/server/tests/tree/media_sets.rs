@@ -104,9 +104,8 @@ fn every_file_is_copied_out_of_the_set_once_its_index_was_fetched() {
     assert!(daemon.xattr(&image, "user.reelfs.tapes").contains("A0000"));
     let bytes: u64 = daemon.xattr(&image, "user.reelfs.bytes").parse().unwrap();
     assert!(bytes > 0);
-    daemon.bytes(&image).unwrap();
-    assert_eq!(daemon.xattr(&image, "user.reelfs.bytes"), "0", "holes are not read");
-    assert_eq!(daemon.xattr(&image, "user.reelfs.order"), "");
+    let content = daemon.bytes(&image).unwrap();
+    assert!(bytes < content.len() as u64, "holes are not read: {bytes} of {}", content.len());
     let mut compared = 0;
     for (path, sum) in restored_by_pbs(&fixtures) {
         let path = path.replace("datastores/store1", &store);
