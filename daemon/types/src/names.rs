@@ -1,10 +1,7 @@
 //! Names that users give to things: "safe ids" of bounded length (`config.md` §3).
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::ParseError;
-use crate::text::serde_as_text;
+use crate::text::checked_text;
 
 /// Checks `[A-Za-z0-9_][A-Za-z0-9._-]*` and the length in characters.
 pub(crate) fn check_safe_id(
@@ -27,31 +24,7 @@ pub(crate) fn check_safe_id(
 
 macro_rules! safe_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $min:literal..=$max:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
-
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ParseError;
-
-            fn from_str(text: &str) -> Result<Self, ParseError> {
-                check_safe_id($kind, text, $min..=$max)?;
-                Ok(Self(text.into()))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
+        checked_text!($(#[$doc])* $name, |text| check_safe_id($kind, text, $min..=$max));
 
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
@@ -64,8 +37,6 @@ macro_rules! safe_id {
                 std::path::Path::new(&*self.0)
             }
         }
-
-        serde_as_text!($name);
     };
 }
 

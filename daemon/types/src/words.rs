@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::ParseError;
-use crate::text::serde_as_text;
+use crate::text::checked_text;
 
 /// Reads a boolean word: `1 on yes true` or `0 off no false`, in any case (`config.md` §2).
 pub fn parse_bool(text: &str) -> Result<bool, ParseError> {
@@ -33,33 +33,7 @@ pub(crate) fn check_single_line(
 
 macro_rules! single_line {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $min:literal..=$max:literal) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
-
-        impl $name {
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = ParseError;
-
-            fn from_str(text: &str) -> Result<Self, ParseError> {
-                check_single_line($kind, text, $min..=$max)?;
-                Ok(Self(text.into()))
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
-            }
-        }
-
-        serde_as_text!($name);
+        checked_text!($(#[$doc])* $name, |text| check_single_line($kind, text, $min..=$max));
     };
 }
 
