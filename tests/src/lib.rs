@@ -16,7 +16,7 @@ pub mod scene;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -254,6 +254,8 @@ pub fn program(name: &str) -> PathBuf {
 /// The folders of one daemon.
 pub struct Home {
     folder: TempDir,
+    /// Who runs the daemons, where that isn't whoever runs the test.
+    user: Option<u32>,
 }
 
 impl Default for Home {
@@ -276,7 +278,7 @@ impl Home {
 
     fn in_folder(folder: TempDir) -> Self {
         fs::create_dir(folder.path().join("mnt")).expect("a mountpoint");
-        Self { folder }
+        Self { folder, user: None }
     }
 
     /// The folder around all of them.
@@ -315,7 +317,8 @@ impl Home {
             .create(true)
             .open(self.join("reeld.log"))
             .expect("a file for the daemon's output");
-        let child = Command::new(program("reeld"))
+        let child = self
+            .reeld()
             .arg("--below")
             .arg(self.path())
             .arg("--mount")
@@ -330,6 +333,23 @@ impl Home {
             .expect("reeld starts");
         let mut daemon = Daemon { home: self, child, notified: socket };
         daemon.wait_until_ready().map(|()| daemon)
+    }
+
+    fn reeld(&self) -> Command {
+        let Some(user) = self.user else { return Command::new(program("reeld")) };
+        let mut command = Command::new("setpriv");
+        command.args([format!("--reuid={user}"), format!("--regid={user}")]);
+        command.args(["--clear-groups", "--"]).arg(self.join("reeld"));
+        command
+    }
+
+    /// From now on daemons run as this user (a number), to whom the folders here are given. Takes root.
+    pub fn give_to(&mut self, user: u32) {
+        fs::copy(program("reeld"), self.join("reeld")).expect("a copy that the user can run");
+        let own = |path: &Path| chown(path, Some(user), Some(user)).expect("give a folder away");
+        own(self.path());
+        own(&self.mount());
+        self.user = Some(user);
     }
 
     /// What the daemons here have said on stderr.
@@ -496,6 +516,15 @@ impl Daemon<'_> {
     /// Asks the daemon to stop as a service manager does; how it ended.
     pub fn stopped(mut self) -> ExitStatus {
         self.terminate()
+    }
+
+    /// Asks the daemon to stop and waits until it has; what it told its service manager meanwhile.
+    pub fn stop_and_hear(mut self) -> Vec<String> {
+        self.terminate();
+        let mut word = [0; 64];
+        std::iter::from_fn(|| self.notified.recv(&mut word).ok())
+            .map(|length| String::from_utf8_lossy(&word[..length]).into_owned())
+            .collect()
     }
 
     fn terminate(&mut self) -> ExitStatus {
