@@ -311,6 +311,9 @@ impl Home {
         let notify = self.join("notify.sock");
         let _ = fs::remove_file(&notify);
         let socket = UnixDatagram::bind(&notify).expect("a socket for the daemon's word");
+        if let Some(user) = self.user {
+            chown(&notify, Some(user), None).expect("give the socket away");
+        }
         socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a time-out");
         let log = fs::File::options()
             .append(true)
@@ -521,10 +524,11 @@ impl Daemon<'_> {
     /// Asks the daemon to stop and waits until it has; what it told its service manager meanwhile.
     pub fn stop_and_hear(mut self) -> Vec<String> {
         self.terminate();
-        let mut word = [0; 64];
-        std::iter::from_fn(|| self.notified.recv(&mut word).ok())
-            .map(|length| String::from_utf8_lossy(&word[..length]).into_owned())
-            .collect()
+        let (mut heard, mut word) = (Vec::new(), [0; 64]);
+        while let Ok(length) = self.notified.recv(&mut word) {
+            heard.push(String::from_utf8_lossy(&word[..length]).into_owned());
+        }
+        heard
     }
 
     fn terminate(&mut self) -> ExitStatus {
