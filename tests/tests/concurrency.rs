@@ -87,7 +87,7 @@ fn waiting_readers_keep_nobody_waiting_and_are_all_served() {
     assert_eq!(daemon.ls("datastores"), ["ctl", "last-error", "last-task", "store1"]);
 
     for (_, reader) in &mut readers[1..3] {
-        for signal in [Signal::SIGINT, Signal::SIGKILL] {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             let pid = Pid::from_raw(i32::try_from(reader.id()).unwrap());
             kill(pid, signal).unwrap();
         }
