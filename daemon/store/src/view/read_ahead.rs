@@ -101,7 +101,7 @@ mod tests {
             let asked = ahead.step(chunk..chunk + 1, 64);
             assert!(asked.is_none_or(|range| !range.is_empty()), "given up at {chunk}");
         }
-        assert!(ahead.asked >= 16);
+        assert!(ahead.asked >= 8, "the window grew: {ahead:?}");
     }
 
     #[test]
