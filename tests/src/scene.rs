@@ -98,11 +98,17 @@ pub fn stores_agree(daemon: &Daemon<'_>, one: &str, other: &str) {
     }
 }
 
-/// A datastore with two small snapshots that are on tape, all on T1; T2 is empty.
-pub fn on_tape(home: &Home) -> Daemon<'_> {
+/// A datastore with two small snapshots, and media that take them.
+pub fn off_tape(home: &Home) -> Daemon<'_> {
     let daemon = home.start();
     fill(home, &daemon, "store1", 8);
     library(home, &daemon, "64MiB", &["T1", "T2"]);
+    daemon
+}
+
+/// A datastore with two small snapshots that are on tape, all on T1; T2 is empty.
+pub fn on_tape(home: &Home) -> Daemon<'_> {
+    let daemon = off_tape(home);
     daemon.ctl("backup store1 daily");
     daemon
 }

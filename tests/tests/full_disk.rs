@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use reel_tests::scene::{SNAPSHOTS, fill, library, only_set, stores_agree};
+use reel_tests::scene::{SNAPSHOTS, off_tape, on_tape, only_set, stores_agree, target};
 use reel_tests::{Daemon, Home, oracle};
 
 /// A small file system of its own in memory, filled and freed at will.
@@ -77,19 +77,21 @@ fn restores(home: &Home, daemon: &Daemon<'_>, store: &str) {
     oracle(&["datastore".as_ref(), home.join(store).as_os_str()]);
 }
 
-fn create(daemon: &Daemon<'_>, name: &str, path: &Path) {
-    daemon.ctl(&format!("datastore create {name} {}", path.display()));
+/// With space again a backup and a restore do what they should.
+fn is_well_again(home: &Home, daemon: &Daemon<'_>, filler: &Path) {
+    fs::remove_file(filler).expect("free the space");
+    daemon.ctl("backup store1 daily");
+    target(home, daemon);
+    restores(home, daemon, "store2");
+    agree(home);
 }
 
 #[test]
 fn a_full_disk_under_the_datastore() {
     let home = Home::new();
     let Some(disk) = SmallDisk::over(home.join("store2"), "40m") else { return };
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1"]);
-    daemon.ctl("backup store1 daily");
-    create(&daemon, "store2", &disk.path);
+    let daemon = on_tape(&home);
+    target(&home, &daemon);
     let set = only_set(&daemon);
     run_out(&home, &daemon, &disk, &format!("restore {set} store2"));
     oracle(&["datastore".as_ref(), disk.path.as_os_str()]);
@@ -104,53 +106,35 @@ fn a_full_disk_under_the_datastore() {
 fn a_full_disk_under_the_tapes() {
     let home = Home::new();
     let Some(disk) = SmallDisk::over(home.join("tapes"), "40m") else { return };
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1"]);
+    let daemon = off_tape(&home);
     let filler = disk.fill();
     assert_no_space(&daemon.ctl_fails("backup store1 daily"));
-    fs::remove_file(filler).expect("free the space");
-    daemon.ctl("backup store1 daily");
-    create(&daemon, "store2", &home.join("store2"));
-    restores(&home, &daemon, "store2");
-    agree(&home);
+    is_well_again(&home, &daemon, &filler);
 }
 
 #[test]
 fn a_full_disk_under_the_state() {
     let home = Home::new();
     let Some(disk) = SmallDisk::over(home.join("state"), "2m") else { return };
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1", "T2"]);
+    let daemon = off_tape(&home);
     let inventory = fs::read(home.join("state/tape/inventory.json")).expect("the inventory");
     let filler = disk.fill();
     assert_no_space(&daemon.ctl_fails("backup store1 daily"));
     let kept = fs::read(home.join("state/tape/inventory.json")).expect("the inventory");
     assert_eq!(kept, inventory, "an inventory is replaced whole or not at all");
-    fs::remove_file(filler).expect("free the space");
-    daemon.ctl("backup store1 daily");
-    create(&daemon, "store2", &home.join("store2"));
-    restores(&home, &daemon, "store2");
-    agree(&home);
+    is_well_again(&home, &daemon, &filler);
 }
 
 #[test]
 fn a_full_disk_under_the_cache() {
     let home = Home::new();
     let Some(disk) = SmallDisk::over(home.join("cache"), "2m") else { return };
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1"]);
-    daemon.ctl("backup store1 daily");
+    let daemon = on_tape(&home);
     let set = only_set(&daemon);
     let filler = disk.fill();
     // Chunks that can't be kept are given all the same.
     let image = daemon.at(&format!("media-sets/{set}/store1/{}/disk.img", SNAPSHOTS[0]));
     let read = fs::read(image).expect("read the image from tape");
     assert!(read == reel_tests::noise(8 << 20, 1));
-    fs::remove_file(filler).expect("free the space");
-    create(&daemon, "store2", &home.join("store2"));
-    restores(&home, &daemon, "store2");
-    agree(&home);
+    is_well_again(&home, &daemon, &filler);
 }

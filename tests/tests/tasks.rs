@@ -15,7 +15,7 @@ use std::path::Path;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
 use reel_tests::said::{refused, say, silent};
-use reel_tests::scene::{errno, fill, library, only_set};
+use reel_tests::scene::{errno, on_tape, only_set, target};
 use reel_tests::{Daemon, Home, sha256_of};
 use serde_json::{Value, json};
 
@@ -107,10 +107,7 @@ fn assert_stops(daemon: &Daemon<'_>, upid: &str, stop: impl FnOnce()) {
 #[test]
 fn a_task_stops_where_it_works_and_where_it_waits() {
     let home = Home::new();
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1"]);
-    daemon.ctl("backup store1 daily");
+    let daemon = on_tape(&home);
     let set = only_set(&daemon);
 
     // An image that would take minutes.
@@ -126,7 +123,7 @@ fn a_task_stops_where_it_works_and_where_it_waits() {
     assert_stops(&daemon, &upid, || daemon.echo("stop", &format!("tasks/{upid}/ctl")).unwrap());
 
     // Somebody else has the media set, or the pool.
-    daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
+    target(&home, &daemon);
     for (lock, line) in [
         (format!(".media-set-{set}.lck"), format!("restore {set} store2")),
         (".pool-daily.lck".to_owned(), "backup store1 daily".to_owned()),

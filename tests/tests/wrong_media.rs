@@ -194,10 +194,7 @@ fn a_tape_in_the_place_of_another_is_never_taken_for_it() {
 #[test]
 fn two_media_with_one_label_are_told_apart_and_never_mistaken() {
     let home = Home::new();
-    let daemon = home.start();
-    fill(&home, &daemon, "store1", 8);
-    library(&home, &daemon, "64MiB", &["T1"]);
-    daemon.ctl("backup store1 daily");
+    let daemon = on_tape(&home);
     let set = only_set(&daemon);
     daemon.ctl("unload --drive drive1");
     let known = fs::read(home.join("state/tape/inventory.json")).expect("the inventory");

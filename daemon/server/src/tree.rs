@@ -10,9 +10,8 @@
 //!
 //! Everything is found when it is asked for and nothing is built ahead. What look-ups would read again and again
 //! (the inventory, manifests, lists of snapshots) is remembered for as long as its file stays the same
-//! ([`crate::memo`]), so
-//! that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading content in a media set
-//! does. Each folder with a `ctl` runs the very commands of the command line ([`control`]).
+//! ([`crate::memo`]), so that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading
+//! content in a media set does. Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
 mod catalogue;
 mod content_file;

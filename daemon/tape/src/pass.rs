@@ -241,7 +241,7 @@ impl Pass<'_> {
         }
         self.catalog.start_chunk_archive(Uuid::from_bytes(header.uuid), file, &store)?;
         self.places.begin_archive(file, start);
-        let content_start = ContentOffset(48 + u64::from(header.size));
+        let content_start = ContentOffset::behind_header(header.size);
         let mut chunks = ChunkArchiveReader::new(&mut *reader, content_start);
         let read = self.take_chunks(&mut chunks, &store);
         let has_end = match &read {

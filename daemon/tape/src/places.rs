@@ -139,6 +139,27 @@ impl Places {
         Ok(())
     }
 
+    /// Learns from the archive in `file` as it passes by from its first block, object `start`, on. None where nothing
+    /// can be learned: reading goes on all the same.
+    pub(crate) fn learn_passing(
+        &self,
+        (medium, set): (MediaId, MediaSetId),
+        (file, start): (FileNumber, BlockNumber),
+    ) -> Option<PlaceLearner> {
+        let mut learner = self
+            .learn(medium, set)
+            .inspect_err(|error| tracing::warn!(%error, "no places are learned"))
+            .ok()?;
+        learner.begin_archive(file, start);
+        Some(learner)
+    }
+
+    /// Makes the places known that were learned of an archive, of as much of it as passed by.
+    pub(crate) fn keep_passed(&self, mut learner: PlaceLearner) -> Result<()> {
+        learner.end_archive()?;
+        self.store(&mut learner)
+    }
+
     /// Forgets all places on a medium, which is about to be written anew.
     pub fn forget(&self, medium: MediaId) -> Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -59,8 +59,7 @@ impl MediaPool {
     /// Opens a pool and locks its newest set, or a new one where there is none.
     ///
     /// `site` says which media the job's drive can get at, `zone` is the local time zone, `patience` how each lock is
-    /// waited for. An error is
-    /// [`Error::Locked`] while another job or a restore has the set.
+    /// waited for. An error is [`Error::Locked`] while another job or a restore has the set.
     pub fn open(
         state: StateDir,
         rules: PoolRules,

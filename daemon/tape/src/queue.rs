@@ -6,10 +6,10 @@
 //! ```
 //!
 //! The thread waits in line for the drive like everybody else ([`DriveDesk::hold`]), reads what lies forward of
-//! the head, turns to the medium that somebody waits for longest when nothing does, and gives the drive
-//! away when somebody else wants it, between archives or after some reading; the readers just wait longer then. Where our own index knows a chunk's place ([`crate::places`]) it goes there
-//! and reads no more than the chunk; where not it reads the archive from its beginning, serves everything that
-//! passes by and learns the places.
+//! the head, turns to the medium that somebody waits for longest when nothing does, and gives the drive away when
+//! somebody else wants it, between archives or after some reading; the readers just wait longer then. Where our own
+//! index knows a chunk's place ([`crate::places`]) it goes there and reads no more than the chunk; where not it reads
+//! the archive from its beginning, serves everything that passes by and learns the places.
 //!
 //! Nobody gets a chunk whose CRC and, unless it is encrypted, digest were not checked. A damaged chunk fails
 //! those who wait for it, nobody else; a medium that can't be loaded or read at all fails its wishes.

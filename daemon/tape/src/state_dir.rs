@@ -20,7 +20,7 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// anybody notices, seldom enough that waiting costs no processor.
 const LOCK_RETRY: Duration = Duration::from_millis(20);
 
-/// What a file is called until it replaces another: `.XXXXXX.new`.
+/// How the name of a file ends until it replaces another.
 const NEW_SUFFIX: &str = ".new";
 
 const LOCK_MODE: u32 = 0o660;

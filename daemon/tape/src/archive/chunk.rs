@@ -44,6 +44,11 @@ impl ArchiveHeader for ChunkArchiveHeader {
 pub struct ContentOffset(pub u64);
 
 impl ContentOffset {
+    /// Behind the content header and the `size` bytes of JSON that it announces, where the first entry begins.
+    pub fn behind_header(size: u32) -> Self {
+        Self(reel_hw::CONTENT_HEADER_SIZE as u64 + u64::from(size))
+    }
+
     /// The block of the file, from 0, that holds the place.
     pub fn block(self) -> u64 {
         self.0 / TAPE_BLOCK_PAYLOAD_SIZE as u64
@@ -134,7 +139,7 @@ impl<R: BufRead> ChunkArchiveReader<R> {
     /// and CRC. None if the archive ends inside it.
     pub fn read_blob(&mut self) -> Result<Option<DataBlob>> {
         let entry = self.present_entry()?;
-        if entry.blob_bytes > BLOB_BYTES_MAX {
+        if !entry.is_possible() {
             return self.refuse_large(entry).map(|_| None);
         }
         let mut blob = Vec::with_capacity(capacity(entry.blob_bytes));
@@ -148,7 +153,7 @@ impl<R: BufRead> ChunkArchiveReader<R> {
     /// ends inside it.
     pub fn check_blob(&mut self) -> Result<bool> {
         let entry = self.present_entry()?;
-        if entry.blob_bytes > BLOB_BYTES_MAX {
+        if !entry.is_possible() {
             return self.refuse_large(entry);
         }
         let mut check = BlobCheck::new();

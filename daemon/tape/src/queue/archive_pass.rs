@@ -78,10 +78,6 @@ impl<'a> ArchivePass<'a> {
         target: &Target,
     ) -> Self {
         let medium = Arc::clone(&target.medium);
-        let learner = match target.place {
-            Some(_) => None,
-            None => begin_learning(shared, &medium),
-        };
         Self {
             shared,
             checks,
@@ -89,7 +85,7 @@ impl<'a> ArchivePass<'a> {
             medium,
             file: target.file,
             first: (*digest, target.place),
-            learner,
+            learner: None,
             archive_start: None,
             damage_met: None,
             wishes_before: shared.state().wishes.count(),
@@ -221,9 +217,8 @@ impl<'a> ArchivePass<'a> {
     fn enter(&mut self, hold: &mut DriveHold) -> Result<End> {
         let start = go_to_file(hold.drive(), self.file)?;
         hold.set_state(DriveState::Reading);
-        if let Some(learner) = &mut self.learner {
-            learner.begin_archive(self.file, start);
-        }
+        let (medium, places) = (&self.medium, &self.shared.parts.env.places);
+        self.learner = places.learn_passing((medium.id, medium.set), (self.file, start));
         self.archive_start = Some(start);
         let opened = BlockReader::open(hold.drive()).map_err(Error::Device);
         let mut reader = match opened {
@@ -240,8 +235,7 @@ impl<'a> ArchivePass<'a> {
             return Err(Error::format("chunk archive", "the file on the medium is none"));
         }
         ChunkArchiveHeader::read(header.size, &mut reader)?;
-        let content_start = reel_hw::CONTENT_HEADER_SIZE as u64 + u64::from(header.size);
-        self.stream(&mut reader, ContentOffset(content_start))
+        self.stream(&mut reader, ContentOffset::behind_header(header.size))
     }
 
     fn stream(&mut self, reader: &mut TapeReader<'_>, start: ContentOffset) -> Result<End> {
@@ -382,9 +376,8 @@ impl<'a> ArchivePass<'a> {
 
     /// Makes the places known that were passed, and tells wishes that came late of theirs.
     fn keep_places(&mut self) {
-        let Some(mut learner) = self.learner.take() else { return };
-        let places = &self.shared.parts.env.places;
-        let kept = learner.end_archive().and_then(|()| places.store(&mut learner));
+        let Some(learner) = self.learner.take() else { return };
+        let kept = self.shared.parts.env.places.keep_passed(learner);
         if let Err(error) = kept.and_then(|()| self.tell_places()) {
             tracing::warn!(%error, "places of chunks on a medium are not kept");
         }
@@ -432,12 +425,6 @@ impl<'a> ArchivePass<'a> {
             byte: u32::try_from(offset.byte_in_block()).unwrap_or(u32::MAX),
         }
     }
-}
-
-/// Reading goes on where nothing can be learned.
-fn begin_learning(shared: &Shared, medium: &SetMedium) -> Option<PlaceLearner> {
-    let learner = shared.parts.env.places.learn(medium.id, medium.set);
-    learner.inspect_err(|error| tracing::warn!(%error, "no places are learned")).ok()
 }
 
 fn end_of(entry: &ChunkEntry) -> ContentOffset {

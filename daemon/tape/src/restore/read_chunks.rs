@@ -195,7 +195,8 @@ impl Reading<'_> {
     fn read_from_beginning(&mut self, hold: &mut DriveHold) -> Result<()> {
         go_to_file(hold, self.archive.file, self.run.task)?;
         let start = hold.drive().position().map_err(|source| hold.failed(source))?.object;
-        self.begin_learning(start);
+        let medium = (self.member.uuid, self.run.job.set);
+        self.learner = self.run.env.places.learn_passing(medium, (self.archive.file, start));
         let read = self.read_all(hold.drive(), start);
         self.keep_places();
         match read {
@@ -243,8 +244,7 @@ impl Reading<'_> {
         }
         let store = ChunkArchiveHeader::read(header.size, &mut reader)?.store;
         self.log_archive(store.as_str());
-        let start = reel_hw::CONTENT_HEADER_SIZE as u64 + u64::from(header.size);
-        self.stream(reader, ContentOffset(start))
+        self.stream(reader, ContentOffset::behind_header(header.size))
     }
 
     fn stream(&mut self, content: impl BufRead, start: ContentOffset) -> Result<End> {
@@ -290,17 +290,6 @@ impl Reading<'_> {
         Ok(passed)
     }
 
-    /// Reading goes on where nothing can be learned.
-    fn begin_learning(&mut self, start: BlockNumber) {
-        match self.run.env.places.learn(self.member.uuid, self.run.job.set) {
-            Ok(mut learner) => {
-                learner.begin_archive(self.archive.file, start);
-                self.learner = Some(learner);
-            }
-            Err(error) => tracing::warn!(%error, "no places are learned"),
-        }
-    }
-
     fn learn(&mut self, entry: &ChunkEntry) {
         if let Some(learner) = &mut self.learner {
             learner.chunk(&entry.digest, entry.offset.0);
@@ -308,9 +297,8 @@ impl Reading<'_> {
     }
 
     fn keep_places(&mut self) {
-        let Some(mut learner) = self.learner.take() else { return };
-        let kept = learner.end_archive().and_then(|()| self.run.env.places.store(&mut learner));
-        if let Err(error) = kept {
+        let Some(learner) = self.learner.take() else { return };
+        if let Err(error) = self.run.env.places.keep_passed(learner) {
             tracing::warn!(%error, "places of chunks on a medium are not kept");
         }
     }
