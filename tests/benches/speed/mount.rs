@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -111,27 +111,31 @@ fn out_of_media_set(options: &Options, home: &Home, set: &str) {
     print_memory("restore and cp out of a media set", fresh.peak.get());
 }
 
+/// Once with one thread on either side, once with one for each processor.
 fn out_of_datastore(options: &Options, home: &Home) {
-    let what = Comparison {
-        name: "image",
-        limit: "decoding it in process",
-        goal: 0.8,
-        bytes: options.size,
-    };
     let index = home.join(&format!("store1/{SNAPSHOT}/disk.img.fidx"));
     let digests = digests(&index);
     let fresh = Fresh::new(home);
-    options.compare(
-        &what,
-        || fresh.restart(),
-        || decode(&home.join("store1/.chunks"), &digests),
-        || {
-            fresh.watched(|daemon| {
-                let path = daemon.at(&format!("datastores/store1/{SNAPSHOT}/disk.img"));
-                read_all(&path, options.size);
-            });
-        },
-    );
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    for threads in [1, processors] {
+        let what = Comparison {
+            name: "image",
+            limit: &format!("decoding it in process, {threads} thread(s) on either side"),
+            goal: 0.8,
+            bytes: options.size,
+        };
+        options.compare(
+            &what,
+            || fresh.restart(),
+            || decode(&home.join("store1/.chunks"), &digests, threads),
+            || {
+                fresh.watched(|daemon| {
+                    let path = daemon.at(&format!("datastores/store1/{SNAPSHOT}/disk.img"));
+                    read_all(&path, options.size, threads);
+                });
+            },
+        );
+    }
     print_memory("image of a datastore", fresh.peak.get());
 }
 
@@ -140,10 +144,9 @@ fn digests(index: &Path) -> Vec<Digest> {
     index.entries(0..index.chunk_count()).map(|entry| entry.unwrap().digest).collect()
 }
 
-/// Reads and checks all chunks with as many threads as there are processors.
-fn decode(chunks: &Path, digests: &[Digest]) {
+/// Reads and checks all chunks.
+fn decode(chunks: &Path, digests: &[Digest], threads: usize) {
     let next = AtomicUsize::new(0);
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -161,16 +164,29 @@ fn chunk_path(chunks: &Path, digest: &Digest) -> PathBuf {
     chunks.join(&name[..4]).join(name)
 }
 
-fn read_all(path: &Path, size: u64) {
+/// Reads a file, each thread its part.
+fn read_all(path: &Path, size: u64, threads: usize) {
+    let part = size.div_ceil(threads as u64);
+    std::thread::scope(|scope| {
+        for number in 0..threads as u64 {
+            let (start, end) = (number * part, size.min((number + 1) * part));
+            scope.spawn(move || read_part(path, start, end - start));
+        }
+    });
+}
+
+fn read_part(path: &Path, start: u64, length: u64) {
     let mut file = File::open(path).unwrap();
+    file.seek(SeekFrom::Start(start)).unwrap();
+    let mut file = file.take(length);
     let mut buffer = vec![0; 1 << 20];
     let mut total = 0;
     loop {
-        let length = file.read(&mut buffer).unwrap();
-        if length == 0 {
+        let count = file.read(&mut buffer).unwrap();
+        if count == 0 {
             break;
         }
-        total += length as u64;
+        total += count as u64;
     }
-    assert_eq!(total, size);
+    assert_eq!(total, length);
 }
