@@ -23,6 +23,8 @@ impl Document {
         let mut open: Option<OpenSection> = None;
         for (index, line) in text.lines().enumerate() {
             let at = |reason: String| SyntaxError { line: index + 1, reason };
+            // `lines` leaves a carriage return where no newline follows.
+            let line = line.trim_end_matches('\r');
             if line.trim().is_empty() {
                 close(open.take(), &mut document)?;
             } else if let Some(section) = &mut open {
