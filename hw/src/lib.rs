@@ -9,6 +9,8 @@
 //! | [`drive`] | the [`TapeDrive`] trait and the values it speaks of |
 //! | [`changer`] | the [`Changer`] trait, element status, and the moves every changer shares |
 //! | [`stream`] | the block stream that makes a tape file out of bytes, and back |
+//! | [`transport`] | the way of a SCSI command to a device and back |
+//! | [`scsi`] | commands, parameter data and sense as types |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
@@ -26,7 +28,9 @@ pub mod fuzz;
 mod layout;
 pub mod memory;
 pub mod number;
+pub mod scsi;
 pub mod stream;
+pub mod transport;
 pub mod virtual_drive;
 
 pub use cancel::Cancel;

@@ -1,0 +1,1 @@
+//! A whole LTO library that answers SCSI commands, in real or simulated time.

@@ -1,0 +1,20 @@
+//! SCSI for tape drives and media changers: commands, parameter data and sense as types, to bytes and back (spec
+//! scsi.md; SPC-5, SSC-5, SMC-3).
+//!
+//! Nothing here moves a byte: a [`Transport`](crate::transport::Transport) does. All structures decode from a
+//! bounded cursor and encode to bytes, so that the emulated library answers with what the drivers read.
+
+pub mod cdb;
+pub mod command;
+pub mod condition;
+pub mod cursor;
+pub mod sense;
+pub mod sense_text;
+
+pub use cdb::Cdb;
+pub use command::{
+    CdbForm, Command, DeviceType, ElementFilter, LocateTarget, PageControl, SpaceCode,
+};
+pub use condition::{Condition, NextStep};
+pub use cursor::{DecodeError, Decoded};
+pub use sense::{Sense, SenseFormat, SenseKey};
