@@ -213,8 +213,15 @@ mod tests {
 
     #[test]
     fn fields_are_big_endian() {
-        let bytes =
-            Writer::new().u8(1).u16(0x0203).u24(0x0004_0506).u32(7).u48(8).u64(9).text("ab", 4, b' ').finish();
+        let bytes = Writer::new()
+            .u8(1)
+            .u16(0x0203)
+            .u24(0x0004_0506)
+            .u32(7)
+            .u48(8)
+            .u64(9)
+            .text("ab", 4, b' ')
+            .finish();
         let mut reader = Reader::new("a page", &bytes);
         assert_eq!(reader.u8().unwrap(), 1);
         assert_eq!(reader.u16().unwrap(), 0x0203);

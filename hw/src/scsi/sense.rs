@@ -176,7 +176,11 @@ impl Sense {
 
     fn decode_descriptor(bytes: &[u8], deferred: bool) -> Decoded<Self> {
         let Some(header) = bytes.first_chunk::<8>() else {
-            return Err(DecodeError::Short { what: "descriptor sense", want: 8, have: bytes.len() });
+            return Err(DecodeError::Short {
+                what: "descriptor sense",
+                want: 8,
+                have: bytes.len(),
+            });
         };
         let mut sense = Self::new(SenseKey::from_bits(header[1]), header[2], header[3]);
         sense.deferred = deferred;

@@ -1,8 +1,6 @@
 //! CDBs to commands.
 
-use super::{
-    CdbForm, Command, DeviceType, ElementFilter, LocateTarget, PageControl, SpaceCode,
-};
+use super::{CdbForm, Command, DeviceType, ElementFilter, LocateTarget, PageControl, SpaceCode};
 use crate::scsi::cdb::{Cdb, cdb_length};
 
 impl Command {
@@ -22,9 +20,7 @@ impl Command {
     fn of_any(cdb: &Cdb) -> Option<Self> {
         Some(match cdb.opcode() {
             0x00 => Self::TestUnitReady,
-            0x03 => {
-                Self::RequestSense { descriptor: cdb.bit(1, 0x01), allocation: cdb.byte(4) }
-            }
+            0x03 => Self::RequestSense { descriptor: cdb.bit(1, 0x01), allocation: cdb.byte(4) },
             0x12 => Self::Inquiry {
                 page: cdb.bit(1, 0x01).then(|| cdb.byte(2)),
                 allocation: cdb.u16(3),
@@ -129,14 +125,10 @@ impl Command {
                 load: cdb.bit(4, 0x01),
             },
             0x2B => Self::Locate10 { immediate, object: cdb.u32(3) },
-            0x34 => Self::ReadPosition {
-                service_action: cdb.byte(1) & 0x1F,
-                allocation: cdb.u16(7),
-            },
-            0x44 => Self::ReportDensitySupport {
-                medium: cdb.bit(1, 0x01),
-                allocation: cdb.u16(7),
-            },
+            0x34 => {
+                Self::ReadPosition { service_action: cdb.byte(1) & 0x1F, allocation: cdb.u16(7) }
+            }
+            0x44 => Self::ReportDensitySupport { medium: cdb.bit(1, 0x01), allocation: cdb.u16(7) },
             0x82 => Self::AllowOverwrite {
                 allow: cdb.byte(2) & 0xF,
                 partition: cdb.byte(3),
@@ -218,9 +210,7 @@ impl Command {
                 first: cdb.u16(2),
                 count: cdb.u16(6),
             },
-            0x1B => {
-                Self::OpenCloseImportExport { element: cdb.u16(2), action: cdb.byte(4) & 0x1F }
-            }
+            0x1B => Self::OpenCloseImportExport { element: cdb.u16(2), action: cdb.byte(4) & 0x1F },
             0x2B => Self::PositionToElement { transport: cdb.u16(2), destination: cdb.u16(4) },
             0xA5 => Self::MoveMedium {
                 transport: cdb.u16(2),

@@ -237,13 +237,9 @@ impl Command {
             Self::OpenCloseImportExport { element, action } => {
                 cdb.u8(0x1B).u8(0).u16(element).u8(action & 0x1F)
             }
-            Self::RequestVolumeElementAddress { element_type, first, count, allocation } => cdb
-                .u8(0xB5)
-                .u8(element_type & 0xF)
-                .u16(first)
-                .u16(count)
-                .u8(0)
-                .u24(allocation),
+            Self::RequestVolumeElementAddress { element_type, first, count, allocation } => {
+                cdb.u8(0xB5).u8(element_type & 0xF).u16(first).u16(count).u8(0).u24(allocation)
+            }
             _ => cdb.u8(0x07),
         }
     }
