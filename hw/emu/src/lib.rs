@@ -1,1 +1,27 @@
 //! A whole LTO library that answers SCSI commands, in real or simulated time.
+//!
+//! An [`EmulatedLibrary`] holds drives, a changer, slots and cartridges. [`EmulatedLibrary::transport`] gives a
+//! [`Transport`](reel_hw::transport::Transport) to one of its devices, which takes CDBs as a real one would: the
+//! drivers of `reel-hw` don't know the difference, and programs behind the kernel don't either (`reel-vtl`).
+//!
+//! What makes plans better they learn from the answers alone: nothing here tells them where a wrap ends or which
+//! seed was used.
+
+mod answer;
+mod attention;
+pub mod cartridge;
+mod cipher;
+mod drive;
+mod fault;
+mod initiator;
+pub mod library;
+pub mod model;
+mod protection;
+mod reservation;
+mod transport;
+
+pub use cartridge::{Cartridge, CartridgeFacts, CartridgeKind};
+pub use fault::{Fault, Moment};
+pub use library::{Device, EmulatedLibrary, LibraryShape};
+pub use model::{DriveModel, Generation, Maker};
+pub use transport::EmulatedTransport;

@@ -1,0 +1,100 @@
+//! What a device answers.
+
+use reel_hw::scsi::{Sense, SenseFormat, SenseKey};
+use reel_hw::transport::{Data, Reply, Status};
+
+/// A command that was carried out.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Done, without data.
+    Done,
+    /// Done, with these data; cut to what the initiator takes.
+    Data(Vec<u8>),
+    /// Done: that many bytes were put into the initiator's buffer.
+    Filled(usize),
+    /// Done, and something is to be said; that many bytes were put into the initiator's buffer.
+    Told(Sense, usize),
+}
+
+/// A command that was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A check condition.
+    Check(Sense),
+    /// Another initiator has reserved the device.
+    ReservationConflict,
+}
+
+/// How a command ended.
+pub(crate) type Outcome = Result<Answer, Refusal>;
+
+impl From<Sense> for Refusal {
+    fn from(sense: Sense) -> Self {
+        Self::Check(sense)
+    }
+}
+
+/// Sense of a triple, to be returned.
+pub(crate) fn check(key: SenseKey, asc: u8, ascq: u8) -> Refusal {
+    Refusal::Check(Sense::new(key, asc, ascq))
+}
+
+/// The device does not know the command.
+pub(crate) fn unknown_command() -> Refusal {
+    check(SenseKey::IllegalRequest, 0x20, 0x00)
+}
+
+/// A field of the CDB that the device does not take.
+pub(crate) fn invalid_field() -> Refusal {
+    check(SenseKey::IllegalRequest, 0x24, 0x00)
+}
+
+/// A field of the parameter data that the device does not take.
+pub(crate) fn invalid_parameter() -> Refusal {
+    check(SenseKey::IllegalRequest, 0x26, 0x00)
+}
+
+/// The parameter data are shorter than they say, or than the command says.
+pub(crate) fn parameter_length() -> Refusal {
+    check(SenseKey::IllegalRequest, 0x1A, 0x00)
+}
+
+/// Puts an outcome onto the wire. `allocation` bounds data that the command does not place itself.
+pub(crate) fn reply(
+    outcome: Outcome,
+    data: Data<'_>,
+    allocation: usize,
+    format: SenseFormat,
+) -> Reply {
+    let sent = |data: &Data<'_>| if let Data::Out(bytes) = data { bytes.len() } else { 0 };
+    match outcome {
+        Ok(Answer::Done) => good(sent(&data)),
+        Ok(Answer::Data(bytes)) => good(fill(data, bytes.get(..allocation).unwrap_or(&bytes))),
+        Ok(Answer::Filled(length)) => good(length),
+        Ok(Answer::Told(sense, length)) => {
+            let length = length.max(sent(&data));
+            Reply {
+                status: Status::CheckCondition,
+                transferred: length,
+                sense: sense.encode(format),
+            }
+        }
+        Err(Refusal::Check(sense)) => {
+            Reply { status: Status::CheckCondition, transferred: 0, sense: sense.encode(format) }
+        }
+        Err(Refusal::ReservationConflict) => {
+            Reply { status: Status::ReservationConflict, transferred: 0, sense: Vec::new() }
+        }
+    }
+}
+
+fn good(transferred: usize) -> Reply {
+    Reply { status: Status::Good, transferred, sense: Vec::new() }
+}
+
+fn fill(data: Data<'_>, bytes: &[u8]) -> usize {
+    let Data::In(buffer) = data else { return 0 };
+    let length = bytes.len().min(buffer.len());
+    buffer[..length].copy_from_slice(&bytes[..length]);
+    length
+}

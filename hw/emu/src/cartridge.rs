@@ -1,0 +1,141 @@
+//! A cartridge: the tape, its memory chip, and what it is.
+
+pub mod objects;
+pub mod store;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use objects::{Block, Object, Objects};
+use store::TapeStore;
+
+/// Room of an emulated medium that nobody gave a size: small, so that a set of several fills no disk.
+pub const CAPACITY_DEFAULT: u64 = 1 << 30;
+
+/// What kind of cartridge it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CartridgeKind {
+    /// For data.
+    Data,
+    /// For data, written once.
+    Worm,
+    /// For cleaning; that many uses are left.
+    Cleaning {
+        /// Uses left.
+        uses: u32,
+    },
+}
+
+/// What stays the same, or nearly so, in a cartridge's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CartridgeFacts {
+    /// Bar code on its label; none if it has none that can be read.
+    pub barcode: Option<String>,
+    /// What it is.
+    pub kind: CartridgeKind,
+    /// Density code of its generation (spec scsi.md §4).
+    pub density: u8,
+    /// Bytes that fit.
+    pub capacity: u64,
+    /// Whether the tab says that it may not be written.
+    pub write_protected: bool,
+    /// Whether a drive has used it before: LTO-9 calibrates new ones.
+    pub initialized: bool,
+    /// Decides its imperfections.
+    pub seed: u64,
+    /// How often it was loaded.
+    pub loads: u64,
+    /// Bytes written in its life.
+    pub bytes_written: u64,
+    /// Bytes read in its life.
+    pub bytes_read: u64,
+    /// What hosts wrote to its memory chip: attribute and value.
+    pub attributes: BTreeMap<u16, Vec<u8>>,
+}
+
+/// A cartridge.
+pub struct Cartridge {
+    /// What it is.
+    pub facts: CartridgeFacts,
+    tape: Box<dyn TapeStore>,
+    /// Objects that are on the tape for sure; those behind are in the buffer of the drive.
+    flushed: u64,
+}
+
+impl Cartridge {
+    /// A cartridge with this tape in it.
+    pub fn new(facts: CartridgeFacts, tape: Box<dyn TapeStore>) -> Self {
+        let flushed = tape.objects().count();
+        Self { facts, tape, flushed }
+    }
+
+    /// What is recorded.
+    pub fn objects(&self) -> &Objects {
+        self.tape.objects()
+    }
+
+    /// Bytes of the medium that are taken in front of an object; a filemark takes as much as a block of PBS's.
+    pub(crate) fn room_before(&self, number: u64) -> u64 {
+        const FILEMARK_ROOM: u64 = 256 << 10;
+        let objects = self.objects();
+        objects.bytes_before(number) + objects.filemarks_before(number) * FILEMARK_ROOM
+    }
+
+    /// Where the early warning begins, in bytes.
+    pub(crate) fn early_warning(&self) -> u64 {
+        const ZONE_MIN: u64 = 8 * (256 << 10);
+        self.facts.capacity.saturating_sub(ZONE_MIN.max(self.facts.capacity / 64))
+    }
+
+    /// Makes `number` the end of data, if it is not.
+    pub(crate) fn cut(&mut self, number: u64) -> io::Result<()> {
+        if number < self.objects().count() {
+            self.tape.cut(number)?;
+            self.flushed = self.flushed.min(number);
+        }
+        Ok(())
+    }
+
+    /// Appends a block behind the end of data.
+    pub(crate) fn push_block(&mut self, block: Block, stored: &[u8]) -> io::Result<()> {
+        self.tape.push_block(block, stored)?;
+        self.facts.bytes_written += u64::from(block.length);
+        Ok(())
+    }
+
+    /// Appends a filemark behind the end of data.
+    pub(crate) fn push_filemark(&mut self) -> io::Result<()> {
+        self.tape.push_filemark()
+    }
+
+    /// The stored bytes of a block.
+    pub(crate) fn read(&mut self, number: u64) -> io::Result<Option<(Block, Vec<u8>)>> {
+        let Some((Object::Block(block), offset)) = self.objects().get(number) else {
+            return Ok(None);
+        };
+        let mut stored = vec![0; block.stored_length() as usize];
+        self.tape.read(offset, &mut stored)?;
+        self.facts.bytes_read += u64::from(block.length);
+        Ok(Some((block, stored)))
+    }
+
+    /// Fills `bytes` with the beginning of a clear block.
+    pub(crate) fn read_clear(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.facts.bytes_read += bytes.len() as u64;
+        self.tape.read(offset, bytes)
+    }
+
+    /// Everything is on the tape now.
+    pub(crate) fn flush(&mut self) {
+        self.flushed = self.objects().count();
+    }
+
+    /// What was in the buffer is gone.
+    pub(crate) fn lose_buffer(&mut self) -> io::Result<()> {
+        self.cut(self.flushed)
+    }
+}

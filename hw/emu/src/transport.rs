@@ -1,0 +1,38 @@
+//! The way to a device of an emulated library.
+
+use std::time::Duration;
+
+use reel_hw::scsi::Cdb;
+use reel_hw::transport::{Data, Reply, Transport, TransportError};
+
+use crate::initiator::Initiator;
+use crate::library::{Device, EmulatedLibrary};
+
+/// A host's way to one device.
+pub struct EmulatedTransport {
+    library: EmulatedLibrary,
+    device: Device,
+    initiator: Initiator,
+    name: String,
+}
+
+impl EmulatedTransport {
+    pub(crate) fn new(library: EmulatedLibrary, device: Device, initiator: Initiator) -> Self {
+        Self { library, device, initiator, name: format!("emulated {device}") }
+    }
+}
+
+impl Transport for EmulatedTransport {
+    fn execute(
+        &mut self,
+        cdb: &Cdb,
+        data: Data<'_>,
+        _timeout: Duration,
+    ) -> Result<Reply, TransportError> {
+        self.library.execute(self.device, self.initiator, cdb, data)
+    }
+
+    fn device(&self) -> &str {
+        &self.name
+    }
+}
