@@ -11,8 +11,11 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::changer::ElementContent;
+use crate::device::DeviceError;
 use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+use crate::scsi::Condition;
 use crate::stream::BlockError;
+use crate::transport::TransportError;
 
 /// Result of this crate's operations.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -84,6 +87,17 @@ pub enum Error {
         expected: usize,
         /// Bytes found.
         found: usize,
+    },
+
+    /// A SCSI device did not do what it was asked.
+    #[error("{what} on {device}: {source}")]
+    Device {
+        /// What was tried.
+        what: &'static str,
+        /// Which device.
+        device: String,
+        /// Why it did not.
+        source: DeviceError,
     },
 
     /// The device cannot do this.
@@ -205,6 +219,30 @@ impl Error {
         }
     }
 
+    /// Names what a SCSI device was asked; conditions that every drive has become their own variants.
+    pub(crate) fn device(what: &'static str, device: &str, source: DeviceError) -> Self {
+        let condition = match &source {
+            DeviceError::Cancelled => return Self::Cancelled,
+            DeviceError::Sense(sense) if !sense.deferred => sense.condition(),
+            _ => Condition::Unknown,
+        };
+        match condition {
+            Condition::NoMedium | Condition::NeedsLoad => Self::NoMedium { what },
+            Condition::WriteProtected => Self::WriteProtected { what },
+            Condition::EndOfMedium => Self::EndOfMedium,
+            Condition::WrongKey => Self::WrongKey,
+            _ => Self::Device { what, device: device.to_owned(), source },
+        }
+    }
+
+    /// What a SCSI device said, where it said something.
+    pub fn condition(&self) -> Option<Condition> {
+        match self {
+            Self::Device { source: DeviceError::Sense(sense), .. } => Some(sense.condition()),
+            _ => None,
+        }
+    }
+
     /// The errno a file system shows for this error.
     pub fn errno(&self) -> i32 {
         let errno = match self {
@@ -215,6 +253,7 @@ impl Error {
                 return source.raw_os_error().unwrap_or(Errno::EIO as i32);
             }
             Self::Unsupported { .. } => Errno::EOPNOTSUPP,
+            Self::Device { source, .. } => device_errno(source),
             Self::Cancelled => Errno::ECANCELED,
             Self::Busy { .. } | Self::DriveFull { .. } | Self::MediumElsewhere { .. } => {
                 Errno::EBUSY
@@ -238,6 +277,24 @@ impl Error {
     /// Whether the medium is full: the write may be repeated on another medium.
     pub fn is_end_of_medium(&self) -> bool {
         matches!(self, Self::EndOfMedium)
+    }
+}
+
+fn device_errno(error: &DeviceError) -> Errno {
+    match error {
+        DeviceError::Reserved { .. } | DeviceError::Busy => Errno::EBUSY,
+        DeviceError::Transport(TransportError::TimedOut { .. }) => Errno::ETIMEDOUT,
+        DeviceError::Transport(TransportError::Gone) => Errno::ENODEV,
+        DeviceError::Sense(sense) => match sense.condition() {
+            Condition::CleaningCartridge | Condition::IncompatibleMedium => Errno::EMEDIUMTYPE,
+            Condition::WormProtected | Condition::DataProtected => Errno::EROFS,
+            Condition::BecomingReady | Condition::RemovalPrevented | Condition::NotUnloaded => {
+                Errno::EBUSY
+            }
+            Condition::UnknownCommand | Condition::InvalidField => Errno::EOPNOTSUPP,
+            _ => Errno::EIO,
+        },
+        _ => Errno::EIO,
     }
 }
 

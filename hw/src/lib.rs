@@ -11,6 +11,9 @@
 //! | [`stream`] | the block stream that makes a tape file out of bytes, and back |
 //! | [`transport`] | the way of a SCSI command to a device and back |
 //! | [`scsi`] | commands, parameter data and sense as types |
+//! | [`device`] | a SCSI device: typed commands, and what went wrong |
+//! | [`discovery`] | which drives and changers the kernel knows |
+//! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
@@ -22,10 +25,13 @@
 pub mod cancel;
 pub mod changer;
 pub mod conformance;
+pub mod device;
+pub mod discovery;
 pub mod drive;
 pub mod error;
 pub mod fuzz;
 mod layout;
+pub mod lto;
 pub mod memory;
 pub mod number;
 pub mod scsi;

@@ -1,12 +1,16 @@
 //! The way of a SCSI command to a device and back.
 //!
 //! A [`Transport`] knows nothing of what a command means: it takes a CDB, a buffer and a time limit, and brings
-//! back status, sense and how many bytes arrived. The kernel's SG_IO is one (`sg`), an emulated library another.
+//! back status, sense and how many bytes arrived. The kernel's SG_IO is one ([`sg`]), an emulated library another.
+
+pub mod sg;
 
 use std::io;
 use std::time::Duration;
 
 use crate::scsi::Cdb;
+
+pub use sg::SgTransport;
 
 /// Sense bytes that a transport keeps. SPC allows 252, devices send up to 96.
 pub const SENSE_BYTES_MAX: usize = 96;
@@ -23,6 +27,15 @@ pub enum Data<'a> {
 }
 
 impl Data<'_> {
+    /// The same data, for a command that may have to be sent again.
+    pub fn reborrow(&mut self) -> Data<'_> {
+        match self {
+            Self::None => Data::None,
+            Self::In(buffer) => Data::In(buffer),
+            Self::Out(bytes) => Data::Out(bytes),
+        }
+    }
+
     /// Bytes that may move.
     pub fn length(&self) -> usize {
         match self {

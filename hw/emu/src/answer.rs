@@ -59,33 +59,37 @@ pub(crate) fn parameter_length() -> Refusal {
     check(SenseKey::IllegalRequest, 0x1A, 0x00)
 }
 
-/// Puts an outcome onto the wire. `allocation` bounds data that the command does not place itself.
-pub(crate) fn reply(
-    outcome: Outcome,
-    data: Data<'_>,
-    allocation: usize,
-    format: SenseFormat,
-) -> Reply {
+impl Answer {
+    /// Cuts data to the allocation length of their command.
+    pub(crate) fn cut(self, allocation: usize) -> Self {
+        match self {
+            Self::Data(mut bytes) => {
+                bytes.truncate(allocation);
+                Self::Data(bytes)
+            }
+            other => other,
+        }
+    }
+}
+
+/// Puts an outcome onto the wire.
+pub(crate) fn reply(outcome: Outcome, data: Data<'_>) -> Reply {
     let sent = |data: &Data<'_>| if let Data::Out(bytes) = data { bytes.len() } else { 0 };
     match outcome {
         Ok(Answer::Done) => good(sent(&data)),
-        Ok(Answer::Data(bytes)) => good(fill(data, bytes.get(..allocation).unwrap_or(&bytes))),
+        Ok(Answer::Data(bytes)) => good(fill(data, &bytes)),
         Ok(Answer::Filled(length)) => good(length),
-        Ok(Answer::Told(sense, length)) => {
-            let length = length.max(sent(&data));
-            Reply {
-                status: Status::CheckCondition,
-                transferred: length,
-                sense: sense.encode(format),
-            }
-        }
-        Err(Refusal::Check(sense)) => {
-            Reply { status: Status::CheckCondition, transferred: 0, sense: sense.encode(format) }
-        }
+        Ok(Answer::Told(sense, length)) => told(sense, length.max(sent(&data))),
+        Err(Refusal::Check(sense)) => told(sense, 0),
         Err(Refusal::ReservationConflict) => {
             Reply { status: Status::ReservationConflict, transferred: 0, sense: Vec::new() }
         }
     }
+}
+
+fn told(sense: Sense, transferred: usize) -> Reply {
+    let sense = sense.encode(SenseFormat::Fixed);
+    Reply { status: Status::CheckCondition, transferred, sense }
 }
 
 fn good(transferred: usize) -> Reply {

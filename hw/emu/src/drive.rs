@@ -1,17 +1,24 @@
 //! An emulated LTO drive: what it holds, and which command goes where.
 
+mod attributes;
+mod encryption;
+mod identity;
+mod logs;
 mod media_access;
+mod modes;
 mod motion;
 mod transfer;
 
-use std::collections::BTreeMap;
+pub(crate) use identity::designators;
+
 use std::io;
 
-use reel_hw::EncryptionKey;
+use reel_hw::{EncryptionKey, TapeAlerts};
+use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
 use reel_hw::scsi::{Cdb, Command, DeviceType, Sense, SenseFormat, SenseKey};
 use reel_hw::transport::Data;
 
-use crate::answer::{Answer, Outcome, Refusal, check, unknown_command};
+use crate::answer::{Answer, Outcome, Refusal, check, parameter_length, unknown_command};
 use crate::attention::Attentions;
 use crate::cartridge::{Cartridge, CartridgeKind};
 use crate::initiator::Initiator;
@@ -30,6 +37,7 @@ pub(crate) struct Drive {
     pub(crate) locks: Vec<Initiator>,
     /// A write that was reported as done and was lost: told with the next command.
     pub(crate) deferred: Option<Sense>,
+    pub(crate) alerts: TapeAlerts,
 }
 
 /// A cartridge in a drive.
@@ -52,7 +60,6 @@ pub(crate) struct Modes {
     pub(crate) protect_writes: bool,
     /// The CRC goes with blocks that are read.
     pub(crate) protect_reads: bool,
-    pub(crate) sense_format: SenseFormat,
 }
 
 impl Default for Modes {
@@ -63,7 +70,6 @@ impl Default for Modes {
             buffered: true,
             protect_writes: false,
             protect_reads: false,
-            sense_format: SenseFormat::Fixed,
         }
     }
 }
@@ -86,6 +92,7 @@ impl Drive {
             reservations: Reservations::default(),
             locks: Vec::new(),
             deferred: None,
+            alerts: TapeAlerts::default(),
         }
     }
 
@@ -93,7 +100,8 @@ impl Drive {
     pub(crate) fn execute(&mut self, context: &mut Context<'_, '_>, cdb: &Cdb) -> Outcome {
         let command = Command::from_cdb(DeviceType::Tape, cdb);
         if let Some(Command::Inquiry { .. } | Command::ReportLuns { .. }) = command {
-            return self.dispatch(context, command);
+            let allocation = command.map_or(0, |command| command.allocation());
+            return self.dispatch(context, command).map(|answer| answer.cut(allocation));
         }
         if let Some(Command::RequestSense { descriptor, .. }) = command {
             return Ok(self.request_sense(context.initiator, descriptor));
@@ -107,7 +115,8 @@ impl Drive {
         if command.is_some_and(|command| self.reservations.forbid(context.initiator, &command)) {
             return Err(Refusal::ReservationConflict);
         }
-        self.dispatch(context, command)
+        let allocation = command.map_or(0, |command| command.allocation());
+        self.dispatch(context, command).map(|answer| answer.cut(allocation))
     }
 
     fn dispatch(&mut self, context: &mut Context<'_, '_>, command: Option<Command>) -> Outcome {
@@ -127,6 +136,35 @@ impl Drive {
             Command::FormatMedium { format, .. } => self.format(format),
             Command::LoadUnload { load, .. } => self.load_unload(context.initiator, load),
             Command::PreventRemoval { prevent } => self.prevent_removal(context.initiator, prevent),
+            Command::Inquiry { page, .. } => self.inquiry(page),
+            Command::ReadBlockLimits => self.block_limits(),
+            Command::ReportDensitySupport { medium, .. } => self.density_support(medium),
+            Command::ReadPosition { service_action, .. } => self.read_position(service_action),
+            Command::ModeSense { form, no_descriptor, control, page, subpage, .. } => {
+                self.mode_sense(form, no_descriptor, control, (page, subpage))
+            }
+            Command::ModeSelect { form, length, .. } => self.mode_select(context, form, length),
+            Command::LogSense { page, subpage, .. } => self.log_sense(page, subpage),
+            Command::ReadAttribute { service_action, first, .. } => {
+                self.read_attribute(service_action, first)
+            }
+            Command::WriteAttribute { length, .. } => self.write_attribute(context, length),
+            Command::SecurityProtocolIn { protocol, page, .. } => self.security_in(protocol, page),
+            Command::SecurityProtocolOut { protocol, page, length } => {
+                self.security_out(context, protocol, page, length)
+            }
+            Command::Reserve(_) => self.reservations.reserve(context.initiator),
+            Command::Release(_) => self.reservations.release(context.initiator),
+            Command::PersistentReserveIn { service_action, .. } => {
+                self.reservations.report(service_action)
+            }
+            Command::PersistentReserveOut { service_action, scope_type, length } => {
+                let parameters = parameters(context, length)?;
+                let parameters = OutParameters::decode(parameters).map_err(|_| parameter_length())?;
+                let action = ServiceAction::from_number(service_action);
+                self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
+            }
+            Command::SendDiagnostic { .. } => Ok(Answer::Done),
             _ => Err(unknown_command()),
         }
     }
@@ -156,24 +194,30 @@ impl Drive {
     }
 
     /// As after power on or a reset: settings, key, locks and what was not on the tape are gone.
-    pub(crate) fn reset(&mut self) -> io::Result<()> {
+    pub(crate) fn reset(&mut self) {
         self.modes = Modes::default();
         self.key = None;
         self.deferred = None;
         self.locks.clear();
+        self.lose_buffer();
         if let Some(mounted) = &mut self.mounted {
-            mounted.cartridge.lose_buffer()?;
             mounted.position = 0;
         }
-        Ok(())
     }
 
-    /// What a drive that could not write its buffer leaves.
-    pub(crate) fn lose_buffer(&mut self) -> io::Result<()> {
-        let Some(mounted) = &mut self.mounted else { return Ok(()) };
-        mounted.cartridge.lose_buffer()?;
-        mounted.position = mounted.position.min(mounted.cartridge.objects().count());
-        Ok(())
+    /// What was not on the tape yet is gone. A store that cannot even forget keeps it: as if it had been written.
+    pub(crate) fn lose_buffer(&mut self) {
+        let Some(mounted) = &mut self.mounted else { return };
+        if mounted.cartridge.lose_buffer().is_ok() {
+            mounted.position = mounted.position.min(mounted.cartridge.objects().count());
+        }
+    }
+
+    /// An initiator is gone.
+    pub(crate) fn forget(&mut self, initiator: Initiator) {
+        self.attentions.forget(initiator);
+        self.reservations.forget(initiator);
+        self.locks.retain(|holder| *holder != initiator);
     }
 }
 
@@ -182,5 +226,11 @@ pub(crate) fn store_failed(_error: io::Error) -> Refusal {
     check(SenseKey::HardwareError, 0x44, 0x00)
 }
 
-/// Values by attribute number.
-pub(crate) type Attributes = BTreeMap<u16, Vec<u8>>;
+/// The parameter list that came with a command.
+pub(crate) fn parameters<'a>(
+    context: &'a Context<'_, '_>,
+    length: u32,
+) -> Result<&'a [u8], Refusal> {
+    let Data::Out(bytes) = &*context.data else { return Err(parameter_length()) };
+    bytes.get(..length as usize).ok_or_else(parameter_length)
+}

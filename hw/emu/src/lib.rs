@@ -12,12 +12,15 @@ mod attention;
 pub mod cartridge;
 mod cipher;
 mod drive;
+mod element_status;
+mod elements;
 mod fault;
 mod initiator;
 pub mod library;
 pub mod model;
 mod protection;
 mod reservation;
+mod robot;
 mod transport;
 
 pub use cartridge::{Cartridge, CartridgeFacts, CartridgeKind};

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reel_hw::scsi::{Cdb, SenseFormat};
+use reel_hw::scsi::Cdb;
 use reel_hw::transport::{Data, Reply, TransportError};
 
 use crate::answer::{Outcome, Refusal, reply};
 use crate::cartridge::Cartridge;
 use crate::drive::{Context, Drive};
+use crate::elements::{Bay, Elements, Slot};
 use crate::fault::{Fault, Faults};
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
+use crate::robot::Robot;
 use crate::transport::EmulatedTransport;
 
 /// A device of a library.
@@ -35,12 +37,16 @@ impl fmt::Display for Device {
 /// What a library is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryShape {
+    /// Serial number of the changer.
+    pub serial: String,
     /// Its drives.
     pub drives: Vec<DriveModel>,
     /// Storage slots.
     pub storage_slots: usize,
     /// Import/export slots.
     pub import_export_slots: usize,
+    /// Whether the library ejects a medium itself before it takes it out of a drive.
+    pub ejects: bool,
 }
 
 /// A tape library. Clones are the same library.
@@ -48,26 +54,27 @@ pub struct LibraryShape {
 pub struct EmulatedLibrary(Arc<Mutex<State>>);
 
 struct State {
-    drives: Vec<Drive>,
-    slots: Vec<Slot>,
+    robot: Robot,
+    elements: Elements,
     faults: Faults,
     initiators: u32,
-}
-
-struct Slot {
-    import_export: bool,
-    cartridge: Option<Cartridge>,
 }
 
 impl EmulatedLibrary {
     /// A library without cartridges, just switched on.
     pub fn new(shape: &LibraryShape) -> Self {
-        let slot = |import_export| Slot { import_export, cartridge: None };
+        let slot = |import_export| Slot { import_export, ..Slot::default() };
         let storage = (0..shape.storage_slots).map(|_| slot(false));
         let import_export = (0..shape.import_export_slots).map(|_| slot(true));
-        Self(Arc::new(Mutex::new(State {
-            drives: shape.drives.iter().cloned().map(Drive::new).collect(),
+        let bay = |model: &DriveModel| Bay { drive: Drive::new(model.clone()), home: None };
+        let elements = Elements {
+            bays: shape.drives.iter().map(bay).collect(),
             slots: storage.chain(import_export).collect(),
+            ejects: shape.ejects,
+        };
+        Self(Arc::new(Mutex::new(State {
+            robot: Robot::new(&shape.serial),
+            elements,
             faults: Faults::default(),
             initiators: 0,
         })))
@@ -85,10 +92,31 @@ impl EmulatedLibrary {
     /// Puts a cartridge into a drive, as a hand would; what was in it comes out.
     pub fn insert(&self, drive: usize, cartridge: Cartridge) -> Option<Cartridge> {
         let mut state = self.lock();
-        let Some(drive) = state.drives.get_mut(drive) else { return Some(cartridge) };
-        let before = drive.mounted.take().map(|mounted| mounted.cartridge);
-        drive.insert(cartridge);
+        let Some(bay) = state.elements.bays.get_mut(drive) else { return Some(cartridge) };
+        let before = bay.drive.mounted.take().map(|mounted| mounted.cartridge);
+        bay.drive.insert(cartridge);
+        bay.home = None;
         before
+    }
+
+    /// Puts a cartridge into a slot (storage slots first, from 0), as an operator would; what was in it comes out.
+    pub fn put(&self, slot: usize, cartridge: Cartridge) -> Option<Cartridge> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some(place) = state.elements.slots.get_mut(slot) else { return Some(cartridge) };
+        let before = place.cartridge.replace(cartridge);
+        place.by_operator = true;
+        state.robot.opened(place.import_export);
+        before
+    }
+
+    /// Takes a cartridge out of a slot, as an operator would.
+    pub fn take(&self, slot: usize) -> Option<Cartridge> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let place = state.elements.slots.get_mut(slot)?;
+        state.robot.opened(place.import_export);
+        place.cartridge.take()
     }
 
     /// Lets a command fail.
@@ -108,15 +136,15 @@ impl EmulatedLibrary {
 
     /// Resets a drive, as a bus reset would; everybody is told.
     pub fn reset_drive(&self, drive: usize) {
-        if let Some(drive) = self.lock().drives.get_mut(drive) {
-            reset(drive, None);
+        if let Some(bay) = self.lock().elements.bays.get_mut(drive) {
+            reset(&mut bay.drive, None);
         }
     }
 
     /// Looks at the cartridge in a drive, or changes it behind everybody's back.
     pub fn cartridge<T>(&self, drive: usize, look: impl FnOnce(&mut Cartridge) -> T) -> Option<T> {
         let mut state = self.lock();
-        let mounted = state.drives.get_mut(drive)?.mounted.as_mut()?;
+        let mounted = state.elements.bays.get_mut(drive)?.drive.mounted.as_mut()?;
         Some(look(&mut mounted.cartridge))
     }
 
@@ -129,21 +157,37 @@ impl EmulatedLibrary {
     ) -> Result<Reply, TransportError> {
         let mut state = self.lock();
         let fault = state.faults.next();
-        let (outcome, format) = match device {
-            Device::Changer => return Err(TransportError::Gone),
+        let mut context = Context { initiator, data: &mut data };
+        let outcome = match device {
+            Device::Changer => match fault {
+                Some(fault) => Err(Refusal::Check(fault.sense)),
+                None => {
+                    let State { robot, elements, .. } = &mut *state;
+                    robot.execute(elements, &mut context, cdb)
+                }
+            },
             Device::Drive(number) => {
-                let drive = state.drives.get_mut(number).ok_or(TransportError::Gone)?;
-                let mut context = Context { initiator, data: &mut data };
-                let outcome = match fault {
-                    Some(fault) => fail(drive, initiator, fault),
-                    None => drive.execute(&mut context, cdb),
-                };
-                (outcome, drive.modes.sense_format)
+                let bay = state.elements.bays.get_mut(number).ok_or(TransportError::Gone)?;
+                match fault {
+                    Some(fault) => fail(&mut bay.drive, initiator, fault),
+                    None => bay.drive.execute(&mut context, cdb),
+                }
             }
         };
         drop(state);
-        let allocation = data.length();
-        Ok(reply(outcome, data, allocation, format))
+        Ok(reply(outcome, data))
+    }
+
+    pub(crate) fn forget(&self, device: Device, initiator: Initiator) {
+        let mut state = self.lock();
+        match device {
+            Device::Changer => state.robot.forget(initiator),
+            Device::Drive(number) => {
+                if let Some(bay) = state.elements.bays.get_mut(number) {
+                    bay.drive.forget(initiator);
+                }
+            }
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -156,12 +200,12 @@ fn fail(drive: &mut Drive, initiator: Initiator, fault: Fault) -> Outcome {
     if fault.resets() {
         reset(drive, Some(initiator));
     } else if fault.loses_buffer() {
-        let _ = drive.lose_buffer();
+        drive.lose_buffer();
     }
     Err(Refusal::Check(fault.sense))
 }
 
 fn reset(drive: &mut Drive, cause: Option<Initiator>) {
-    let _ = drive.reset();
+    drive.reset();
     drive.attentions.raise(0x29, 0x00, cause);
 }

@@ -36,3 +36,9 @@ impl Transport for EmulatedTransport {
         &self.name
     }
 }
+
+impl Drop for EmulatedTransport {
+    fn drop(&mut self) {
+        self.library.forget(self.device, self.initiator);
+    }
+}

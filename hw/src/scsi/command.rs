@@ -513,3 +513,28 @@ pub enum Command {
         allocation: u32,
     },
 }
+
+impl Command {
+    /// Bytes that the initiator takes of the answer, in the commands that say so; of the others, all.
+    pub fn allocation(&self) -> usize {
+        let bytes = match *self {
+            Self::RequestSense { allocation, .. } => u32::from(allocation),
+            Self::Inquiry { allocation, .. }
+            | Self::ModeSense { allocation, .. }
+            | Self::LogSense { allocation, .. }
+            | Self::PersistentReserveIn { allocation, .. }
+            | Self::ReceiveDiagnostic { allocation, .. }
+            | Self::ReportDensitySupport { allocation, .. } => u32::from(allocation),
+            Self::ReportLuns { allocation, .. }
+            | Self::ReportSupportedOpcodes { allocation, .. }
+            | Self::ReadAttribute { allocation, .. }
+            | Self::SecurityProtocolIn { allocation, .. }
+            | Self::ReadEndOfWrapPosition { allocation, .. }
+            | Self::ReceiveAccessOrder { allocation, .. }
+            | Self::ReadElementStatus { allocation, .. }
+            | Self::RequestVolumeElementAddress { allocation, .. } => allocation,
+            _ => return usize::MAX,
+        };
+        bytes as usize
+    }
+}

@@ -189,7 +189,8 @@ impl Writer {
 
     /// A text field of `count` bytes: cut (between characters) or filled up with `fill`.
     pub fn text(self, text: &str, count: usize, fill: u8) -> Self {
-        let cut = text.floor_char_boundary(count);
+        let end_of_text = count.min(text.len());
+        let cut = (0..=end_of_text).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         let end = self.0.len() + count;
         let mut written = self.bytes(&text.as_bytes()[..cut]);
         written.0.resize(end, fill);

@@ -1,5 +1,6 @@
 //! Going somewhere else on the tape.
 
+use reel_hw::scsi::position::{LongPosition, ShortPosition};
 use reel_hw::scsi::{LocateTarget, Sense, SenseKey, SpaceCode};
 
 use super::{Drive, Mounted};
@@ -48,6 +49,38 @@ impl Drive {
         let mounted = self.ready()?;
         mounted.cartridge.flush();
         go_to(mounted, Some(number))
+    }
+
+    pub(super) fn read_position(&mut self, service_action: u8) -> Outcome {
+        let mounted = self.ready()?;
+        let (object, objects) = (mounted.position, mounted.cartridge.objects());
+        let file = objects.filemarks_before(object);
+        let early_warning =
+            mounted.cartridge.room_before(object) > mounted.cartridge.early_warning();
+        match service_action {
+            0 => {
+                let number = u32::try_from(object).map_err(|_| invalid_field())?;
+                let position = ShortPosition {
+                    beginning: object == 0,
+                    end: early_warning,
+                    first: number,
+                    last: number,
+                    ..ShortPosition::default()
+                };
+                Ok(Answer::Data(position.encode()))
+            }
+            6 => {
+                let position = LongPosition {
+                    beginning: object == 0,
+                    end: early_warning,
+                    object,
+                    file,
+                    ..LongPosition::default()
+                };
+                Ok(Answer::Data(position.encode()))
+            }
+            _ => Err(invalid_field()),
+        }
     }
 
     /// In front of the filemark that ends this file, or the file before, as the makers disagree.

@@ -1,0 +1,163 @@
+//! Drives, slots, and the moves between them.
+
+use reel_hw::scsi::SenseKey;
+use reel_hw::scsi::mode::{ElementAddresses, ElementRange};
+
+use crate::answer::{Refusal, check};
+use crate::cartridge::Cartridge;
+use crate::drive::Drive;
+
+/// First addresses of the four kinds of elements.
+const TRANSPORT: u16 = 0x0000;
+const IMPORT_EXPORT: u16 = 0x0010;
+const DRIVES: u16 = 0x0100;
+const STORAGE: u16 = 0x1000;
+
+/// A slot.
+#[derive(Default)]
+pub(crate) struct Slot {
+    pub(crate) import_export: bool,
+    pub(crate) cartridge: Option<Cartridge>,
+    /// Whether an operator put it there.
+    pub(crate) by_operator: bool,
+}
+
+/// A drive in its bay.
+pub(crate) struct Bay {
+    pub(crate) drive: Drive,
+    /// Address of the slot that its cartridge came from.
+    pub(crate) home: Option<u16>,
+}
+
+/// Where a move begins or ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Transport,
+    Slot(usize),
+    Drive(usize),
+}
+
+/// All elements of a library: storage slots first, then import/export.
+pub(crate) struct Elements {
+    pub(crate) bays: Vec<Bay>,
+    pub(crate) slots: Vec<Slot>,
+    /// Whether the library ejects a medium itself before it takes it out of a drive.
+    pub(crate) ejects: bool,
+}
+
+impl Elements {
+    /// Which addresses there are.
+    pub(crate) fn addresses(&self) -> ElementAddresses {
+        let range = |first, count: usize| ElementRange { first, count: count as u16 };
+        let storage = self.storage();
+        ElementAddresses {
+            transport: range(TRANSPORT, 1),
+            storage: range(STORAGE, storage),
+            import_export: range(IMPORT_EXPORT, self.slots.len() - storage),
+            drives: range(DRIVES, self.bays.len()),
+        }
+    }
+
+    fn storage(&self) -> usize {
+        self.slots.iter().filter(|slot| !slot.import_export).count()
+    }
+
+    /// Address of a slot, counted as `slots` does.
+    pub(crate) fn slot_address(&self, index: usize) -> u16 {
+        match index.checked_sub(self.storage()) {
+            Some(offset) => IMPORT_EXPORT + offset as u16,
+            None => STORAGE + index as u16,
+        }
+    }
+
+    /// Address of a drive.
+    pub(crate) fn drive_address(index: usize) -> u16 {
+        DRIVES + index as u16
+    }
+
+    /// What has an address.
+    pub(crate) fn place(&self, address: u16) -> Result<Place, Refusal> {
+        let addresses = self.addresses();
+        let offset = |range: ElementRange| usize::from(address - range.first);
+        if addresses.transport.contains(address) {
+            Ok(Place::Transport)
+        } else if addresses.storage.contains(address) {
+            Ok(Place::Slot(offset(addresses.storage)))
+        } else if addresses.import_export.contains(address) {
+            Ok(Place::Slot(self.storage() + offset(addresses.import_export)))
+        } else if addresses.drives.contains(address) {
+            Ok(Place::Drive(offset(addresses.drives)))
+        } else {
+            Err(check(SenseKey::IllegalRequest, 0x21, 0x01))
+        }
+    }
+
+    /// What lies at a place.
+    pub(crate) fn content(&self, place: Place) -> Option<&Cartridge> {
+        match place {
+            Place::Transport => None,
+            Place::Slot(index) => self.slots.get(index)?.cartridge.as_ref(),
+            Place::Drive(index) => {
+                let mounted = self.bays.get(index)?.drive.mounted.as_ref()?;
+                Some(&mounted.cartridge)
+            }
+        }
+    }
+
+    /// Moves a cartridge.
+    pub(crate) fn move_medium(&mut self, from: u16, to: u16) -> Result<(), Refusal> {
+        let (source, target) = (self.place(from)?, self.place(to)?);
+        if self.content(source).is_none() {
+            return Err(check(SenseKey::IllegalRequest, 0x3B, 0x0E));
+        }
+        if target == Place::Transport || (source != target && self.content(target).is_some()) {
+            return Err(check(SenseKey::IllegalRequest, 0x3B, 0x0D));
+        }
+        if source == target {
+            return Ok(());
+        }
+        let home = self.home(source, from);
+        if let Some(cartridge) = self.take(source)? {
+            self.put(target, cartridge, home);
+        }
+        Ok(())
+    }
+
+    /// The slot that a cartridge comes from.
+    fn home(&self, source: Place, address: u16) -> Option<u16> {
+        match source {
+            Place::Slot(_) => Some(address),
+            Place::Drive(index) => self.bays.get(index).and_then(|bay| bay.home),
+            Place::Transport => None,
+        }
+    }
+
+    fn take(&mut self, place: Place) -> Result<Option<Cartridge>, Refusal> {
+        match place {
+            Place::Transport => Ok(None),
+            Place::Slot(index) => Ok(self.slots.get_mut(index).and_then(|one| one.cartridge.take())),
+            Place::Drive(index) => match self.bays.get_mut(index) {
+                Some(bay) => bay.drive.remove(self.ejects),
+                None => Ok(None),
+            },
+        }
+    }
+
+    fn put(&mut self, place: Place, cartridge: Cartridge, home: Option<u16>) {
+        match place {
+            Place::Transport => {}
+            Place::Slot(index) => {
+                if let Some(slot) = self.slots.get_mut(index) {
+                    slot.cartridge = Some(cartridge);
+                    slot.by_operator = false;
+                }
+            }
+            Place::Drive(index) => {
+                if let Some(bay) = self.bays.get_mut(index) {
+                    bay.drive.insert(cartridge);
+                    bay.home = home;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A SCSI device behind a transport: sends typed commands, tells trouble from success, repeats what may be repeated.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cancel::Cancel;
+use crate::scsi::{Command, Condition, DecodeError, NextStep, Sense};
+use crate::transport::{Data, Reply, Status, Transport, TransportError};
+
+/// How long a device may say that it is busy.
+const BUSY_LIMIT: Duration = Duration::from_secs(60);
+/// How long to wait before a busy device is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(100);
+/// Unit attentions that are taken one behind the other; a device that has still more to tell is out of order.
+const ATTENTIONS_MAX: u32 = 8;
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// It did not come through.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+
+    /// The device objects.
+    #[error("{0}{hint}", hint = hint(.0.condition()))]
+    Sense(Sense),
+
+    /// Another host or program has the device for itself.
+    #[error("the device is reserved by {}; release it there, or wait", holder_name(*.holder))]
+    Reserved {
+        /// Its reservation key, where the device tells it.
+        holder: Option<u64>,
+    },
+
+    /// The device is busy and does not say why.
+    #[error("the device has been busy for {} s; try again later", BUSY_LIMIT.as_secs())]
+    Busy,
+
+    /// A status that no device should send.
+    #[error("the device answered with status {0:#04x}")]
+    Status(u8),
+
+    /// A check condition with sense that cannot be read, or without.
+    #[error("the device objects, and does not say why")]
+    NoSense,
+
+    /// The answer cannot be understood.
+    #[error("the device sent something that cannot be understood: {0}")]
+    Answer(#[from] DecodeError),
+
+    /// The answer can be understood, and is not acceptable.
+    #[error("{0}")]
+    Refused(String),
+
+    /// Somebody asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+/// What an operator can do about a condition.
+fn hint(condition: Condition) -> &'static str {
+    match condition {
+        Condition::NoMedium => "; load a medium",
+        Condition::NeedsLoad => "; the medium was ejected, load it again",
+        Condition::Offline => "; switch the device on line",
+        Condition::CleaningCartridge => "; a cleaning cartridge is in the drive, unload it",
+        Condition::CleaningFailed => "; use another cleaning cartridge",
+        Condition::NotUnloaded => "; unload the drive first (eject-before-unload of the changer)",
+        Condition::RemovalPrevented => "; another host or program has locked the medium in",
+        Condition::ImportExportAccessed => "; close the import/export door",
+        Condition::IncompatibleMedium => "; this drive cannot use this kind of medium",
+        Condition::CartridgeFault => "; put the cartridge aside",
+        Condition::WrongKey => "; load the key of this media set",
+        Condition::ReadError | Condition::WriteError | Condition::MediumError => {
+            "; clean the drive, try another drive or another copy"
+        }
+        Condition::HardwareError => "; see the drive's own display and its tape alerts",
+        _ => "",
+    }
+}
+
+fn holder_name(holder: Option<u64>) -> String {
+    match holder {
+        Some(key) => format!("another host (reservation key {key:016x})"),
+        None => "another host or program".to_owned(),
+    }
+}
+
+/// A command that did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Bytes that moved.
+    pub transferred: usize,
+    /// What the device said to it: a filemark, an early warning, a recovered error.
+    pub sense: Option<Sense>,
+}
+
+impl Done {
+    /// What the device said, in a word.
+    pub fn condition(&self) -> Condition {
+        self.sense.map_or(Condition::Fine, |sense| sense.condition())
+    }
+}
+
+/// A device, and the way to it.
+pub struct ScsiDevice {
+    transport: Box<dyn Transport>,
+    cancel: Cancel,
+}
+
+impl ScsiDevice {
+    /// A device behind a transport. `cancel` ends waiting, not a command that runs.
+    pub fn new(transport: Box<dyn Transport>, cancel: Cancel) -> Self {
+        Self { transport, cancel }
+    }
+
+    /// How messages name it.
+    pub fn name(&self) -> &str {
+        self.transport.device()
+    }
+
+    /// What ends waiting.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Sends a command once; a device that is busy is asked again for a minute.
+    ///
+    /// # Errors
+    /// Everything but success: also unit attentions, and a write that was lost later (deferred sense).
+    pub fn send(
+        &mut self,
+        command: Command,
+        mut data: Data<'_>,
+        timeout: Duration,
+    ) -> Result<Done, DeviceError> {
+        let cdb = command.to_cdb();
+        let started = Instant::now();
+        loop {
+            let reply = self.transport.execute(&cdb, data.reborrow(), timeout)?;
+            if !matches!(reply.status, Status::Busy | Status::TaskSetFull) {
+                return read_reply(&reply);
+            }
+            if started.elapsed() >= BUSY_LIMIT {
+                return Err(DeviceError::Busy);
+            }
+            self.pause(BUSY_PAUSE)?;
+        }
+    }
+
+    /// Sends a command that depends on nothing a unit attention could have changed; these are passed over.
+    pub fn ask(
+        &mut self,
+        command: Command,
+        mut data: Data<'_>,
+        timeout: Duration,
+    ) -> Result<Done, DeviceError> {
+        let mut attentions = 0;
+        loop {
+            let outcome = self.send(command, data.reborrow(), timeout);
+            let Err(DeviceError::Sense(sense)) = &outcome else { return outcome };
+            let passes =
+                matches!(sense.condition().next_step(), NextStep::Repeat | NextStep::Restore);
+            if !passes || attentions == ATTENTIONS_MAX {
+                return outcome;
+            }
+            attentions += 1;
+        }
+    }
+
+    /// Asks for data; as many bytes as came, at most `allocation`.
+    pub fn ask_data(
+        &mut self,
+        command: Command,
+        allocation: usize,
+        timeout: Duration,
+    ) -> Result<Vec<u8>, DeviceError> {
+        let mut buffer = vec![0; allocation];
+        let done = self.ask(command, Data::In(&mut buffer), timeout)?;
+        buffer.truncate(done.transferred);
+        Ok(buffer)
+    }
+
+    /// Waits, unless somebody asks to stop.
+    pub fn pause(&self, pause: Duration) -> Result<(), DeviceError> {
+        /// So often a waiting task looks whether it should stop.
+        const STEP: Duration = Duration::from_millis(100);
+        let until = Instant::now() + pause;
+        loop {
+            if self.cancel.cancelled() {
+                return Err(DeviceError::Cancelled);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            thread::sleep(left.min(STEP));
+        }
+    }
+}
+
+fn read_reply(reply: &Reply) -> Result<Done, DeviceError> {
+    let transferred = reply.transferred;
+    match reply.status {
+        Status::Good => Ok(Done { transferred, sense: None }),
+        Status::ReservationConflict => Err(DeviceError::Reserved { holder: None }),
+        Status::CheckCondition if reply.sense.is_empty() => Err(DeviceError::NoSense),
+        Status::CheckCondition => {
+            let sense = Sense::decode(&reply.sense)?;
+            match sense.condition().next_step() {
+                NextStep::GoOn if !sense.deferred => Ok(Done { transferred, sense: Some(sense) }),
+                _ => Err(DeviceError::Sense(sense)),
+            }
+        }
+        other => Err(DeviceError::Status(other.to_byte())),
+    }
+}

@@ -1,0 +1,262 @@
+//! An LTO drive, by SCSI commands (spec scsi.md).
+//!
+//! Two things are kept beside what the drive knows: the number of the object it should stand at, which is held
+//! against its own position after each locate and flush, and whether something was written that no flush has
+//! confirmed. Where a reset, another medium or a deferred error comes in between, such writes are lost: every later
+//! call says so until the medium is loaded again, and nothing claims that they are on tape.
+
+mod encryption;
+mod format;
+mod motion;
+mod open;
+mod ready;
+mod settings;
+mod status;
+mod timeouts;
+mod transfer;
+
+use std::time::Duration;
+
+use crate::device::{DeviceError, Done, ScsiDevice};
+use crate::drive::{
+    DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
+    TapeDrive, VolumeStatistics, WriteOutcome,
+};
+use crate::error::{Error, Result};
+use crate::number::{BlockNumber, FileNumber};
+use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
+use crate::transport::Data;
+
+pub use open::{LtoOptions, ProtectionChoice};
+pub use settings::Protection;
+
+/// How often one command is repeated after unit attentions.
+const ATTENTIONS_MAX: u32 = 8;
+
+/// What became of what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// All of it is on the medium.
+    Flushed,
+    /// Some may be in the drive's buffer.
+    Buffered,
+    /// Some is gone.
+    Lost,
+}
+
+/// An LTO drive that is open.
+pub struct LtoDrive {
+    device: ScsiDevice,
+    options: LtoOptions,
+    /// Where the drive should stand; unknown after errors and motions whose end only the drive knows.
+    place: Option<BlockNumber>,
+    written: Written,
+    /// Settings and position are being put back after a reset: another reset in between is one too many.
+    restoring: bool,
+    protection: Protection,
+    key: Option<EncryptionKey>,
+    /// What this drive's LOCATE to a file is off by.
+    file_offset: i128,
+    /// Blocks whose CRC did not fit on their way.
+    guard_failures: u64,
+    /// A block and its CRC.
+    buffer: Vec<u8>,
+    counters: DriveCounters,
+    /// Whether the drive is reserved for us.
+    reserved: bool,
+}
+
+impl LtoDrive {
+    /// A command that moves data or tape, within the time that its kind takes.
+    fn transfer(&mut self, what: &'static str, command: Command, data: Data<'_>) -> Result<Done> {
+        let timeout = match command {
+            Command::Read { .. } => timeouts::READ,
+            Command::Write { .. } => timeouts::WRITE,
+            _ => timeouts::WRITE_FILEMARKS,
+        };
+        self.transfer_within(what, command, data, timeout)
+    }
+
+    /// A command that depends on settings, key and position: where something took these away they are put back
+    /// before it is sent again, and where that cannot be it fails.
+    fn transfer_within(
+        &mut self,
+        what: &'static str,
+        command: Command,
+        mut data: Data<'_>,
+        timeout: Duration,
+    ) -> Result<Done> {
+        for _ in 0..ATTENTIONS_MAX {
+            let error = match self.device.send(command, data.reborrow(), timeout) {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            let DeviceError::Sense(sense) = &error else {
+                return Err(self.failed(what, error));
+            };
+            match sense.condition().next_step() {
+                NextStep::Repeat if !sense.deferred => {}
+                NextStep::Restore if !sense.deferred => self.restore(what, *sense)?,
+                _ => return Err(self.failed(what, error)),
+            }
+        }
+        let problem = "it has ever more unit attentions to tell".to_owned();
+        Err(self.failed(what, DeviceError::Refused(problem)))
+    }
+
+    /// A command failed. Where the tape stands is unknown then, and what was in the drive's buffer counts as lost.
+    fn failed(&mut self, what: &'static str, error: DeviceError) -> Error {
+        if !matches!(&error, DeviceError::Sense(sense) if keeps_place(*sense)) {
+            self.place = None;
+            if self.written == Written::Buffered {
+                self.written = Written::Lost;
+            }
+        }
+        self.explain(what, error)
+    }
+
+    /// Puts the reason of a failure into words that name the drive.
+    fn explain(&self, what: &'static str, error: DeviceError) -> Error {
+        Error::device(what, self.device.name(), error)
+    }
+
+    /// Whether the medium may still be written: not once something was lost.
+    fn may_write(&self, what: &'static str) -> Result<()> {
+        match self.written {
+            Written::Lost => Err(self.lost(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether reading or moving makes sense: both flush first, which cannot be once something was lost.
+    fn may_read(&self, what: &'static str) -> Result<()> {
+        self.may_write(what)
+    }
+
+    fn lost(&self, what: &'static str) -> Error {
+        let problem = "what was written since the last flush is lost; load the medium again";
+        self.explain(what, DeviceError::Refused(problem.to_owned()))
+    }
+}
+
+/// Whether the tape has not moved where a drive says this.
+fn keeps_place(sense: Sense) -> bool {
+    !sense.deferred
+        && matches!(
+            sense.condition(),
+            Condition::EndOfMedium
+                | Condition::WriteProtected
+                | Condition::WormProtected
+                | Condition::GuardCheckFailed
+                | Condition::UnknownCommand
+                | Condition::InvalidField
+        )
+}
+
+impl TapeDrive for LtoDrive {
+    fn write_block(&mut self, data: &[u8]) -> Result<WriteOutcome> {
+        self.write_one(data)
+    }
+
+    fn read_block(&mut self, buffer: &mut [u8]) -> Result<ReadOutcome> {
+        self.read_one(buffer)
+    }
+
+    fn write_filemarks(&mut self, count: u32, immediate: bool) -> Result<WriteOutcome> {
+        self.write_marks(count, immediate)
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.write_marks(0, false).map(drop)
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.counters.rewinds += 1;
+        self.rewind_now()
+    }
+
+    fn space_filemarks(&mut self, count: i32) -> Result<SpaceOutcome> {
+        self.counters.spaces += 1;
+        self.space(SpaceCode::Filemarks, i64::from(count))
+    }
+
+    fn space_blocks(&mut self, count: i32) -> Result<SpaceOutcome> {
+        self.counters.spaces += 1;
+        self.space(SpaceCode::Blocks, i64::from(count))
+    }
+
+    fn space_to_end_of_data(&mut self) -> Result<()> {
+        self.counters.spaces += 1;
+        self.space(SpaceCode::EndOfData, 0).map(drop)
+    }
+
+    fn locate(&mut self, object: BlockNumber) -> Result<()> {
+        self.counters.locates += 1;
+        self.locate_object(object)
+    }
+
+    fn locate_file(&mut self, file: FileNumber) -> Result<()> {
+        self.counters.locates += 1;
+        self.go_to_file(file)
+    }
+
+    fn position(&mut self) -> Result<Position> {
+        self.position_now("read position")
+    }
+
+    fn load(&mut self) -> Result<()> {
+        self.load_now()
+    }
+
+    fn unload(&mut self) -> Result<()> {
+        self.unload_now()
+    }
+
+    fn medium_loaded(&mut self) -> Result<bool> {
+        let readiness = self.readiness();
+        let readiness = readiness.map_err(|error| self.explain("ask for a medium", error))?;
+        Ok(readiness == ready::Readiness::Ready)
+    }
+
+    fn format_medium(&mut self, fast: bool) -> Result<()> {
+        self.format_now(fast)
+    }
+
+    fn erase(&mut self) -> Result<()> {
+        self.erase_now(false)
+    }
+
+    fn write_protected(&mut self) -> Result<bool> {
+        self.ask_write_protection()
+    }
+
+    fn statistics(&mut self) -> Result<VolumeStatistics> {
+        self.ask_statistics()
+    }
+
+    fn counters(&self) -> DriveCounters {
+        self.counters
+    }
+
+    fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {
+        self.set_key(key)
+    }
+
+    fn encryption_active(&mut self) -> Result<bool> {
+        Ok(self.ask_encryption())
+    }
+
+    fn write_attribute(&mut self, attribute: HostAttribute, value: Option<&str>) -> Result<()> {
+        self.set_attribute(attribute, value)
+    }
+
+    fn tape_alerts(&mut self) -> Result<TapeAlerts> {
+        self.ask_alerts()
+    }
+}
+
+impl Drop for LtoDrive {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}

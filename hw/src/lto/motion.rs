@@ -1,0 +1,180 @@
+//! Going somewhere else on the tape, and knowing where that is.
+
+use super::{LtoDrive, Written, timeouts};
+use crate::device::{DeviceError, Done};
+use crate::drive::{Position, SpaceOutcome};
+use crate::error::{Error, Result};
+use crate::number::{BlockNumber, FileNumber};
+use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
+use crate::scsi::{Command, Condition, LocateTarget, SpaceCode};
+use crate::transport::Data;
+
+/// READ POSITION in its long form.
+const LONG_FORM: u8 = 6;
+
+/// Counts of SPACE(6).
+const SHORT_COUNT_MAX: i64 = 0x7F_FFFF;
+
+impl LtoDrive {
+    pub(super) fn rewind_now(&mut self) -> Result<()> {
+        self.place = None;
+        let command = Command::Rewind { immediate: false };
+        self.motion("rewind", command, timeouts::REWIND)?;
+        self.place = Some(BlockNumber(0));
+        Ok(())
+    }
+
+    pub(super) fn space(&mut self, code: SpaceCode, count: i64) -> Result<SpaceOutcome> {
+        self.place = None;
+        let command = match i32::try_from(count) {
+            Ok(short) if count.abs() <= SHORT_COUNT_MAX => Command::Space6 { code, count: short },
+            _ => Command::Space16 { code, count },
+        };
+        let done = self.motion("space", command, timeouts::LOCATE)?;
+        Ok(match done.condition() {
+            Condition::Filemark => SpaceOutcome::Filemark,
+            Condition::EndOfData => SpaceOutcome::EndOfData,
+            Condition::BeginningOfMedium => SpaceOutcome::BeginningOfMedium,
+            _ => SpaceOutcome::Done,
+        })
+    }
+
+    /// A command that moves the tape. The drive puts its buffer onto the tape first.
+    fn motion(
+        &mut self,
+        what: &'static str,
+        command: Command,
+        timeout: std::time::Duration,
+    ) -> Result<Done> {
+        self.may_read(what)?;
+        let done = self.transfer_within(what, command, Data::None, timeout)?;
+        self.written = Written::Flushed;
+        Ok(done)
+    }
+
+    pub(super) fn locate_object(&mut self, object: BlockNumber) -> Result<()> {
+        const WHAT: &str = "locate";
+        self.place = None;
+        let target = LocateTarget::Object(object.0);
+        let done = match self.locate_16(WHAT, target) {
+            Err(error) if unknown_command(&error) => {
+                let object = u32::try_from(object.0).map_err(|_| error)?;
+                let command = Command::Locate10 { immediate: false, object };
+                self.motion(WHAT, command, timeouts::LOCATE)?
+            }
+            other => other?,
+        };
+        if done.condition() == Condition::EndOfData {
+            return Err(Error::UnexpectedEndOfData { what: format!("locate object {object}") });
+        }
+        self.place = Some(object);
+        self.expect_place(WHAT)
+    }
+
+    fn locate_16(&mut self, what: &'static str, target: LocateTarget) -> Result<Done> {
+        let command = Command::Locate16 { immediate: false, partition: None, target };
+        self.motion(what, command, timeouts::LOCATE)
+    }
+
+    /// Goes behind the `file`-th filemark (spec scsi.md §5, "locate file n").
+    pub(super) fn go_to_file(&mut self, file: FileNumber) -> Result<()> {
+        match file.0 {
+            0 => return self.rewind_now(),
+            1 => {
+                self.rewind_now()?;
+                self.pass_filemark(file)?;
+            }
+            _ => self.locate_file_by_number(file)?,
+        }
+        self.position_now("locate file").map(drop)
+    }
+
+    /// Drives disagree by one on what LOCATE to a file means: the difference is learned at the first locate.
+    fn locate_file_by_number(&mut self, file: FileNumber) -> Result<()> {
+        self.try_locate_file(file)?;
+        let there = self.position_now("locate file")?.file;
+        if there == file {
+            return Ok(());
+        }
+        self.file_offset += i128::from(file.0) - i128::from(there.0);
+        self.try_locate_file(file)?;
+        let there = self.position_now("locate file")?.file;
+        if there == file {
+            return Ok(());
+        }
+        let problem =
+            format!("it went to file {there} instead of {file}; compensating offset did not work");
+        Err(self.explain("locate file", DeviceError::Refused(problem)))
+    }
+
+    fn try_locate_file(&mut self, file: FileNumber) -> Result<()> {
+        self.place = None;
+        let target = i128::from(file.0) - 1 + self.file_offset;
+        let target = LocateTarget::File(u64::try_from(target).unwrap_or(0));
+        match self.locate_16("locate file", target) {
+            Err(error) if unknown_command(&error) => {
+                self.rewind_now()?;
+                self.pass_filemarks(file.0, file)
+            }
+            Err(error) => Err(error),
+            // Some drives find the end first and still stand in front of the last filemark or behind it.
+            Ok(_) => self.pass_filemark(file),
+        }
+    }
+
+    fn pass_filemark(&mut self, file: FileNumber) -> Result<()> {
+        self.pass_filemarks(1, file)
+    }
+
+    fn pass_filemarks(&mut self, count: u64, file: FileNumber) -> Result<()> {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        match self.space(SpaceCode::Filemarks, count)? {
+            SpaceOutcome::Done => Ok(()),
+            _ => Err(Error::UnexpectedEndOfData { what: format!("locate file {file}") }),
+        }
+    }
+
+    /// Asks the drive where it is.
+    pub(super) fn position_now(&mut self, what: &'static str) -> Result<Position> {
+        let position = self.ask_position().map_err(|error| self.explain(what, error))?;
+        self.place = Some(position.object);
+        Ok(position)
+    }
+
+    fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {
+        let command = Command::ReadPosition { service_action: LONG_FORM, allocation: 0 };
+        let bytes = self.device.ask_data(command, LONG_POSITION_BYTES, timeouts::IMMEDIATE)?;
+        let position = LongPosition::decode(&bytes)?.known();
+        let unknown = || DeviceError::Refused("the drive does not know where it is".to_owned());
+        position.ok_or_else(unknown)
+    }
+
+    /// Holds the drive's own position against where it should be.
+    pub(super) fn expect_place(&mut self, what: &'static str) -> Result<()> {
+        let Some(expected) = self.place else { return Ok(()) };
+        let found = self.position_now(what)?.object;
+        if found == expected {
+            return Ok(());
+        }
+        let problem = format!("it stands at object {found} instead of {expected}");
+        Err(self.explain(what, DeviceError::Refused(problem)))
+    }
+
+    /// Back over the block that was just read.
+    pub(super) fn step_back(&mut self, what: &'static str) -> Result<()> {
+        let place = self.place;
+        let command = Command::Space6 { code: SpaceCode::Blocks, count: -1 };
+        self.motion(what, command, timeouts::LOCATE)?;
+        self.place = place;
+        self.expect_place(what)
+    }
+
+    /// The position after a transfer of that many objects.
+    pub(super) fn moved(&mut self, objects: u64) {
+        self.place = self.place.map(|place| BlockNumber(place.0.saturating_add(objects)));
+    }
+}
+
+fn unknown_command(error: &Error) -> bool {
+    matches!(error.condition(), Some(Condition::UnknownCommand | Condition::InvalidField))
+}

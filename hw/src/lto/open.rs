@@ -1,0 +1,191 @@
+//! Opening a drive, and leaving it.
+
+use std::time::Duration;
+
+use super::settings::Protection;
+use super::{LtoDrive, Written, ready::Readiness, timeouts};
+use crate::cancel::Cancel;
+use crate::device::{DeviceError, ScsiDevice};
+use crate::drive::DriveCounters;
+use crate::error::Result;
+use crate::scsi::inquiry::Inquiry;
+use crate::scsi::reservation::{EXCLUSIVE_ACCESS, OutParameters, ReservationReport, ServiceAction};
+use crate::scsi::{Command, Condition, DeviceType};
+use crate::transport::{Data, Transport};
+
+/// Bytes of standard INQUIRY data that are asked for.
+const INQUIRY_BYTES: u16 = 36;
+
+/// Our reservation key. All hosts with reelfs share it: who holds a reservation is decided by the host's port.
+const RESERVATION_KEY: u64 = u64::from_be_bytes(*b"reelfs\0\x01");
+
+/// Whether blocks carry a CRC between host and drive (spec scsi.md §18, "Setting").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProtectionChoice {
+    /// No.
+    Off,
+    /// When they are read.
+    Read,
+    /// When they are written.
+    Write,
+    /// Both; a drive that cannot is not opened.
+    On,
+    /// Both, where the drive can.
+    #[default]
+    Auto,
+}
+
+/// How a drive is to be used.
+#[derive(Debug, Clone)]
+pub struct LtoOptions {
+    /// The drive compresses.
+    pub compression: bool,
+    /// CRCs with blocks.
+    pub protection: ProtectionChoice,
+    /// How long to wait for a drive that is getting ready, unless it calibrates.
+    pub ready_limit: Duration,
+    /// Reserve the drive, where it can be.
+    pub reserve: bool,
+}
+
+impl Default for LtoOptions {
+    fn default() -> Self {
+        Self {
+            compression: true,
+            protection: ProtectionChoice::Auto,
+            ready_limit: Duration::from_secs(600),
+            reserve: true,
+        }
+    }
+}
+
+impl LtoDrive {
+    /// Opens the drive behind a transport: reserves it, loads a medium that sits in it, waits until that is ready and
+    /// sets compression, variable blocks, buffering and block protection. A drive without medium opens too.
+    ///
+    /// # Errors
+    /// Not a tape drive; reserved by another; not ready within the limit; a setting that the drive does not take.
+    pub fn open(
+        transport: Box<dyn Transport>,
+        options: LtoOptions,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let mut drive = Self {
+            device: ScsiDevice::new(transport, cancel.clone()),
+            options,
+            place: None,
+            written: Written::Flushed,
+            restoring: false,
+            protection: Protection::OFF,
+            key: None,
+            file_offset: 0,
+            guard_failures: 0,
+            buffer: Vec::new(),
+            counters: DriveCounters::default(),
+            reserved: false,
+        };
+        drive.begin().map_err(|error| drive.explain("open", error))?;
+        if drive.readiness_for_open()? == Readiness::Ready {
+            drive.position_now("open")?;
+        }
+        Ok(drive)
+    }
+
+    fn begin(&mut self) -> std::result::Result<(), DeviceError> {
+        let inquiry = self.inquire()?;
+        inquiry.expect(DeviceType::Tape)?;
+        if self.options.reserve {
+            self.reserve()?;
+        }
+        Ok(())
+    }
+
+    /// Who made the device, and what it is.
+    fn inquire(&mut self) -> std::result::Result<Inquiry, DeviceError> {
+        let command = Command::Inquiry { page: None, allocation: INQUIRY_BYTES };
+        let bytes =
+            self.device.ask_data(command, usize::from(INQUIRY_BYTES), timeouts::IMMEDIATE)?;
+        Ok(Inquiry::decode(&bytes)?)
+    }
+
+    fn readiness_for_open(&mut self) -> Result<Readiness> {
+        let readiness = self.wait_ready().map_err(|error| self.explain("open", error))?;
+        match readiness {
+            Readiness::NeedsLoad => {
+                self.load_now()?;
+                return Ok(Readiness::Ready);
+            }
+            Readiness::Ready => {
+                self.apply_settings().map_err(|error| self.explain("open", error))?;
+            }
+            _ => {}
+        }
+        Ok(readiness)
+    }
+
+    /// Takes the drive for this host. A drive that knows no reservations is used without.
+    fn reserve(&mut self) -> std::result::Result<(), DeviceError> {
+        let register = OutParameters { key: 0, new_key: RESERVATION_KEY };
+        match self.reservation(ServiceAction::RegisterAndIgnore, &register) {
+            Err(DeviceError::Sense(sense)) if is_unknown(sense.condition()) => return Ok(()),
+            other => other?,
+        }
+        let ours = OutParameters { key: RESERVATION_KEY, new_key: 0 };
+        match self.reservation(ServiceAction::Reserve, &ours) {
+            Ok(()) => {
+                self.reserved = true;
+                Ok(())
+            }
+            Err(DeviceError::Reserved { .. }) => {
+                let holder = self.reservation_holder();
+                self.unregister();
+                Err(DeviceError::Reserved { holder })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reservation(
+        &mut self,
+        action: ServiceAction,
+        parameters: &OutParameters,
+    ) -> std::result::Result<(), DeviceError> {
+        let command = Command::PersistentReserveOut {
+            service_action: action as u8,
+            scope_type: EXCLUSIVE_ACCESS,
+            length: OutParameters::BYTES,
+        };
+        self.device.ask(command, Data::Out(&parameters.encode()), timeouts::QUICK).map(drop)
+    }
+
+    /// The key of who holds the reservation.
+    fn reservation_holder(&mut self) -> Option<u64> {
+        const READ_RESERVATION: u8 = 1;
+        const BYTES: u16 = 24;
+        let command =
+            Command::PersistentReserveIn { service_action: READ_RESERVATION, allocation: BYTES };
+        let bytes = self.device.ask_data(command, usize::from(BYTES), timeouts::QUICK).ok()?;
+        ReservationReport::decode(&bytes).ok()?.held.map(|(key, _)| key)
+    }
+
+    fn unregister(&mut self) {
+        let parameters = OutParameters { key: RESERVATION_KEY, new_key: 0 };
+        let _ = self.reservation(ServiceAction::Register, &parameters);
+    }
+
+    /// Leaves the drive as other software expects it: without key, without block protection, free. What cannot be
+    /// done now cannot be done at all; the next open begins by doing it again.
+    pub(super) fn leave(&mut self) {
+        let _ = self.clear_settings();
+        if self.reserved {
+            let ours = OutParameters { key: RESERVATION_KEY, new_key: 0 };
+            let _ = self.reservation(ServiceAction::Release, &ours);
+            self.unregister();
+            self.reserved = false;
+        }
+    }
+}
+
+fn is_unknown(condition: Condition) -> bool {
+    matches!(condition, Condition::UnknownCommand | Condition::InvalidField)
+}
