@@ -1,0 +1,20 @@
+//! How long a drive and a robot take, as arithmetic (spec timing.md).
+//!
+//! Nothing here touches a device, a file or a thread; only [`clock`] knows what time it is. The nominal figures
+//! are those of the spec, and [`Perturbation`] bends each of them by a hidden seed, so that whoever plans with the
+//! nominal ones meets the differences that real drives show.
+//!
+//! | module | is |
+//! | --- | --- |
+//! | [`generation`] | the figures of each drive and medium |
+//! | [`wraps`] | where on the tape an object lies |
+//!
+//! Units are in the names: `_s` seconds, `_mb` 10⁶ bytes, `_mb_s` MB per second. Objects are logical objects, blocks
+//! and filemarks alike, each taking [`BLOCK_MB`](generation::BLOCK_MB) of tape. Whatever object number or rate comes
+//! in, no time is negative or NaN; a host that never comes takes an infinite one.
+
+pub mod generation;
+pub mod wraps;
+
+pub use generation::{Figures, Generation};
+pub use wraps::{Direction, TapePosition, WrapTable};
