@@ -8,13 +8,27 @@
 //! | --- | --- |
 //! | [`generation`] | the figures of each drive and medium |
 //! | [`wraps`] | where on the tape an object lies |
+//! | [`spots`] | bad places of a medium |
+//! | [`locate`] | [`Mechanism`]: a medium in a drive; locate, rewind, load, unload |
+//! | [`stream`] | reading and writing by formulas |
+//! | [`buffer`] | [`StreamBuffer`]: the drive's buffer between a host and a tape that must not stop |
+//! | [`seed`] | deterministic deviations from all of that |
 //!
 //! Units are in the names: `_s` seconds, `_mb` 10⁶ bytes, `_mb_s` MB per second. Objects are logical objects, blocks
 //! and filemarks alike, each taking [`BLOCK_MB`](generation::BLOCK_MB) of tape. Whatever object number or rate comes
 //! in, no time is negative or NaN; a host that never comes takes an infinite one.
 
+pub mod buffer;
 pub mod generation;
+pub mod locate;
+pub mod seed;
+pub mod spots;
+pub mod stream;
 pub mod wraps;
 
+pub use buffer::{Halt, StreamBuffer, StreamCounts};
 pub use generation::{Figures, Generation};
+pub use locate::{Mechanism, MountUse, Retension};
+pub use seed::{DriveFactors, Jitter, Perturbation, Seed};
+pub use spots::{BadSpot, BadSpots, SpotReading};
 pub use wraps::{Direction, TapePosition, WrapTable};
