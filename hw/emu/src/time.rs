@@ -12,6 +12,8 @@
 //! | [`locate`] | [`Mechanism`]: a medium in a drive; locate, rewind, load, unload |
 //! | [`stream`] | reading and writing by formulas |
 //! | [`buffer`] | [`StreamBuffer`]: the drive's buffer between a host and a tape that must not stop |
+//! | [`order`] | in which order a drive would visit places |
+//! | [`robot`] | moves of media |
 //! | [`seed`] | deterministic deviations from all of that |
 //!
 //! Units are in the names: `_s` seconds, `_mb` 10⁶ bytes, `_mb_s` MB per second. Objects are logical objects, blocks
@@ -21,6 +23,8 @@
 pub mod buffer;
 pub mod generation;
 pub mod locate;
+pub mod order;
+pub mod robot;
 pub mod seed;
 pub mod spots;
 pub mod stream;
@@ -29,6 +33,8 @@ pub mod wraps;
 pub use buffer::{Halt, StreamBuffer, StreamCounts};
 pub use generation::{Figures, Generation};
 pub use locate::{Mechanism, MountUse, Retension};
+pub use order::Segment;
+pub use robot::{Place, Robot, RobotFigures};
 pub use seed::{DriveFactors, Jitter, Perturbation, Seed};
 pub use spots::{BadSpot, BadSpots, SpotReading};
 pub use wraps::{Direction, TapePosition, WrapTable};
