@@ -15,12 +15,14 @@
 //! | [`order`] | in which order a drive would visit places |
 //! | [`robot`] | moves of media |
 //! | [`seed`] | deterministic deviations from all of that |
+//! | [`clock`] | real or simulated time |
 //!
 //! Units are in the names: `_s` seconds, `_mb` 10⁶ bytes, `_mb_s` MB per second. Objects are logical objects, blocks
 //! and filemarks alike, each taking [`BLOCK_MB`](generation::BLOCK_MB) of tape. Whatever object number or rate comes
 //! in, no time is negative or NaN; a host that never comes takes an infinite one.
 
 pub mod buffer;
+pub mod clock;
 pub mod generation;
 pub mod locate;
 pub mod order;
@@ -31,6 +33,7 @@ pub mod stream;
 pub mod wraps;
 
 pub use buffer::{Halt, StreamBuffer, StreamCounts};
+pub use clock::EmuClock;
 pub use generation::{Figures, Generation};
 pub use locate::{Mechanism, MountUse, Retension};
 pub use order::Segment;
