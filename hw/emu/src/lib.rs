@@ -21,6 +21,7 @@ pub mod model;
 mod protection;
 mod reservation;
 mod robot;
+pub mod time;
 mod transport;
 
 pub use cartridge::{Cartridge, CartridgeFacts, CartridgeKind};
