@@ -167,7 +167,11 @@ impl TapeDrive for LtoDrive {
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.write_marks(0, false).map(drop)
+        match self.write_marks(0, false) {
+            // Some drives refuse even a flush, which has nothing to write here.
+            Err(Error::WriteProtected { .. }) if self.written == Written::Flushed => Ok(()),
+            other => other.map(drop),
+        }
     }
 
     fn rewind(&mut self) -> Result<()> {

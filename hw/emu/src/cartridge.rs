@@ -5,11 +5,14 @@ pub mod store;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use objects::{Block, Object, Objects};
+use objects::{Block, Objects};
 use store::TapeStore;
+
+use crate::folder::{self, FolderError};
 
 /// Room of an emulated medium that nobody gave a size: small, so that a set of several fills no disk.
 pub const CAPACITY_DEFAULT: u64 = 1 << 30;
@@ -64,13 +67,37 @@ pub struct Cartridge {
     tape: Box<dyn TapeStore>,
     /// Objects that are on the tape for sure; those behind are in the buffer of the drive.
     flushed: u64,
+    kept: Option<Kept>,
+}
+
+/// Where a cartridge is kept.
+#[derive(Debug, Clone)]
+struct Kept {
+    name: String,
+    folder: PathBuf,
 }
 
 impl Cartridge {
     /// A cartridge with this tape in it.
     pub fn new(facts: CartridgeFacts, tape: Box<dyn TapeStore>) -> Self {
         let flushed = tape.objects().count();
-        Self { facts, tape, flushed }
+        Self { facts, tape, flushed, kept: None }
+    }
+
+    /// Keeps what it is in a folder, under a name.
+    pub(crate) fn kept_in(self, name: &str, folder: &Path) -> Self {
+        let kept = Some(Kept { name: name.to_owned(), folder: folder.to_path_buf() });
+        Self { kept, ..self }
+    }
+
+    /// The name it is kept under.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.kept.as_ref().map(|kept| kept.name.as_str())
+    }
+
+    /// Keeps what has changed of what it is.
+    pub(crate) fn save(&self) -> Result<(), FolderError> {
+        self.kept.as_ref().map_or(Ok(()), |kept| folder::save_facts(&kept.folder, &self.facts))
     }
 
     /// What is recorded.
@@ -112,19 +139,8 @@ impl Cartridge {
         self.tape.push_filemark()
     }
 
-    /// The stored bytes of a block.
-    pub(crate) fn read(&mut self, number: u64) -> io::Result<Option<(Block, Vec<u8>)>> {
-        let Some((Object::Block(block), offset)) = self.objects().get(number) else {
-            return Ok(None);
-        };
-        let mut stored = vec![0; block.stored_length() as usize];
-        self.tape.read(offset, &mut stored)?;
-        self.facts.bytes_read += u64::from(block.length);
-        Ok(Some((block, stored)))
-    }
-
-    /// Fills `bytes` with the beginning of a clear block.
-    pub(crate) fn read_clear(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    /// Fills `bytes` with stored bytes from an offset on.
+    pub(crate) fn read(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         self.facts.bytes_read += bytes.len() as u64;
         self.tape.read(offset, bytes)
     }

@@ -13,10 +13,10 @@ pub(crate) use identity::designators;
 
 use std::io;
 
-use reel_hw::{EncryptionKey, TapeAlerts};
 use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
 use reel_hw::scsi::{Cdb, Command, DeviceType, Sense, SenseFormat, SenseKey};
 use reel_hw::transport::Data;
+use reel_hw::{EncryptionKey, TapeAlerts};
 
 use crate::answer::{Answer, Outcome, Refusal, check, parameter_length, unknown_command};
 use crate::attention::Attentions;
@@ -31,6 +31,8 @@ pub(crate) struct Drive {
     pub(crate) mounted: Option<Mounted>,
     pub(crate) modes: Modes,
     pub(crate) key: Option<EncryptionKey>,
+    /// Counts how often the key was set or cleared.
+    pub(crate) key_instance: u32,
     pub(crate) attentions: Attentions,
     pub(crate) reservations: Reservations,
     /// Who prevents the removal of the medium.
@@ -88,6 +90,7 @@ impl Drive {
             mounted: None,
             modes: Modes::default(),
             key: None,
+            key_instance: 0,
             attentions: Attentions::default(),
             reservations: Reservations::default(),
             locks: Vec::new(),
@@ -160,7 +163,8 @@ impl Drive {
             }
             Command::PersistentReserveOut { service_action, scope_type, length } => {
                 let parameters = parameters(context, length)?;
-                let parameters = OutParameters::decode(parameters).map_err(|_| parameter_length())?;
+                let parameters =
+                    OutParameters::decode(parameters).map_err(|_| parameter_length())?;
                 let action = ServiceAction::from_number(service_action);
                 self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
             }

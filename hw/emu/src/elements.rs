@@ -135,7 +135,9 @@ impl Elements {
     fn take(&mut self, place: Place) -> Result<Option<Cartridge>, Refusal> {
         match place {
             Place::Transport => Ok(None),
-            Place::Slot(index) => Ok(self.slots.get_mut(index).and_then(|one| one.cartridge.take())),
+            Place::Slot(index) => {
+                Ok(self.slots.get_mut(index).and_then(|one| one.cartridge.take()))
+            }
             Place::Drive(index) => match self.bays.get_mut(index) {
                 Some(bay) => bay.drive.remove(self.ejects),
                 None => Ok(None),

@@ -15,6 +15,7 @@ mod drive;
 mod element_status;
 mod elements;
 mod fault;
+mod folder;
 mod initiator;
 pub mod library;
 pub mod model;
@@ -26,6 +27,7 @@ mod transport;
 
 pub use cartridge::{Cartridge, CartridgeFacts, CartridgeKind};
 pub use fault::{Fault, Moment};
+pub use folder::FolderError;
 pub use library::{Device, EmulatedLibrary, LibraryShape};
 pub use model::{DriveModel, Generation, Maker};
 pub use transport::EmulatedTransport;

@@ -3,11 +3,9 @@
 use reel_hw::scsi::inquiry::{Inquiry, VpdData, VpdPage};
 use reel_hw::scsi::mode::{ModeData, PageContent};
 use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
-use reel_hw::scsi::{CdbForm, Cdb, Command, DeviceType, Sense, SenseFormat, SenseKey};
+use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, Sense, SenseFormat, SenseKey};
 
-use crate::answer::{
-    Answer, Outcome, Refusal, invalid_field, parameter_length, unknown_command,
-};
+use crate::answer::{Answer, Outcome, Refusal, invalid_field, parameter_length, unknown_command};
 use crate::attention::Attentions;
 use crate::drive::{Context, designators, parameters};
 use crate::element_status;
@@ -134,9 +132,7 @@ impl Robot {
             None => return Ok(Answer::Data(standard_inquiry().encode())),
             Some(0x00) => VpdPage::Supported(vec![0x00, 0x80, 0x83]),
             Some(0x80) => VpdPage::UnitSerialNumber(self.serial.clone()),
-            Some(0x83) => {
-                VpdPage::DeviceIdentification(designators(VENDOR, PRODUCT, &self.serial))
-            }
+            Some(0x83) => VpdPage::DeviceIdentification(designators(VENDOR, PRODUCT, &self.serial)),
             Some(_) => return Err(invalid_field()),
         };
         Ok(Answer::Data(VpdData { device: DeviceType::Changer.number(), page }.encode()))

@@ -5,10 +5,10 @@ use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::EncryptionKey;
 use crate::error::{Error, Result};
-use crate::scsi::Command;
 use crate::scsi::encryption::{
-    Capabilities, EncryptionMode, EncryptionStatus, SetEncryption, TAPE_ENCRYPTION,
+    EncryptionCapabilities, EncryptionMode, EncryptionStatus, PROTOCOL, SetDataEncryption,
 };
+use crate::scsi::{Command, Condition};
 use crate::transport::Data;
 
 const CAPABILITIES: u16 = 0x0010;
@@ -38,7 +38,7 @@ impl LtoDrive {
         let algorithm = self.algorithm()?;
         // From here on the drive may have the key, so that it is taken away again at the end.
         self.key = Some(key.clone());
-        self.security_out(&SetEncryption::encrypt(algorithm, key.clone()).encode())?;
+        self.security_out(&SetDataEncryption::mixed(algorithm, key.clone()).encode())?;
         self.expect_mode(EncryptionMode::Mixed)
     }
 
@@ -49,7 +49,11 @@ impl LtoDrive {
             Err(_) if self.key.is_none() => return Ok(()),
             Err(error) => return Err(error),
         };
-        self.security_out(&SetEncryption::disable(algorithm).encode())?;
+        match self.security_out(&SetDataEncryption::off(algorithm).encode()) {
+            // Without medium and without a key of ours there is nothing to clear either.
+            Err(error) if self.key.is_none() && is_no_medium(&error) => return Ok(()),
+            other => other?,
+        }
         self.expect_mode(EncryptionMode::Off)?;
         self.key = None;
         Ok(())
@@ -66,10 +70,7 @@ impl LtoDrive {
     /// Index of AES-256-GCM.
     fn algorithm(&mut self) -> Attempt<u8> {
         let bytes = self.security_in(CAPABILITIES)?;
-        let found = Capabilities::decode(&bytes)?.aes_gcm();
-        let missing =
-            || DeviceError::Refused("drive does not support AES-GCM encryption".to_owned());
-        found.map(|algorithm| algorithm.index).ok_or_else(missing)
+        Ok(EncryptionCapabilities::decode(&bytes)?.aes_gcm()?.index)
     }
 
     fn expect_mode(&mut self, expected: EncryptionMode) -> Attempt<()> {
@@ -91,16 +92,21 @@ impl LtoDrive {
 
     fn security_in(&mut self, page: u16) -> Attempt<Vec<u8>> {
         let command =
-            Command::SecurityProtocolIn { protocol: TAPE_ENCRYPTION, page, allocation: ALLOCATION };
+            Command::SecurityProtocolIn { protocol: PROTOCOL, page, allocation: ALLOCATION };
         self.device.ask_data(command, ALLOCATION as usize, timeouts::QUICK)
     }
 
     fn security_out(&mut self, parameters: &[u8]) -> Attempt<()> {
         let command = Command::SecurityProtocolOut {
-            protocol: TAPE_ENCRYPTION,
+            protocol: PROTOCOL,
             page: SET,
             length: parameters.len() as u32,
         };
         self.device.ask(command, Data::Out(parameters), timeouts::QUICK).map(drop)
     }
+}
+
+fn is_no_medium(error: &DeviceError) -> bool {
+    let DeviceError::Sense(sense) = error else { return false };
+    matches!(sense.condition(), Condition::NoMedium | Condition::NeedsLoad)
 }

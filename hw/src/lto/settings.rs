@@ -41,10 +41,12 @@ impl Protection {
 type Attempt<T> = std::result::Result<T, DeviceError>;
 
 impl LtoDrive {
-    /// Sets everything as the options want it. The protection page is first set to off, whoever left it how.
+    /// Sets everything as the options want it. Block protection and key are first taken away, whoever left them: a
+    /// label that is read or written with another's settings is worse than none.
     pub(super) fn apply_settings(&mut self) -> Attempt<()> {
         self.protection_off()?;
         self.set_modes()?;
+        self.set_key_again()?;
         self.protection_on()
     }
 
@@ -201,7 +203,6 @@ impl LtoDrive {
         let place = self.place;
         self.wait_ready().map_err(|error| self.failed(what, error))?;
         self.apply_settings().map_err(|error| self.failed(what, error))?;
-        self.set_key_again().map_err(|error| self.failed(what, error))?;
         match place {
             Some(place) => self.locate_object(place),
             None => Ok(()),

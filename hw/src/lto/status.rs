@@ -2,10 +2,10 @@
 
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
-use crate::drive::{HostAttribute, TapeAlerts, VolumeStatistics};
-use crate::error::Result;
+use crate::drive::{HostAttribute, TapeAlerts, TapeDrive, VolumeStatistics};
+use crate::error::{Error, Result};
 use crate::scsi::Command;
-use crate::scsi::attribute;
+use crate::scsi::attribute::{Attribute, AttributeList};
 use crate::scsi::log::{DeviceActivity, DeviceStatus, VolumeStatisticsPage, decode_alert_response};
 use crate::transport::Data;
 
@@ -24,6 +24,9 @@ type Attempt<T> = std::result::Result<T, DeviceError>;
 impl LtoDrive {
     pub(super) fn ask_write_protection(&mut self) -> Result<bool> {
         const WHAT: &str = "read write protection";
+        if !self.medium_loaded()? {
+            return Err(Error::NoMedium { what: WHAT });
+        }
         let (_, data) =
             self.mode_sense(COMPRESSION, 0).map_err(|error| self.explain(WHAT, error))?;
         Ok(data.device.write_protected)
@@ -80,7 +83,8 @@ impl LtoDrive {
         attribute: HostAttribute,
         value: Option<&str>,
     ) -> Result<()> {
-        let list = attribute::write_list(attribute as u16, value);
+        let attributes = vec![Attribute::of_host(attribute, value)];
+        let list = AttributeList { attributes }.encode();
         let command = Command::WriteAttribute {
             write_through: true,
             partition: 0,

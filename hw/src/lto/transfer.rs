@@ -1,6 +1,6 @@
 //! Reading and writing blocks and filemarks.
 
-use super::{LtoDrive, Written, timeouts};
+use super::{LtoDrive, Written};
 use crate::device::Done;
 use crate::drive::{ReadOutcome, WriteOutcome};
 use crate::error::{Error, Result};

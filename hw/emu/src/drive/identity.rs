@@ -1,10 +1,10 @@
 //! What a drive says of itself.
 
+use reel_hw::TapeAlerts;
 use reel_hw::scsi::block_limits::BlockLimits;
 use reel_hw::scsi::density::{DensityDescriptor, DensitySupport};
 use reel_hw::scsi::inquiry::{Designator, Inquiry, MethodDescriptor, VpdData, VpdPage};
 use reel_hw::scsi::protection::ProtectionMethod;
-use reel_hw::TapeAlerts;
 
 use reel_hw::scsi::DeviceType;
 
@@ -80,8 +80,7 @@ impl Drive {
         } else {
             readable(own).map(Generation::density).collect()
         };
-        let descriptors =
-            densities.into_iter().map(|code| descriptor(code, own)).collect();
+        let descriptors = densities.into_iter().map(|code| descriptor(code, own)).collect();
         Ok(Answer::Data(DensitySupport { descriptors }.encode()))
     }
 }

@@ -34,7 +34,8 @@ impl Drive {
     }
 
     fn device_status(&self) -> DeviceStatus {
-        let protected = self.mounted.as_ref().is_some_and(|one| one.cartridge.facts.write_protected);
+        let protected =
+            self.mounted.as_ref().is_some_and(|one| one.cartridge.facts.write_protected);
         let mut status = DeviceStatus::of(DeviceActivity::NoActivity);
         if protected {
             status.flags |= DeviceStatus::WRITE_PROTECTED;

@@ -26,11 +26,7 @@ impl Drive {
         page: (u8, u8),
     ) -> Outcome {
         if control == PageControl::Saved {
-            return Err(crate::answer::check(
-                reel_hw::scsi::SenseKey::IllegalRequest,
-                0x39,
-                0x00,
-            ));
+            return Err(crate::answer::check(reel_hw::scsi::SenseKey::IllegalRequest, 0x39, 0x00));
         }
         let pages: Vec<_> = self.pages().into_iter().filter(|one| is_asked(one, page)).collect();
         // Page 0 alone asks for header and descriptor.

@@ -144,7 +144,9 @@ impl Drive {
     }
 
     pub(super) fn write_filemarks(&mut self, immediate: bool, count: u32) -> Outcome {
-        self.writable()?;
+        if count > 0 {
+            self.writable()?;
+        }
         let mounted = self.ready()?;
         let mut room = Room::Enough;
         for _ in 0..count {
@@ -185,11 +187,11 @@ fn fetch(
     let length = block.length as usize;
     if !block.encrypted && !protect {
         let count = length.min(buffer.len());
-        cartridge.read_clear(offset, &mut buffer[..count]).map_err(store_failed)?;
+        cartridge.read(offset, &mut buffer[..count]).map_err(store_failed)?;
         return Ok(count);
     }
     let mut stored = vec![0; block.stored_length() as usize];
-    cartridge.read_clear(offset, &mut stored).map_err(store_failed)?;
+    cartridge.read(offset, &mut stored).map_err(store_failed)?;
     let mut content = if block.encrypted {
         let key = key.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x01))?;
         let opened = cipher::open(key, &stored);

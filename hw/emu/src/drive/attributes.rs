@@ -1,0 +1,99 @@
+//! The memory chip of the cartridge.
+
+use reel_hw::scsi::attribute::{
+    Attribute, AttributeFormat, AttributeIds, AttributeInfo, AttributeList,
+};
+
+use super::{Context, Drive, Mounted, parameters};
+use crate::answer::{Answer, Outcome, invalid_field, invalid_parameter};
+
+/// Attributes from here on are the host's.
+const HOST_FIRST: u16 = 0x0800;
+const HOST_LAST: u16 = 0x0BFF;
+
+impl Drive {
+    pub(super) fn read_attribute(&mut self, service_action: u8, first: u16) -> Outcome {
+        let model = self.model.clone();
+        let mounted = self.ready()?;
+        let serial = format!("{:8}{}", model.vendor(), model.serial);
+        let mut attributes = all(mounted, &serial);
+        attributes.retain(|attribute| attribute.id >= first);
+        Ok(Answer::Data(match service_action {
+            0x00 => AttributeList { attributes }.encode(),
+            0x01 => {
+                let ids = attributes.iter().map(|attribute| attribute.id).collect();
+                AttributeIds { ids }.encode()
+            }
+            _ => return Err(invalid_field()),
+        }))
+    }
+
+    pub(super) fn write_attribute(&mut self, context: &Context<'_, '_>, length: u32) -> Outcome {
+        let list = AttributeList::decode(parameters(context, length)?);
+        let list = list.map_err(|_| invalid_parameter())?;
+        let mounted = self.ready()?;
+        let writable = |attribute: &Attribute| (HOST_FIRST..=HOST_LAST).contains(&attribute.id);
+        if !list.attributes.iter().all(writable) {
+            return Err(invalid_parameter());
+        }
+        let stored = &mut mounted.cartridge.facts.attributes;
+        for attribute in list.attributes {
+            if attribute.value.is_empty() {
+                stored.remove(&attribute.id);
+            } else {
+                stored.insert(attribute.id, attribute.value);
+            }
+        }
+        mounted.cartridge.save().map_err(|_| invalid_parameter())?;
+        Ok(Answer::Done)
+    }
+}
+
+/// Everything on the chip, ascending.
+fn all(mounted: &Mounted, drive: &str) -> Vec<Attribute> {
+    let facts = &mounted.cartridge.facts;
+    let used = mounted.cartridge.room_before(mounted.cartridge.objects().count());
+    let mib = |bytes: u64| bytes >> 20;
+    let (encrypted, clear) = mounted.cartridge.objects().encryption_change();
+    let nowhere = u64::MAX;
+    let mut attributes = vec![
+        number(0x0000, mib(facts.capacity.saturating_sub(used)), 8),
+        number(0x0001, mib(facts.capacity), 8),
+        number(0x0003, facts.loads, 8),
+        number(0x0004, 0x0800, 8),
+        text(0x0005, "LTO-CVE", 8),
+        number(0x0006, u64::from(facts.density), 1),
+        number(0x0007, u64::from(facts.initialized), 2),
+        text(0x020A, drive, 40),
+        number(0x0220, mib(facts.bytes_written), 8),
+        number(0x0221, mib(facts.bytes_read), 8),
+        number(0x0224, encrypted.unwrap_or(nowhere), 8),
+        number(0x0225, clear.unwrap_or(nowhere), 8),
+        text(0x0400, "REELFS", 8),
+        text(0x0401, &format!("{:016X}", facts.seed), 32),
+        text(0x0404, "LTO-CVE", 8),
+        number(0x0405, u64::from(facts.density), 1),
+        text(0x0406, "20260101", 8),
+        number(0x0407, 16 << 10, 8),
+        number(0x0408, 0, 1),
+    ];
+    let stored = facts.attributes.iter();
+    attributes.extend(stored.map(|(id, value)| attribute(*id, false, value.clone())));
+    attributes
+}
+
+fn number(id: u16, value: u64, bytes: usize) -> Attribute {
+    let all = value.to_be_bytes();
+    attribute(id, true, all[all.len() - bytes..].to_vec())
+}
+
+fn text(id: u16, value: &str, bytes: usize) -> Attribute {
+    let mut value = value.as_bytes().to_vec();
+    value.resize(bytes, b' ');
+    attribute(id, true, value)
+}
+
+fn attribute(id: u16, read_only: bool, value: Vec<u8>) -> Attribute {
+    let format = AttributeInfo::find(id).map_or(AttributeFormat::Binary, AttributeInfo::format);
+    Attribute { id, read_only, format, value }
+}

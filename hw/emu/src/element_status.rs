@@ -1,0 +1,103 @@
+//! READ ELEMENT STATUS.
+
+use reel_hw::scsi::element::{DeviceIdentifier, Element, ElementStatus, ElementType, StatusPage};
+use reel_hw::scsi::{Command, ElementFilter, SenseKey};
+
+use crate::answer::{Answer, Outcome, check, invalid_field};
+use crate::cartridge::Cartridge;
+use crate::elements::{Bay, Elements, Slot};
+
+/// The pages that were asked for, in the order of their element types.
+pub(crate) fn report(elements: &Elements, command: Command) -> Outcome {
+    let Command::ReadElementStatus { volume_tags, filter, first, count, device_ids, .. } = command
+    else {
+        return Err(invalid_field());
+    };
+    let wanted = match filter {
+        ElementFilter::All => None,
+        ElementFilter::Type(kind) => {
+            Some(ElementType::from_number(kind).map_err(|_| invalid_field())?)
+        }
+    };
+    let mut left = usize::from(count);
+    let mut pages = Vec::new();
+    for (kind, mut found) in all(elements, volume_tags, device_ids) {
+        if wanted.is_some_and(|wanted| wanted != kind) {
+            continue;
+        }
+        found.retain(|element| element.address >= first);
+        found.truncate(left);
+        left -= found.len();
+        if !found.is_empty() {
+            pages.push(StatusPage::new(kind, volume_tags, found));
+        }
+    }
+    if pages.is_empty() && first > last_address(elements) {
+        return Err(check(SenseKey::IllegalRequest, 0x21, 0x01));
+    }
+    Ok(Answer::Data(ElementStatus { pages }.encode()))
+}
+
+fn last_address(elements: &Elements) -> u16 {
+    let addresses = elements.addresses();
+    let ranges =
+        [addresses.transport, addresses.storage, addresses.import_export, addresses.drives];
+    let last = |range: &reel_hw::scsi::mode::ElementRange| range.first + range.count.max(1) - 1;
+    ranges.iter().map(last).max().unwrap_or(0)
+}
+
+fn all(elements: &Elements, tags: bool, ids: bool) -> [(ElementType, Vec<Element>); 4] {
+    let slot =
+        |(index, slot): (usize, &Slot)| slot_element(elements.slot_address(index), slot, tags);
+    let kind = |import_export: bool| {
+        let slots = elements.slots.iter().enumerate();
+        slots.filter(move |(_, slot)| slot.import_export == import_export)
+    };
+    let drives = elements.bays.iter().enumerate();
+    [
+        (ElementType::Transport, vec![Element::empty(elements.addresses().transport.first)]),
+        (ElementType::Storage, kind(false).map(slot).collect()),
+        (ElementType::ImportExport, kind(true).map(slot).collect()),
+        (
+            ElementType::Drive,
+            drives.map(|(index, bay)| drive_element(index, bay, tags, ids)).collect(),
+        ),
+    ]
+}
+
+fn with_content(address: u16, cartridge: Option<&Cartridge>, tags: bool) -> Element {
+    let Some(cartridge) = cartridge else { return Element::empty(address) };
+    let mut element = match &cartridge.facts.barcode {
+        Some(barcode) if tags => Element::with_medium(address, barcode),
+        _ => Element { full: true, ..Element::empty(address) },
+    };
+    element.medium_type = 1;
+    element
+}
+
+fn slot_element(address: u16, slot: &Slot, tags: bool) -> Element {
+    Element {
+        accessible: true,
+        by_operator: slot.by_operator && slot.cartridge.is_some(),
+        export_enabled: slot.import_export,
+        import_enabled: slot.import_export,
+        ..with_content(address, slot.cartridge.as_ref(), tags)
+    }
+}
+
+fn drive_element(index: usize, bay: &Bay, tags: bool, ids: bool) -> Element {
+    let mounted = bay.drive.mounted.as_ref();
+    let model = &bay.drive.model;
+    let identifier =
+        ids.then(|| DeviceIdentifier::of_drive(model.vendor(), &model.product(), &model.serial));
+    Element {
+        accessible: mounted.is_none_or(|mounted| !mounted.threaded),
+        source: bay.home.filter(|_| mounted.is_some()),
+        identifier,
+        ..with_content(
+            Elements::drive_address(index),
+            mounted.map(|mounted| &mounted.cartridge),
+            tags,
+        )
+    }
+}

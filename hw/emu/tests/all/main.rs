@@ -1,0 +1,6 @@
+//! The emulated library, and the drivers of `reel-hw` on it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod conformance;
+mod support;
