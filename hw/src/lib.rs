@@ -14,6 +14,7 @@
 //! | [`device`] | a SCSI device: typed commands, and what went wrong |
 //! | [`discovery`] | which drives and changers the kernel knows |
 //! | [`lto`] | an LTO drive, by SCSI commands |
+//! | [`scsi_changer`] | a media changer, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
@@ -35,6 +36,7 @@ pub mod lto;
 pub mod memory;
 pub mod number;
 pub mod scsi;
+pub mod scsi_changer;
 pub mod stream;
 pub mod transport;
 pub mod virtual_drive;
@@ -46,10 +48,12 @@ pub use drive::{
     TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
+pub use lto::{LtoDrive, LtoOptions};
 pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
 pub use number::{
     BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,
 };
+pub use scsi_changer::{ChangerOptions, ScsiChanger};
 pub use stream::{
     BlockReader, BlockWriter, CONTENT_HEADER_SIZE, ContentHeader, ContentMagic, OpenedFile,
     TAPE_BLOCK_HEADER_SIZE, TAPE_BLOCK_PAYLOAD_SIZE, TAPE_BLOCK_SIZE,

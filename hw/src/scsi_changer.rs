@@ -1,0 +1,200 @@
+//! A media changer, by SCSI commands (spec scsi.md §12, tape-state.md §13).
+//!
+//! Slots are numbered from 1, storage elements first, then those to import and export; drives from 0 in the order of
+//! their addresses. What lies where is asked before each move: an operator may have opened a door in between.
+
+mod elements;
+
+use std::time::{Duration, Instant};
+
+use crate::cancel::Cancel;
+use crate::changer::{Changer, ChangerStatus};
+use crate::device::{DeviceError, ScsiDevice};
+use crate::error::{Error, Result};
+use crate::number::{DriveNumber, ElementAddress, SlotNumber};
+use crate::scsi::inquiry::Inquiry;
+use crate::scsi::mode::{ElementAddresses, ModeData};
+use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl};
+use crate::transport::{Data, Transport};
+
+/// How long a changer may take to move or to tell (spec scsi.md §12).
+const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long it may take to look at every slot.
+const INVENTORY_TIMEOUT: Duration = Duration::from_secs(1800);
+const INQUIRY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a changer that does not answer is asked again.
+const RETRY_LIMIT: Duration = Duration::from_secs(5);
+/// The same for one that says it is getting ready.
+const READY_LIMIT: Duration = Duration::from_secs(300);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// Ejects the medium of a drive by the drive itself, before the robot takes it.
+pub type Ejector = Box<dyn FnMut(DriveNumber) -> Result<()> + Send>;
+
+/// How a changer is to be used.
+#[derive(Debug, Clone, Default)]
+pub struct ChangerOptions {
+    /// Storage slots that count as import/export slots.
+    pub export_slots: Vec<SlotNumber>,
+}
+
+/// A changer that is open.
+pub struct ScsiChanger {
+    device: ScsiDevice,
+    options: ChangerOptions,
+    ejector: Option<Ejector>,
+}
+
+type Attempt<T> = std::result::Result<T, DeviceError>;
+
+impl ScsiChanger {
+    /// Opens the changer behind a transport.
+    ///
+    /// # Errors
+    /// `wrong device type (not a scsi changer device)`.
+    pub fn open(
+        transport: Box<dyn Transport>,
+        options: ChangerOptions,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        let device = ScsiDevice::new(transport, cancel.clone());
+        let mut changer = Self { device, options, ejector: None };
+        let identified = changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
+        identified.map_err(|error| changer.explain("open", error))?;
+        Ok(changer)
+    }
+
+    /// Has a drive eject its medium itself before each unload (`eject-before-unload`).
+    pub fn with_ejector(self, ejector: Ejector) -> Self {
+        Self { ejector: Some(ejector), ..self }
+    }
+
+    /// Who made it, and what it is.
+    pub fn inquire(&mut self) -> Attempt<Inquiry> {
+        const BYTES: u16 = 36;
+        let command = Command::Inquiry { page: None, allocation: BYTES };
+        let bytes = self.device.ask_data(command, usize::from(BYTES), INQUIRY_TIMEOUT)?;
+        Ok(Inquiry::decode(&bytes)?)
+    }
+
+    /// Has the changer look at every element.
+    pub fn initialize(&mut self) -> Result<()> {
+        let command = Command::InitializeElementStatus;
+        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
+        done.map(drop).map_err(|error| self.explain("take inventory", error))
+    }
+
+    /// Which addresses the elements have.
+    fn addresses(&mut self) -> Attempt<ElementAddresses> {
+        self.patiently(|changer| {
+            const PAGE: u8 = 0x1D;
+            const BYTES: u16 = 0xFF;
+            let command = Command::ModeSense {
+                form: CdbForm::Six,
+                no_descriptor: true,
+                control: PageControl::Current,
+                page: PAGE,
+                subpage: 0,
+                allocation: BYTES,
+            };
+            let bytes = changer.device.ask_data(command, usize::from(BYTES), MOVE_TIMEOUT)?;
+            let data = ModeData::decode(CdbForm::Six, DeviceType::Changer, &bytes)?;
+            Ok(data.element_addresses()?)
+        })
+    }
+
+    /// Asks again for a while where the changer does not answer, longer where it says that it is getting ready.
+    fn patiently<T>(&mut self, mut ask: impl FnMut(&mut Self) -> Attempt<T>) -> Attempt<T> {
+        let started = Instant::now();
+        let mut limit = RETRY_LIMIT;
+        loop {
+            let error = match ask(self) {
+                Err(DeviceError::Sense(sense)) => {
+                    if sense.condition().next_step() == NextStep::Wait {
+                        limit = READY_LIMIT;
+                    }
+                    DeviceError::Sense(sense)
+                }
+                other => return other,
+            };
+            if started.elapsed() >= limit {
+                return Err(error);
+            }
+            self.device.pause(RETRY_PAUSE)?;
+        }
+    }
+
+    fn move_medium(
+        &mut self,
+        what: &'static str,
+        source: ElementAddress,
+        destination: ElementAddress,
+    ) -> Result<()> {
+        let transport = self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
+        let command = Command::MoveMedium {
+            transport,
+            source: source.0,
+            destination: destination.0,
+            invert: false,
+        };
+        let moved = self.device.ask(command, Data::None, MOVE_TIMEOUT);
+        moved.map(drop).map_err(|error| self.explain(what, error))
+    }
+
+    fn explain(&self, what: &'static str, error: DeviceError) -> Error {
+        Error::device(what, self.device.name(), error)
+    }
+}
+
+impl Changer for ScsiChanger {
+    fn status(&mut self) -> Result<ChangerStatus> {
+        let status = self.read_status();
+        status.map_err(|error| self.explain("read element status", error))
+    }
+
+    fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
+        let status = self.status()?;
+        let (source, target) = (status.slot(slot)?, status.drive(drive)?);
+        if source.content.is_empty() {
+            return Err(Error::SlotEmpty(slot));
+        }
+        if !target.content.is_empty() {
+            return Err(Error::DriveFull { drive, content: target.content.clone() });
+        }
+        self.move_medium("load medium", source.address, target.address)
+    }
+
+    fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
+        let status = self.status()?;
+        let source = status.drive(drive)?;
+        if source.content.is_empty() {
+            return Err(Error::DriveEmpty(drive));
+        }
+        let target = slot.map_or_else(|| status.unload_target(drive), Ok)?;
+        let destination = status.slot(target)?;
+        if !destination.content.is_empty() {
+            return Err(Error::SlotFull(target));
+        }
+        if let Some(ejector) = &mut self.ejector {
+            ejector(drive)?;
+        }
+        self.move_medium("unload medium", source.address, destination.address)?;
+        Ok(target)
+    }
+
+    fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
+        let status = self.status()?;
+        let (source, destination) = (status.slot(from)?, status.slot(to)?);
+        if source.content.is_empty() {
+            return Err(Error::SlotEmpty(from));
+        }
+        if from == to {
+            return Ok(());
+        }
+        if !destination.content.is_empty() {
+            return Err(Error::SlotFull(to));
+        }
+        self.move_medium("transfer medium", source.address, destination.address)
+    }
+}

@@ -1,0 +1,133 @@
+//! What lies where: READ ELEMENT STATUS, put together.
+
+use std::collections::BTreeMap;
+
+use super::{Attempt, MOVE_TIMEOUT, ScsiChanger};
+use crate::changer::{ChangerStatus, DriveElement, SlotElement};
+use crate::number::{DriveNumber, ElementAddress, SlotNumber};
+use crate::scsi::element::{DriveIdentity, Element, ElementStatus, ElementType, StatusPage};
+use crate::scsi::mode::ElementAddresses;
+use crate::scsi::{Command, ElementFilter};
+
+/// Elements that one request brings at most.
+const COUNT_MAX: u16 = 1000;
+/// Bytes of an answer; some changers take no more than two bytes of it.
+const ALLOCATION: u32 = 0xFFFF;
+
+impl ScsiChanger {
+    pub(super) fn read_status(&mut self) -> Attempt<ChangerStatus> {
+        let addresses = self.addresses()?;
+        let mut all = self.patiently(|changer| changer.elements(ElementType::Storage, false))?;
+        all.pages.extend(self.elements(ElementType::ImportExport, false)?.pages);
+        all.pages.extend(self.elements(ElementType::Drive, false)?.pages);
+        all.pages.extend(self.elements(ElementType::Transport, false)?.pages);
+        all.check_counts(&addresses)?;
+        // Some changers cannot tell which drives they have.
+        let identified = self.elements(ElementType::Drive, true).unwrap_or_default();
+        Ok(self.assemble(&all, &identities(&identified), &addresses))
+    }
+
+    /// All elements of a type, in as many requests as that takes.
+    fn elements(&mut self, kind: ElementType, device_ids: bool) -> Attempt<ElementStatus> {
+        let mut pages: Vec<StatusPage> = Vec::new();
+        let mut next = Some(0);
+        while let Some(first) = next {
+            let command = Command::ReadElementStatus {
+                volume_tags: !device_ids,
+                filter: ElementFilter::Type(kind as u8),
+                first,
+                count: COUNT_MAX,
+                current_data: false,
+                device_ids,
+                allocation: ALLOCATION,
+            };
+            let bytes = self.device.ask_data(command, ALLOCATION as usize, MOVE_TIMEOUT)?;
+            let part = ElementStatus::decode(&bytes, first)?;
+            next = part.continue_at(first, COUNT_MAX)?;
+            pages.extend(part.pages);
+        }
+        Ok(ElementStatus { pages })
+    }
+
+    fn assemble(
+        &self,
+        all: &ElementStatus,
+        identities: &BTreeMap<u16, DriveIdentity>,
+        addresses: &ElementAddresses,
+    ) -> ChangerStatus {
+        let of = |kind| sorted(all, kind);
+        let storage = of(ElementType::Storage).into_iter().map(|element| (false, element));
+        let import_export =
+            of(ElementType::ImportExport).into_iter().map(|element| (true, element));
+        let slots: Vec<SlotElement> = storage
+            .chain(import_export)
+            .enumerate()
+            .map(|(index, (import_export, element))| {
+                let number = SlotNumber::from_index(index);
+                let exports = self.options.export_slots.contains(&number);
+                slot_element(number, import_export || exports, element)
+            })
+            .collect();
+        let drives = of(ElementType::Drive).into_iter().enumerate().map(|(index, element)| {
+            let identity = identities.get(&element.address).cloned().unwrap_or_default();
+            let home = home(&slots, element, addresses);
+            drive_element(DriveNumber(index as u32), home, identity, element)
+        });
+        ChangerStatus { drives: drives.collect(), slots }
+    }
+}
+
+fn sorted(all: &ElementStatus, kind: ElementType) -> Vec<&Element> {
+    let mut found: Vec<_> =
+        all.elements().filter(|(one, _)| *one == kind).map(|(_, element)| element).collect();
+    found.sort_by_key(|element| element.address);
+    found
+}
+
+/// The slot that a drive's medium came from; a source that is no slot says nothing.
+fn home(
+    slots: &[SlotElement],
+    drive: &Element,
+    addresses: &ElementAddresses,
+) -> Option<SlotNumber> {
+    let source = drive.source.filter(|_| drive.full)?;
+    if addresses.drives.contains(source) {
+        return None;
+    }
+    slots.iter().find(|slot| slot.address.0 == source).map(|slot| slot.number)
+}
+
+fn slot_element(number: SlotNumber, import_export: bool, element: &Element) -> SlotElement {
+    SlotElement {
+        number,
+        import_export,
+        content: element.content(),
+        address: ElementAddress(element.address),
+    }
+}
+
+fn drive_element(
+    number: DriveNumber,
+    loaded_slot: Option<SlotNumber>,
+    identity: DriveIdentity,
+    element: &Element,
+) -> DriveElement {
+    DriveElement {
+        number,
+        content: element.content(),
+        loaded_slot,
+        address: ElementAddress(element.address),
+        drive_serial_number: identity.serial,
+        vendor: identity.vendor,
+        model: identity.model,
+    }
+}
+
+/// What the changer knows of its drives, by their addresses.
+fn identities(status: &ElementStatus) -> BTreeMap<u16, DriveIdentity> {
+    let drives = status.elements().filter(|(kind, _)| *kind == ElementType::Drive);
+    let known = drives.filter_map(|(_, element)| {
+        Some((element.address, element.identifier.as_ref()?.identity()))
+    });
+    known.collect()
+}
