@@ -11,6 +11,9 @@ pub mod cursor;
 pub mod sense;
 pub mod sense_text;
 
+#[cfg(test)]
+mod test_bytes;
+
 pub use cdb::Cdb;
 pub use command::{
     CdbForm, Command, DeviceType, ElementFilter, LocateTarget, PageControl, SpaceCode,
