@@ -8,6 +8,7 @@ pub mod cdb;
 pub mod command;
 pub mod condition;
 pub mod cursor;
+pub mod protection;
 pub mod sense;
 pub mod sense_text;
 
