@@ -1,8 +1,11 @@
 //! Entry points for fuzzers: each takes any bytes, must never panic, and asserts what must hold for all input.
 
+use std::fmt::Debug;
+
 use crate::drive::TapeDrive;
 use crate::memory::{MediumLimits, MemoryLibrary};
 use crate::number::VolumeTag;
+use crate::scsi::Decoded;
 use crate::stream::{
     BlockHeader, BlockReader, CONTENT_HEADER_SIZE, ContentHeader, OpenedFile,
     TAPE_BLOCK_HEADER_SIZE, TAPE_BLOCK_MAGIC, TAPE_BLOCK_SIZE,
@@ -37,6 +40,17 @@ pub fn fuzz_content_header(data: &[u8]) {
     {
         assert_eq!(header.to_bytes(), *bytes);
         assert!(header.payload().end <= TAPE_BLOCK_SIZE);
+    }
+}
+
+/// Asserts that what is decoded from `bytes`, if it is accepted, is also decoded from its own encoding.
+pub(crate) fn assert_round_trip<T: PartialEq + Debug>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Decoded<T>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) {
+    if let Ok(value) = decode(bytes) {
+        assert_eq!(decode(&encode(&value)), Ok(value));
     }
 }
 

@@ -4,10 +4,13 @@
 //! Nothing here moves a byte: a [`Transport`](crate::transport::Transport) does. All structures decode from a
 //! bounded cursor and encode to bytes, so that the emulated library answers with what the drivers read.
 
+pub mod block_limits;
 pub mod cdb;
 pub mod command;
 pub mod condition;
 pub mod cursor;
+pub mod density;
+pub mod position;
 pub mod protection;
 pub mod sense;
 pub mod sense_text;
