@@ -10,6 +10,7 @@ pub mod command;
 pub mod condition;
 pub mod cursor;
 pub mod density;
+pub mod inquiry;
 pub mod position;
 pub mod protection;
 pub mod sense;
