@@ -11,6 +11,7 @@ pub mod condition;
 pub mod cursor;
 pub mod density;
 pub mod inquiry;
+pub mod log;
 pub mod mode;
 pub mod position;
 pub mod protection;
