@@ -11,6 +11,7 @@ pub mod command;
 pub mod condition;
 pub mod cursor;
 pub mod density;
+pub mod encryption;
 pub mod inquiry;
 pub mod log;
 pub mod mode;
