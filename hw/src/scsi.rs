@@ -4,6 +4,7 @@
 //! Nothing here moves a byte: a [`Transport`](crate::transport::Transport) does. All structures decode from a
 //! bounded cursor and encode to bytes, so that the emulated library answers with what the drivers read.
 
+pub mod access_order;
 pub mod attribute;
 pub mod block_limits;
 pub mod cdb;
