@@ -12,6 +12,7 @@ pub mod command;
 pub mod condition;
 pub mod cursor;
 pub mod density;
+pub mod element;
 pub mod encryption;
 pub mod inquiry;
 pub mod log;
