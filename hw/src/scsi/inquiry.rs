@@ -3,7 +3,7 @@
 use super::command::DeviceType;
 use super::cursor::{DecodeError, Decoded, Reader, Writer, flags};
 
-pub mod vpd;
+mod vpd;
 
 pub use vpd::{Designator, MethodDescriptor, VpdData, VpdPage};
 

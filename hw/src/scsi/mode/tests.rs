@@ -141,11 +141,15 @@ fn device_configuration_is_kept_as_it_is() {
 
 #[test]
 fn device_configuration_extension() {
-    let page = DeviceConfigurationExtension { write_mode: 1, ..Default::default() };
-    let page = ModePage::from(PageContent::DeviceConfigurationExtension(page));
-    let bytes = page.encode(Writer::new()).finish();
-    assert_eq!(bytes[..8], hex("50 01 001C 00 10 0000"));
-    assert_eq!(bytes.len(), 32);
+    let extension = DeviceConfigurationExtension { write_mode: 1, ..Default::default() };
+    let page = ModePage::from(PageContent::DeviceConfigurationExtension(extension));
+    let data = ModeData { pages: vec![page], ..Default::default() };
+    let bytes = data.encode(CdbForm::Six);
+    assert_eq!(bytes[..12], hex("23 00 00 00 50 01 001C 00 10 0000"));
+    assert_eq!(bytes.len(), 36);
+    let read = ModeData::decode(CdbForm::Six, DeviceType::Tape, &bytes).unwrap();
+    assert_eq!(read.device_configuration_extension().unwrap(), extension);
+    assert!(read.data_protection().is_err());
 }
 
 proptest! {
