@@ -10,11 +10,15 @@
 //!   follow, until [`Error::EndOfMedium`](crate::Error::EndOfMedium), whose block was not.
 //! * After an error the position is only known once [`TapeDrive::position`] was asked.
 
+mod alerts;
+
 use std::fmt;
 
 use crate::changer::Changer;
 use crate::error::Result;
 use crate::number::{BlockNumber, Capacity, FileNumber};
+
+pub use alerts::TapeAlerts;
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,39 +148,6 @@ pub enum HostAttribute {
     MediaPool = 0x0808,
 }
 
-/// The 64 TapeAlert flags; flag `n` (1 to 64) is bit `n - 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TapeAlerts(pub u64);
-
-/// Flags after which neither medium nor drive is to be trusted (spec scsi.md §7).
-const CRITICAL_ALERTS: [u8; 20] = [
-    0x04, 0x05, 0x06, 0x09, 0x0E, 0x10, 0x16, 0x17, 0x1E, 0x1F, 0x21, 0x26, 0x29, 0x2D, 0x34, 0x35,
-    0x36, 0x37, 0x38, 0x39,
-];
-
-impl TapeAlerts {
-    /// The flags with these numbers; numbers outside 1 to 64 do not exist and are left out.
-    pub fn from_flags(flags: &[u8]) -> Self {
-        let known = flags.iter().filter(|flag| (1..=64).contains(*flag));
-        Self(known.fold(0, |bits, flag| bits | 1 << (flag - 1)))
-    }
-
-    /// Whether no flag is set.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Numbers of the flags that are set, ascending.
-    pub fn flags(self) -> impl Iterator<Item = u8> {
-        (1..=64).filter(move |flag| self.0 & 1 << (flag - 1) != 0)
-    }
-
-    /// Whether a flag is set after which the medium counts as damaged.
-    pub fn is_critical(self) -> bool {
-        self.0 & Self::from_flags(&CRITICAL_ALERTS).0 != 0
-    }
-}
-
 /// One tape drive, held by one user.
 pub trait TapeDrive: Send {
     /// Writes one block at the position.
@@ -291,14 +262,5 @@ mod tests {
     fn keys_are_never_printed() {
         let key = EncryptionKey::new([0x5A; 32]);
         assert_eq!(format!("{key:?}"), "EncryptionKey(…)");
-    }
-
-    #[test]
-    fn alert_flags_keep_their_numbers() {
-        let alerts = TapeAlerts::from_flags(&[1, 0x14, 64, 0, 65]);
-        assert_eq!(alerts.flags().collect::<Vec<_>>(), [1, 0x14, 64]);
-        assert!(!alerts.is_critical());
-        assert!(TapeAlerts::from_flags(&[0x39]).is_critical());
-        assert!(TapeAlerts::default().is_empty());
     }
 }

@@ -1,8 +1,25 @@
 //! Entry points for fuzzers: each takes any bytes, must never panic, and asserts what must hold for all input.
 
+use std::fmt::Debug;
+
 use crate::drive::TapeDrive;
 use crate::memory::{MediumLimits, MemoryLibrary};
 use crate::number::VolumeTag;
+use crate::scsi::access_order::{AccessOrderLimits, AccessOrderList, AccessOrderRequest, WrapEnds};
+use crate::scsi::attribute::{Attribute, AttributeIds, AttributeList};
+use crate::scsi::block_limits::BlockLimits;
+use crate::scsi::density::DensitySupport;
+use crate::scsi::element::{DeviceIdentifier, ElementStatus};
+use crate::scsi::encryption::{self, EncryptionCapabilities, EncryptionStatus, SetDataEncryption};
+use crate::scsi::inquiry::{Inquiry, VpdData};
+use crate::scsi::log::{
+    self, DeviceStatus, ErrorCounters, LogPage, SequentialAccess, TapeCapacity,
+    VolumeStatisticsPage,
+};
+use crate::scsi::mode::ModeData;
+use crate::scsi::position::{LongPosition, ShortPosition};
+use crate::scsi::sense::SenseFormat;
+use crate::scsi::{Cdb, CdbForm, Command, Decoded, DeviceType, Sense, protection};
 use crate::stream::{
     BlockHeader, BlockReader, CONTENT_HEADER_SIZE, ContentHeader, OpenedFile,
     TAPE_BLOCK_HEADER_SIZE, TAPE_BLOCK_MAGIC, TAPE_BLOCK_SIZE,
@@ -37,6 +54,139 @@ pub fn fuzz_content_header(data: &[u8]) {
     {
         assert_eq!(header.to_bytes(), *bytes);
         assert!(header.payload().end <= TAPE_BLOCK_SIZE);
+    }
+}
+
+/// Decodes parameter data, sense or a CDB: the first byte says which. What is accepted must come back the same from
+/// its own encoding.
+pub fn fuzz_scsi(data: &[u8]) {
+    let Some((choice, bytes)) = data.split_first() else {
+        return;
+    };
+    match choice >> 5 {
+        0 => fuzz_device(choice & 0x1F, bytes),
+        1 => fuzz_mode(choice & 0x1F, bytes),
+        2 => fuzz_log(choice & 0x1F, bytes),
+        3 => fuzz_encryption(choice & 0x1F, bytes),
+        4 => fuzz_access_order(choice & 0x1F, bytes),
+        5 => fuzz_medium(choice & 0x1F, bytes),
+        6 => fuzz_elements(bytes),
+        _ => fuzz_command(choice & 0x1F, bytes),
+    }
+}
+
+fn fuzz_device(choice: u8, bytes: &[u8]) {
+    match choice {
+        0 => assert_round_trip(bytes, Inquiry::decode, Inquiry::encode),
+        1 => assert_round_trip(bytes, VpdData::decode, VpdData::encode),
+        2 => assert_round_trip(bytes, BlockLimits::decode, BlockLimits::encode),
+        3 => assert_round_trip(bytes, DensitySupport::decode, DensitySupport::encode),
+        4 => assert_round_trip(bytes, LongPosition::decode, LongPosition::encode),
+        _ => assert_round_trip(bytes, ShortPosition::decode, ShortPosition::encode),
+    }
+}
+
+fn fuzz_mode(choice: u8, bytes: &[u8]) {
+    let form = if choice & 1 == 0 { CdbForm::Six } else { CdbForm::Ten };
+    let device = if choice & 2 == 0 { DeviceType::Tape } else { DeviceType::Changer };
+    let sense = |bytes: &[u8]| ModeData::decode(form, device, bytes);
+    assert_round_trip(bytes, sense, |data| data.encode(form));
+    let select = |bytes: &[u8]| ModeData::decode_select(form, device, bytes);
+    if let Ok(data) = select(bytes) {
+        let again = select(&data.encode_select(form));
+        assert_eq!(again.map(|again| again.encode_select(form)), Ok(data.encode_select(form)));
+    }
+}
+
+fn fuzz_log(choice: u8, bytes: &[u8]) {
+    let errors = |bytes: &[u8]| ErrorCounters::decode(bytes, log::page::READ_ERRORS);
+    match choice {
+        0 => assert_round_trip(bytes, LogPage::decode, LogPage::encode),
+        1 => {
+            assert_round_trip(bytes, log::SupportedPages::decode, log::SupportedPages::encode);
+        }
+        2 => assert_round_trip(bytes, DeviceStatus::decode, DeviceStatus::encode),
+        3 => assert_round_trip(bytes, log::decode_alert_response, log::encode_alert_response),
+        4 => assert_round_trip(bytes, log::decode_alerts, log::encode_alerts),
+        5 => assert_round_trip(bytes, VolumeStatisticsPage::decode, VolumeStatisticsPage::encode),
+        6 => assert_round_trip(bytes, errors, |page| page.encode(log::page::READ_ERRORS)),
+        7 => assert_round_trip(bytes, SequentialAccess::decode, SequentialAccess::encode),
+        _ => assert_round_trip(bytes, TapeCapacity::decode, TapeCapacity::encode),
+    }
+}
+
+fn fuzz_encryption(choice: u8, bytes: &[u8]) {
+    const PAGE: u16 = encryption::page::SUPPORTED_IN;
+    let pages = |bytes: &[u8]| encryption::SupportedPages::decode(bytes, PAGE);
+    match choice {
+        0 => {
+            assert_round_trip(bytes, EncryptionCapabilities::decode, EncryptionCapabilities::encode)
+        }
+        1 => assert_round_trip(bytes, SetDataEncryption::decode, SetDataEncryption::encode),
+        2 => assert_round_trip(bytes, EncryptionStatus::decode, EncryptionStatus::encode),
+        _ => assert_round_trip(bytes, pages, |pages| pages.encode(PAGE)),
+    }
+}
+
+fn fuzz_access_order(choice: u8, bytes: &[u8]) {
+    match choice {
+        0 => assert_round_trip(bytes, AccessOrderLimits::decode, AccessOrderLimits::encode),
+        1 => assert_round_trip(bytes, AccessOrderRequest::decode, AccessOrderRequest::encode),
+        2 => assert_round_trip(bytes, AccessOrderList::decode, AccessOrderList::encode),
+        3 => assert_round_trip(bytes, WrapEnds::decode, WrapEnds::encode),
+        _ => assert_round_trip(bytes, WrapEnds::decode_single, |end| WrapEnds::encode_single(*end)),
+    }
+}
+
+fn fuzz_medium(choice: u8, bytes: &[u8]) {
+    match choice {
+        0 => assert_round_trip(bytes, AttributeIds::decode, AttributeIds::encode),
+        1 => {
+            let mut block = bytes.to_vec();
+            protection::append_crc(&mut block);
+            assert_eq!(protection::check(&block).is_ok(), !bytes.is_empty());
+            let _ = protection::check(bytes);
+        }
+        _ => {
+            assert_round_trip(bytes, AttributeList::decode, AttributeList::encode);
+            if let Ok(list) = AttributeList::decode(bytes) {
+                let _ =
+                    (list.usage(), list.attributes.iter().filter_map(Attribute::render).count());
+            }
+        }
+    }
+}
+
+fn fuzz_elements(bytes: &[u8]) {
+    let decode = |bytes: &[u8]| ElementStatus::decode(bytes, 0);
+    assert_round_trip(bytes, decode, ElementStatus::encode);
+    if let Ok(status) = decode(bytes) {
+        for (_, element) in status.elements() {
+            let _ =
+                (element.content(), element.identifier.as_ref().map(DeviceIdentifier::identity));
+        }
+    }
+}
+
+fn fuzz_command(choice: u8, bytes: &[u8]) {
+    let encode = |sense: &Sense| sense.encode(SenseFormat::Descriptor);
+    assert_round_trip(bytes, Sense::decode, encode);
+    let device = if choice & 1 == 0 { DeviceType::Tape } else { DeviceType::Changer };
+    if let Some(cdb) = Cdb::new(bytes)
+        && let Some(command) = Command::from_cdb(device, &cdb)
+    {
+        assert_eq!(Command::from_cdb(device, &command.to_cdb()), Some(command));
+    }
+}
+
+/// Asserts that what is decoded from `bytes`, if it is accepted, is also decoded from its own encoding.
+pub(crate) fn assert_round_trip<T: PartialEq + Debug>(
+    bytes: &[u8],
+    decode: impl Fn(&[u8]) -> Decoded<T>,
+    encode: impl Fn(&T) -> Vec<u8>,
+) {
+    if let Ok(value) = decode(bytes) {
+        assert_eq!(decode(&encode(&value)), Ok(value));
     }
 }
 
@@ -105,6 +255,7 @@ mod tests {
         #[test]
         fn no_bytes_panic_the_decoders(data in proptest::collection::vec(any::<u8>(), 0..64)) {
             fuzz_content_header(&data);
+            fuzz_scsi(&data);
             fuzz_block_stream(&data);
         }
     }

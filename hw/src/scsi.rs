@@ -4,13 +4,27 @@
 //! Nothing here moves a byte: a [`Transport`](crate::transport::Transport) does. All structures decode from a
 //! bounded cursor and encode to bytes, so that the emulated library answers with what the drivers read.
 
+pub mod access_order;
+pub mod attribute;
+pub mod block_limits;
 pub mod cdb;
 pub mod command;
 pub mod condition;
 pub mod cursor;
+pub mod density;
+pub mod element;
+pub mod encryption;
+pub mod inquiry;
+pub mod log;
+pub mod mode;
+pub mod position;
+pub mod protection;
 pub mod reservation;
 pub mod sense;
 pub mod sense_text;
+
+#[cfg(test)]
+mod test_bytes;
 
 pub use cdb::Cdb;
 pub use command::{

@@ -40,6 +40,7 @@ const BODIES: &[(&str, &str, Body)] = bodies! {
     key_files: reel_config::fuzz::key_files,
     block_stream: reel_hw::fuzz::fuzz_block_stream,
     content_header: reel_hw::fuzz::fuzz_content_header,
+    scsi_data: reel_hw::fuzz::fuzz_scsi,
     run_file: reel_index::fuzz::run_file,
 };
 

@@ -7,6 +7,9 @@
 mod decode;
 mod encode;
 
+#[cfg(test)]
+mod tests;
+
 /// What a device is (peripheral device type), which decides what some opcodes mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeviceType {

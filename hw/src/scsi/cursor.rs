@@ -122,6 +122,14 @@ impl<'a> Reader<'a> {
         Ok(String::from_utf8_lossy(text).trim().to_owned())
     }
 
+    /// A field of ASCII text of `count` bytes: to its first NUL, without the blanks around it. What is not printable
+    /// becomes `?`, so that the text fits into the field it came from.
+    pub fn ascii(&mut self, count: usize) -> Decoded<String> {
+        let bytes = self.bytes(count)?.iter().take_while(|byte| **byte != 0);
+        let text: String = bytes.map(|byte| printable(*byte)).collect();
+        Ok(text.trim_matches(' ').to_owned())
+    }
+
     /// The next `count` bytes as a reader of their own.
     pub fn part(&mut self, count: usize) -> Decoded<Self> {
         Ok(Self { what: self.what, rest: self.bytes(count)? })
@@ -133,6 +141,18 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Self { what: self.what, rest: bytes }
     }
+}
+
+fn printable(byte: u8) -> char {
+    match byte {
+        b' '..=b'~' => char::from(byte),
+        _ => '?',
+    }
+}
+
+/// The byte whose bits (masks) are those of the flags that are set.
+pub(crate) fn flags(bits: &[(bool, u8)]) -> u8 {
+    bits.iter().filter(|(set, _)| *set).fold(0, |byte, (_, mask)| byte | mask)
 }
 
 /// Appends fields.
@@ -189,10 +209,9 @@ impl Writer {
 
     /// A text field of `count` bytes: cut (between characters) or filled up with `fill`.
     pub fn text(self, text: &str, count: usize, fill: u8) -> Self {
-        let end_of_text = count.min(text.len());
-        let cut = (0..=end_of_text).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let cut = (0..=count.min(text.len())).rev().find(|cut| text.is_char_boundary(*cut));
         let end = self.0.len() + count;
-        let mut written = self.bytes(&text.as_bytes()[..cut]);
+        let mut written = self.bytes(&text.as_bytes()[..cut.unwrap_or(0)]);
         written.0.resize(end, fill);
         written
     }
@@ -241,6 +260,18 @@ mod tests {
         assert_eq!(short.to_string(), "a page: 3 bytes where 4 are needed");
         assert_eq!(reader.u24().unwrap(), 0x0001_0203, "a failed read moves nothing");
         assert!(reader.uint(9).is_err());
+    }
+
+    #[test]
+    fn ascii_fields_keep_their_length() {
+        let mut reader = Reader::new("a page", b" a\xFFb \0c");
+        assert_eq!(reader.ascii(7).unwrap(), "a?b");
+        assert_eq!(reader.remaining(), 0);
+    }
+
+    #[test]
+    fn flags_are_added_up() {
+        assert_eq!(flags(&[(true, 0x80), (false, 0x40), (true, 0x01)]), 0x81);
     }
 
     #[test]

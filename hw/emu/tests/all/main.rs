@@ -5,3 +5,4 @@
 mod changer;
 mod conformance;
 mod support;
+mod trouble;
