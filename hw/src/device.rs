@@ -107,12 +107,14 @@ impl Done {
 pub struct ScsiDevice {
     transport: Box<dyn Transport>,
     cancel: Cancel,
+    /// Told to a command that could be repeated at once: settings, key or position may be gone all the same.
+    unsettled: Option<Sense>,
 }
 
 impl ScsiDevice {
     /// A device behind a transport. `cancel` ends waiting, not a command that runs.
     pub fn new(transport: Box<dyn Transport>, cancel: Cancel) -> Self {
-        Self { transport, cancel }
+        Self { transport, cancel, unsettled: None }
     }
 
     /// How messages name it.
@@ -149,7 +151,13 @@ impl ScsiDevice {
         }
     }
 
-    /// Sends a command that depends on nothing a unit attention could have changed; these are passed over.
+    /// The last unit attention that [`ask`](Self::ask) passed over and that took settings, key or position away.
+    pub fn take_unsettled(&mut self) -> Option<Sense> {
+        self.unsettled.take()
+    }
+
+    /// Sends a command that depends on nothing a unit attention could have changed. These are passed over; who has
+    /// settings to lose asks [`take_unsettled`](Self::take_unsettled) before going on.
     pub fn ask(
         &mut self,
         command: Command,

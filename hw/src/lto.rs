@@ -86,6 +86,9 @@ impl LtoDrive {
         mut data: Data<'_>,
         timeout: Duration,
     ) -> Result<Done> {
+        if let Some(sense) = self.device.take_unsettled() {
+            self.restore(what, sense)?;
+        }
         for _ in 0..ATTENTIONS_MAX {
             let error = match self.device.send(command, data.reborrow(), timeout) {
                 Ok(done) => return Ok(done),

@@ -1,7 +1,7 @@
 //! Settings of the drive: put there at open, put back after a reset, taken away at the end.
 
 use super::open::ProtectionChoice;
-use super::{LtoDrive, Written, timeouts};
+use super::{ATTENTIONS_MAX, LtoDrive, Written, timeouts};
 use crate::device::DeviceError;
 use crate::error::Result;
 use crate::scsi::mode::{ControlDataProtection, ModeData, PageContent};
@@ -44,10 +44,35 @@ impl LtoDrive {
     /// Sets everything as the options want it. Block protection and key are first taken away, whoever left them: a
     /// label that is read or written with another's settings is worse than none.
     pub(super) fn apply_settings(&mut self) -> Attempt<()> {
-        self.protection_off()?;
-        self.set_modes()?;
-        self.set_key_again()?;
-        self.protection_on()
+        for _ in 0..ATTENTIONS_MAX {
+            self.device.take_unsettled();
+            self.protection_off()?;
+            self.set_modes()?;
+            self.set_key_again()?;
+            self.protection_on()?;
+            // A reset in between took some of it away again.
+            match self.device.take_unsettled() {
+                None => return Ok(()),
+                Some(sense) if sense.condition() == Condition::MediumChanged => return Ok(()),
+                Some(_) => {}
+            }
+        }
+        Err(DeviceError::Refused("it is reset again and again".to_owned()))
+    }
+
+    /// That the drive still has block protection as it was set: one that forgot it writes the CRC to the medium.
+    pub(super) fn confirm_protection(&mut self, what: &'static str) -> Result<()> {
+        if self.protection == Protection::OFF {
+            return Ok(());
+        }
+        let Protection { writes, reads } = self.protection;
+        let found = self.protection_page().map_err(|error| self.failed(what, error))?;
+        let found = found.and_then(|(_, data)| data.data_protection().ok());
+        if found == Some(ControlDataProtection::crc32c(writes, reads)) {
+            return Ok(());
+        }
+        let problem = "the drive no longer checks blocks by their CRC, and nobody said why";
+        Err(self.failed(what, DeviceError::Refused(problem.to_owned())))
     }
 
     /// Takes key and block protection away.

@@ -86,7 +86,12 @@ impl LtoDrive {
     /// After a flush: the drive must stand behind all that it took.
     fn confirm_written(&mut self, what: &'static str) -> Result<()> {
         if self.written == Written::Buffered {
-            self.expect_place(what).inspect_err(|_| self.written = Written::Lost)?;
+            let confirmed = self.confirm_protection(what).and_then(|()| self.expect_place(what));
+            if confirmed.is_err() || self.device.take_unsettled().is_some() {
+                self.written = Written::Lost;
+                confirmed?;
+                return Err(self.lost(what));
+            }
         }
         self.written = Written::Flushed;
         Ok(())
@@ -148,6 +153,7 @@ impl LtoDrive {
                 return Ok(ReadOutcome::Block(length - protection::CRC_BYTES));
             }
             self.guard_failures += 1;
+            self.confirm_protection(what)?;
             self.step_back(what)?;
         }
         Err(Error::Corrupt {

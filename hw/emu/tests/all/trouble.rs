@@ -181,12 +181,12 @@ fn a_block_that_the_drive_did_not_accept_is_sent_again() {
 
 #[test]
 fn blocks_of_other_lengths_are_told_by_their_length() {
-    let (library, mut drive) = loaded();
+    let (library, drive) = loaded();
     drop(drive);
     let options = LtoOptions { protection: ProtectionChoice::Off, ..LtoOptions::default() };
     for options in [options, LtoOptions::default()] {
         let transport = Box::new(library.transport(Device::Drive(0)));
-        drive = LtoDrive::open(transport, options, &Cancel::new()).unwrap();
+        let mut drive = LtoDrive::open(transport, options, &Cancel::new()).unwrap();
         drive.rewind().unwrap();
         drive.write_block(&[1; 1000]).unwrap();
         drive.write_block(&vec![2; 400_000]).unwrap();
