@@ -60,7 +60,8 @@ impl ScsiChanger {
     ) -> Result<Self> {
         let device = ScsiDevice::new(transport, cancel.clone());
         let mut changer = Self { device, options, ejector: None };
-        let identified = changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
+        let identified =
+            changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
         identified.map_err(|error| changer.explain("open", error))?;
         Ok(changer)
     }
@@ -131,7 +132,8 @@ impl ScsiChanger {
         source: ElementAddress,
         destination: ElementAddress,
     ) -> Result<()> {
-        let transport = self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
+        let transport =
+            self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
         let command = Command::MoveMedium {
             transport,
             source: source.0,

@@ -6,6 +6,8 @@ use reel_hw::scsi::mode::{ElementAddresses, ElementRange};
 use crate::answer::{Refusal, check};
 use crate::cartridge::Cartridge;
 use crate::drive::Drive;
+use crate::folder::{DriveRecord, LibraryRecord, SlotRecord};
+use crate::model::DriveModel;
 
 /// First addresses of the four kinds of elements.
 const TRANSPORT: u16 = 0x0000;
@@ -27,6 +29,13 @@ pub(crate) struct Bay {
     pub(crate) drive: Drive,
     /// Address of the slot that its cartridge came from.
     pub(crate) home: Option<u16>,
+}
+
+impl Bay {
+    /// A drive with nothing in it.
+    pub(crate) fn empty(model: &DriveModel) -> Self {
+        Self { drive: Drive::new(model.clone()), home: None }
+    }
 }
 
 /// Where a move begins or ends.
@@ -73,6 +82,45 @@ impl Elements {
     /// Address of a drive.
     pub(crate) fn drive_address(index: usize) -> u16 {
         DRIVES + index as u16
+    }
+
+    /// Whether everything lies as a record says.
+    pub(crate) fn are_as_in(&self, record: &LibraryRecord) -> bool {
+        let slots = self.slots.iter().zip(&record.slots);
+        let mut bays = self.bays.iter().zip(&record.drives);
+        let name = |cartridge: Option<&Cartridge>, kept: &Option<String>| {
+            cartridge.and_then(Cartridge::name) == kept.as_deref()
+        };
+        slots.into_iter().all(|(slot, kept)| name(slot.cartridge.as_ref(), &kept.cartridge))
+            && bays.all(|(bay, kept)| {
+                let mounted = bay.drive.mounted.as_ref();
+                name(mounted.map(|mounted| &mounted.cartridge), &kept.cartridge)
+                    && mounted.is_some_and(|mounted| mounted.threaded) == kept.threaded
+            })
+    }
+
+    /// What lies where.
+    pub(crate) fn record(&self, serial: &str) -> LibraryRecord {
+        let name = |cartridge: &Cartridge| cartridge.name().map(str::to_owned);
+        let drive = |bay: &Bay| {
+            let mounted = bay.drive.mounted.as_ref();
+            DriveRecord {
+                model: bay.drive.model.clone(),
+                cartridge: mounted.and_then(|mounted| name(&mounted.cartridge)),
+                home: bay.home,
+                threaded: mounted.is_some_and(|mounted| mounted.threaded),
+            }
+        };
+        let slot = |slot: &Slot| SlotRecord {
+            import_export: slot.import_export,
+            cartridge: slot.cartridge.as_ref().and_then(name),
+        };
+        LibraryRecord {
+            serial: serial.to_owned(),
+            ejects: self.ejects,
+            drives: self.bays.iter().map(drive).collect(),
+            slots: self.slots.iter().map(slot).collect(),
+        }
     }
 
     /// What has an address.

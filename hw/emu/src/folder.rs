@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cartridge::store::FolderStore;
 use crate::cartridge::{Cartridge, CartridgeFacts};
+use crate::elements::{Bay, Slot};
 use crate::library::LibraryShape;
 use crate::model::DriveModel;
 
@@ -35,6 +36,14 @@ pub enum FolderError {
         /// Its folder.
         folder: PathBuf,
     },
+
+    /// It is in no folder.
+    #[error("this library is kept in no folder")]
+    NotKept,
+
+    /// All storage slots are taken.
+    #[error("no free slot in the library")]
+    NoFreeSlot,
 
     /// A file cannot be read or written.
     #[error("{action} {}: {source}", path.display())]
@@ -87,7 +96,7 @@ pub(crate) struct SlotRecord {
 
 impl LibraryRecord {
     /// A library without cartridges.
-    fn of(shape: &LibraryShape) -> Self {
+    pub(crate) fn of(shape: &LibraryShape) -> Self {
         let drive = |model: &DriveModel| DriveRecord {
             model: model.clone(),
             cartridge: None,
@@ -148,8 +157,23 @@ impl LibraryFolder {
         write_json(&self.path.join("library.json"), record)
     }
 
+    /// A slot with what lies in it.
+    pub(crate) fn slot(&self, record: &SlotRecord) -> Result<Slot, FolderError> {
+        let cartridge = record.cartridge.as_deref().map(|name| self.cartridge(name)).transpose()?;
+        Ok(Slot { import_export: record.import_export, cartridge, by_operator: false })
+    }
+
+    /// A drive with what lies in it.
+    pub(crate) fn bay(&self, record: &DriveRecord) -> Result<Bay, FolderError> {
+        let mut bay = Bay { home: record.home, ..Bay::empty(&record.model) };
+        if let Some(name) = &record.cartridge {
+            bay.drive.power_on_with(self.cartridge(name)?, record.threaded);
+        }
+        Ok(bay)
+    }
+
     /// Opens a cartridge.
-    pub(crate) fn cartridge(&self, name: &str) -> Result<Cartridge, FolderError> {
+    fn cartridge(&self, name: &str) -> Result<Cartridge, FolderError> {
         let folder = self.path.join("cartridges").join(name);
         let facts = read_json(&folder.join("cartridge.json"))?;
         let tape = FolderStore::open(&folder).map_err(io_error("open the tape in", &folder))?;

@@ -1,16 +1,19 @@
 //! The library: drives, changer and cartridges behind one door.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reel_hw::scsi::Cdb;
 use reel_hw::transport::{Data, Reply, TransportError};
 
 use crate::answer::{Outcome, Refusal, reply};
-use crate::cartridge::Cartridge;
+use crate::cartridge::{Cartridge, CartridgeFacts};
 use crate::drive::{Context, Drive};
 use crate::elements::{Bay, Elements, Slot};
 use crate::fault::{Fault, Faults};
+use crate::folder::{FolderError, LibraryFolder, LibraryRecord, SlotRecord};
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
 use crate::robot::Robot;
@@ -58,26 +61,70 @@ struct State {
     elements: Elements,
     faults: Faults,
     initiators: u32,
+    /// Where it is kept, and what was kept last.
+    folder: Option<(LibraryFolder, LibraryRecord)>,
 }
 
 impl EmulatedLibrary {
-    /// A library without cartridges, just switched on.
+    /// A library without cartridges, just switched on, kept nowhere.
     pub fn new(shape: &LibraryShape) -> Self {
-        let slot = |import_export| Slot { import_export, ..Slot::default() };
-        let storage = (0..shape.storage_slots).map(|_| slot(false));
-        let import_export = (0..shape.import_export_slots).map(|_| slot(true));
-        let bay = |model: &DriveModel| Bay { drive: Drive::new(model.clone()), home: None };
+        let record = LibraryRecord::of(shape);
+        let drives = record.drives.iter().map(|drive| Bay::empty(&drive.model)).collect();
+        let slot =
+            |slot: &SlotRecord| Slot { import_export: slot.import_export, ..Slot::default() };
+        let slots = record.slots.iter().map(slot).collect();
+        let elements = Elements { bays: drives, slots, ejects: record.ejects };
+        Self::of(Robot::new(&record.serial), elements, None)
+    }
+
+    /// Makes a library without cartridges in a folder.
+    ///
+    /// # Errors
+    /// There is one already; the folder cannot be written.
+    pub fn create(folder: &Path, shape: &LibraryShape) -> Result<(), FolderError> {
+        LibraryFolder::create(folder, shape)
+    }
+
+    /// Switches a library on that is kept in a folder. Media are where they were left; drives have forgotten
+    /// everything else.
+    ///
+    /// # Errors
+    /// There is none; another program has it open; a file is damaged.
+    pub fn open(folder: &Path) -> Result<Self, FolderError> {
+        let (folder, record) = LibraryFolder::open(folder)?;
+        let bays = record.drives.iter().map(|drive| folder.bay(drive));
+        let slots = record.slots.iter().map(|slot| folder.slot(slot));
         let elements = Elements {
-            bays: shape.drives.iter().map(bay).collect(),
-            slots: storage.chain(import_export).collect(),
-            ejects: shape.ejects,
+            bays: bays.collect::<Result<_, _>>()?,
+            slots: slots.collect::<Result<_, _>>()?,
+            ejects: record.ejects,
         };
-        Self(Arc::new(Mutex::new(State {
-            robot: Robot::new(&shape.serial),
-            elements,
-            faults: Faults::default(),
-            initiators: 0,
-        })))
+        Ok(Self::of(Robot::new(&record.serial), elements, Some((folder, record))))
+    }
+
+    fn of(
+        robot: Robot,
+        elements: Elements,
+        folder: Option<(LibraryFolder, LibraryRecord)>,
+    ) -> Self {
+        let faults = Faults::default();
+        Self(Arc::new(Mutex::new(State { robot, elements, faults, initiators: 0, folder })))
+    }
+
+    /// Puts a new cartridge into the first free storage slot of a library that is kept in a folder.
+    ///
+    /// # Errors
+    /// No free slot, a library that is kept nowhere, a folder that cannot be written.
+    pub fn add_cartridge(&self, facts: CartridgeFacts) -> Result<(), FolderError> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some((folder, _)) = &state.folder else { return Err(FolderError::NotKept) };
+        let mut slots = state.elements.slots.iter_mut();
+        let free = slots.find(|slot| !slot.import_export && slot.cartridge.is_none());
+        let slot = free.ok_or(FolderError::NoFreeSlot)?;
+        slot.cartridge = Some(folder.new_cartridge(facts)?);
+        state.robot.opened(false);
+        state.keep()
     }
 
     /// A way to one of its devices, as from a host of its own.
@@ -174,8 +221,12 @@ impl EmulatedLibrary {
                 }
             }
         };
+        let kept = state.keep();
         drop(state);
-        Ok(reply(outcome, data))
+        match kept {
+            Ok(()) => Ok(reply(outcome, data)),
+            Err(error) => Err(TransportError::System(io::Error::other(error))),
+        }
     }
 
     pub(crate) fn forget(&self, device: Device, initiator: Initiator) {
@@ -192,6 +243,20 @@ impl EmulatedLibrary {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps what lies where, if that has changed.
+    fn keep(&mut self) -> Result<(), FolderError> {
+        let Some((folder, kept)) = &mut self.folder else { return Ok(()) };
+        if self.elements.are_as_in(kept) {
+            return Ok(());
+        }
+        let record = self.elements.record(&kept.serial);
+        folder.save(&record)?;
+        *kept = record;
+        Ok(())
     }
 }
 

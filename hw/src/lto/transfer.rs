@@ -50,7 +50,7 @@ impl LtoDrive {
         protection::append_crc(&mut block);
         let mut outcome = self.transfer(what, command, Data::Out(&block));
         for _ in 1..TRANSFERS_MAX {
-            if !guard_failed(&outcome) || !protection::check(&block).is_ok() {
+            if !guard_failed(&outcome) || protection::check(&block).is_err() {
                 break;
             }
             self.guard_failures += 1;

@@ -14,6 +14,11 @@ impl Drive {
         self.thread(None);
     }
 
+    /// The drive was switched on with a cartridge in it.
+    pub(crate) fn power_on_with(&mut self, cartridge: Cartridge, threaded: bool) {
+        self.mounted = Some(Mounted { cartridge, threaded, position: 0 });
+    }
+
     /// A cartridge is taken out; `None` where there is none.
     ///
     /// # Errors
@@ -38,6 +43,7 @@ impl Drive {
             mounted.threaded = true;
             mounted.cartridge.facts.loads += 1;
             mounted.cartridge.facts.initialized = true;
+            keep_facts(&mounted.cartridge);
             self.attentions.raise(0x28, 0x00, cause);
         }
     }
@@ -47,6 +53,7 @@ impl Drive {
         mounted.cartridge.flush();
         mounted.position = 0;
         mounted.threaded = false;
+        keep_facts(&mounted.cartridge);
         self.key = None;
     }
 
@@ -94,4 +101,9 @@ impl Drive {
         }
         self.erase()
     }
+}
+
+/// Counters that cannot be kept are as those of a chip that cannot be written: nothing depends on them.
+fn keep_facts(cartridge: &Cartridge) {
+    let _ = cartridge.save();
 }

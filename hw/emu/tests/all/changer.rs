@@ -106,8 +106,7 @@ fn a_library_that_does_not_eject_wants_the_drive_to() {
     let refused = robot.unload(DRIVE, None).unwrap_err().to_string();
     assert!(refused.contains("eject-before-unload"), "{refused}");
     let drives = library.clone();
-    let mut robot =
-        robot.with_ejector(Box::new(move |_| open(&drives).unload()));
+    let mut robot = robot.with_ejector(Box::new(move |_| open(&drives).unload()));
     assert_eq!(robot.unload(DRIVE, None).unwrap(), slot(1));
 }
 
@@ -120,10 +119,7 @@ fn an_opened_door_is_noticed() {
     let status = changer.status().unwrap();
     assert!(status.slot_of(&tag("NEW001L8")).unwrap().import_export);
     library.take(0).unwrap();
-    assert!(matches!(
-        changer.load_media(&tag("TEST01L8"), DRIVE),
-        Err(Error::MediumNotFound(_))
-    ));
+    assert!(matches!(changer.load_media(&tag("TEST01L8"), DRIVE), Err(Error::MediumNotFound(_))));
 }
 
 #[test]

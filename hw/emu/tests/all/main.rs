@@ -4,5 +4,6 @@
 
 mod changer;
 mod conformance;
+mod folder;
 mod support;
 mod trouble;

@@ -28,7 +28,12 @@ pub(crate) fn library(model: DriveModel) -> EmulatedLibrary {
 
 /// A blank cartridge of a drive's own generation.
 pub(crate) fn cartridge(barcode: &str, generation: Generation, capacity: u64) -> Cartridge {
-    let facts = CartridgeFacts {
+    Cartridge::new(facts(barcode, generation, capacity), Box::new(MemoryStore::default()))
+}
+
+/// What a blank cartridge is.
+pub(crate) fn facts(barcode: &str, generation: Generation, capacity: u64) -> CartridgeFacts {
+    CartridgeFacts {
         barcode: Some(barcode.into()),
         kind: CartridgeKind::Data,
         density: generation.density(),
@@ -40,8 +45,7 @@ pub(crate) fn cartridge(barcode: &str, generation: Generation, capacity: u64) ->
         bytes_written: 0,
         bytes_read: 0,
         attributes: BTreeMap::new(),
-    };
-    Cartridge::new(facts, Box::new(MemoryStore::default()))
+    }
 }
 
 /// Opens drive 0.

@@ -243,13 +243,18 @@ fn no_failure_at_any_command_loses_what_was_reported_as_written() {
     assert!((20..100).contains(&trace), "{trace} commands");
     for kind in kinds {
         for number in 1..=trace {
-            let (library, flushed, _) = job(Some(Fault { moment: Moment::Once(number), sense: kind }));
+            let (library, flushed, _) =
+                job(Some(Fault { moment: Moment::Once(number), sense: kind }));
             library.clear_faults();
             let mut drive = open(&library);
             drive.rewind().unwrap();
             for mark in &flushed {
                 let found = read(&mut drive);
-                assert_eq!(found.as_ref().ok(), Some(mark), "{kind} at command {number}: {found:?}");
+                assert_eq!(
+                    found.as_ref().ok(),
+                    Some(mark),
+                    "{kind} at command {number}: {found:?}"
+                );
             }
         }
     }
@@ -266,7 +271,8 @@ fn job(fault: Option<Fault>) -> (EmulatedLibrary, Vec<u8>, u64) {
     let transport = Box::new(library.transport(Device::Drive(0)));
     if let Ok(mut drive) = LtoDrive::open(transport, LtoOptions::default(), &Cancel::new()) {
         for part in [b"ab", b"cd", b"ef"] {
-            let written = part.iter().try_for_each(|mark| drive.write_block(&block(*mark)).map(drop));
+            let written =
+                part.iter().try_for_each(|mark| drive.write_block(&block(*mark)).map(drop));
             if written.and_then(|()| drive.sync()).is_err() {
                 break;
             }
