@@ -43,6 +43,7 @@ static FILE: SectionFile = SectionFile {
             ],
             check: |section| DatastoreConfig::read(section).map(drop),
         }],
+        aliases: &[],
         unknown_types: Unknown::Refuse,
         // Later releases add keys, and share the file with us (`datastore.md` §13.3).
         unknown_keys: Unknown::Keep,

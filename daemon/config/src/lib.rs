@@ -37,7 +37,9 @@ pub use pool::PoolConfig;
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
 pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
-pub use tape::{OtherSection, VirtualDrive, other_tape_sections};
+pub use tape::{
+    ChangerConfig, LtoDriveConfig, OtherSection, VirtualDrive, other_tape_sections, remove_changer,
+};
 pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys};
 
 /// The datastores in `datastore.cfg`.
@@ -46,3 +48,7 @@ pub type Datastores<'a> = Entries<'a, DatastoreConfig>;
 pub type Pools<'a> = Entries<'a, PoolConfig>;
 /// The `virtual:` drives in `tape.cfg`.
 pub type VirtualDrives<'a> = Entries<'a, VirtualDrive>;
+/// The LTO drives.
+pub type LtoDrives<'a> = Entries<'a, LtoDriveConfig>;
+/// The changers.
+pub type Changers<'a> = Entries<'a, ChangerConfig>;

@@ -24,6 +24,7 @@ static FILE: SectionFile = SectionFile {
             ],
             check: |section| PoolConfig::read(section).map(drop),
         }],
+        aliases: &[],
         unknown_types: Unknown::Refuse,
         unknown_keys: Unknown::Keep,
     },

@@ -157,6 +157,16 @@ impl ConfigPath {
         Path::new(&*self.0)
     }
 
+    /// Whether it is an emulated library: `emulated:FOLDER`.
+    pub fn is_emulated(&self) -> bool {
+        self.emulated_folder().is_some()
+    }
+
+    /// The folder of an emulated library.
+    pub fn emulated_folder(&self) -> Option<&Path> {
+        self.0.strip_prefix("emulated:").map(Path::new)
+    }
+
     /// Fails for a path that isn't absolute; `kind` says what it is the path of.
     pub(crate) fn check_absolute(&self, kind: &'static str) -> Result<(), ParseError> {
         if self.as_path().is_absolute() {

@@ -1,43 +1,63 @@
 //! Drives and changers in `tape.cfg` (`config.md` §4.6).
 //!
-//! Names are unique over all types of sections. This release knows only `virtual:` drives; every other
-//! section (`lto:`, `changer:`, the older `linux:`) keeps its place and its very lines.
+//! Names are unique over all types of sections. `lto:` and `changer:` are SCSI devices, or parts of an emulated
+//! library; `virtual:` are drives whose media are files. The older spelling `linux:` is read as `lto:` and becomes
+//! it when the file is written. Every other section keeps its place and its very lines.
 
-use reel_types::{DriveName, ParseError};
+mod changer;
+mod lto_drive;
+mod virtual_drive;
 
-use crate::entries::{Entry, put, value};
-use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
+use reel_types::{ChangerName, DriveName};
+
+use crate::section::{Document, Key, Schema, SectionType, Unknown, ValueKind};
 use crate::settings::ConfigPath;
-use crate::{ConfigDir, ConfigError, SectionFile};
+use crate::{ConfigDir, ConfigError, Entry, SectionFile};
+
+pub use changer::ChangerConfig;
+pub use lto_drive::LtoDriveConfig;
+pub use virtual_drive::VirtualDrive;
 
 static FILE: SectionFile = SectionFile {
     name: "tape.cfg",
     lock: ".tape.lck",
     schema: Schema {
-        types: &[SectionType {
-            name: "virtual",
-            check_id: |id| id.parse::<DriveName>().map(drop),
-            keys: &[
-                Key::optional("max-size", ValueKind::Integer { min: 0, max: i64::MAX }),
-                Key::required("path", ValueKind::parsed::<ConfigPath>()),
-            ],
-            check: |section| VirtualDrive::read(section).map(drop),
-        }],
+        types: &[
+            SectionType {
+                name: "changer",
+                check_id: |id| id.parse::<ChangerName>().map(drop),
+                keys: &[
+                    Key::optional("eject-before-unload", ValueKind::Bool),
+                    Key::optional("export-slots", ValueKind::Text(changer::check_slots)),
+                    Key::required("path", ValueKind::parsed::<ConfigPath>()),
+                ],
+                check: |section| ChangerConfig::read(section).map(drop),
+            },
+            SectionType {
+                name: "lto",
+                check_id: |id| id.parse::<DriveName>().map(drop),
+                keys: &[
+                    Key::optional("changer", ValueKind::parsed::<ChangerName>()),
+                    Key::optional("changer-drivenum", ValueKind::Integer { min: 0, max: 255 }),
+                    Key::required("path", ValueKind::parsed::<ConfigPath>()),
+                ],
+                check: |section| LtoDriveConfig::read(section).map(drop),
+            },
+            SectionType {
+                name: "virtual",
+                check_id: |id| id.parse::<DriveName>().map(drop),
+                keys: &[
+                    Key::optional("max-size", ValueKind::Integer { min: 0, max: i64::MAX }),
+                    Key::required("path", ValueKind::parsed::<ConfigPath>()),
+                ],
+                check: |section| VirtualDrive::read(section).map(drop),
+            },
+        ],
+        aliases: &[("linux", "lto")],
         unknown_types: Unknown::Keep,
         unknown_keys: Unknown::Keep,
     },
 };
-
-/// A drive whose media are files in a folder.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VirtualDrive {
-    /// Its name.
-    pub name: DriveName,
-    /// The folder.
-    pub path: ConfigPath,
-    /// How many bytes a medium holds; none for no limit but the disk's.
-    pub max_size_bytes: Option<u64>,
-}
 
 /// A section that this release keeps without knowing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +70,7 @@ pub struct OtherSection {
     pub path: Option<String>,
 }
 
-/// The sections of `tape.cfg` that aren't `virtual:` drives, in the order of the file.
+/// The sections of `tape.cfg` that nobody here knows, in the order of the file.
 pub fn other_tape_sections(dir: &ConfigDir) -> Result<Vec<OtherSection>, ConfigError> {
     let (document, _) = FILE.load(dir)?;
     let foreign = document.sections().iter().filter(|section| section.is_foreign());
@@ -63,65 +83,47 @@ pub fn other_tape_sections(dir: &ConfigDir) -> Result<Vec<OtherSection>, ConfigE
         .collect())
 }
 
-impl Entry for VirtualDrive {
-    const KIND: &'static str = "drive";
-    const SECTION: &'static str = "virtual";
-    const FILE: &'static SectionFile = &FILE;
-    const DELETABLE: &'static [&'static str] = &["max-size"];
-    type Name = DriveName;
+/// Takes a changer out of the file, unless a drive is in it.
+pub fn remove_changer(dir: &ConfigDir, name: &ChangerName) -> Result<(), ConfigError> {
+    let changers = crate::Changers::new(dir);
+    changers.get(name)?;
+    FILE.update(dir, None, |document| {
+        ChangerConfig::check_unused(name, document)?;
+        document.remove(name.as_str());
+        Ok(())
+    })
+}
 
-    fn name(&self) -> &DriveName {
-        &self.name
-    }
-
-    fn read(section: &Section) -> Result<Self, ParseError> {
-        let size = section.get("max-size").map(|text| {
-            let refuse = |_| ParseError::new("size", text, "must be a number of bytes");
-            text.parse::<u64>().map_err(refuse)
-        });
-        Ok(Self {
-            name: section.id().parse()?,
-            path: value(section, "path")?.map_or_else(|| "".parse(), Ok)?,
-            max_size_bytes: size.transpose()?,
-        })
-    }
-
-    fn write(&self, section: &mut Section) {
-        put(section, "path", Some(&self.path));
-        match self.max_size_bytes {
-            Some(bytes) => section.set("max-size", [bytes.to_string()]),
-            None => section.unset("max-size"),
-        }
-    }
-
-    /// The folder is absolute and no other drive's.
-    fn check(&self, before: Option<&Self>, others: &Document) -> Result<(), ConfigError> {
-        if before.is_some_and(|before| before.path == self.path) {
-            return Ok(());
-        }
-        self.path.check_absolute("folder of a virtual drive")?;
-        let other = others.sections().iter().find(|section| {
-            section.kind() == Self::SECTION
-                && section.id() != self.name.as_str()
-                && section
-                    .get("path")
-                    .is_some_and(|path| self.path.as_path() == std::path::Path::new(path))
-        });
-        let Some(other) = other else { return Ok(()) };
-        let reason = format!("drive '{}' uses {} already", other.id(), self.path);
-        Err(ConfigError::Invalid { kind: Self::KIND, name: self.name.to_string(), reason })
-    }
+/// Fails where another section of the same type has that path.
+fn check_path_is_free<E: Entry>(
+    name: &E::Name,
+    path: &ConfigPath,
+    others: &Document,
+) -> Result<(), ConfigError> {
+    let name = name.to_string();
+    let other = others.sections().iter().find(|section| {
+        section.kind() == E::SECTION
+            && section.id() != name
+            && section
+                .get("path")
+                .is_some_and(|other| path.as_path() == std::path::Path::new(other))
+    });
+    let Some(other) = other else { return Ok(()) };
+    let reason = format!("{} '{}' uses {path} already", E::KIND, other.id());
+    Err(ConfigError::Invalid { kind: E::KIND, name, reason })
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use crate::VirtualDrives;
+    use crate::{Changers, LtoDrives, VirtualDrives};
 
     use super::*;
 
-    const MIXED: &str = "lto: drive1\n\tpath  /dev/sg1\n    changer sl3\n\tchanger-drivenum 1\n\nvirtual: vt0\n\tmax-size 8388608\n\tnewer x\n\tpath /srv/vtape\n\nchanger: sl3\n\texport-slots 14,15\n\tpath /dev/sg2\n\nlinux :old\n\tpath /dev/nst0\n";
+    const MIXED: &str = "shelf: s1\n\trows  4\n    path /x\n\nlto: drive1\n\tchanger sl3\n\tchanger-drivenum 1\n\tpath /dev/sg1\n\nvirtual: vt0\n\tmax-size 8388608\n\tnewer x\n\tpath /srv/vtape\n\nchanger: sl3\n\texport-slots 15,14\n\tpath /dev/sg2\n\nlinux :old\n\tpath /dev/nst0\n";
+    /// What becomes of it when it is written.
+    const WRITTEN: &str = "shelf: s1\n\trows  4\n    path /x\n\nlto: drive1\n\tchanger sl3\n\tchanger-drivenum 1\n\tpath /dev/sg1\n\nvirtual: vt0\n\tmax-size 8388608\n\tnewer x\n\tpath /srv/vtape\n\nchanger: sl3\n\texport-slots 15,14\n\tpath /dev/sg2\n\nlto: old\n\tpath /dev/nst0\n";
 
     fn folder(content: &str) -> (tempfile::TempDir, ConfigDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -142,32 +144,81 @@ mod tests {
         }
     }
 
+    fn lto(name: &str, path: &str, changer: Option<&str>) -> LtoDriveConfig {
+        LtoDriveConfig {
+            name: name.parse().unwrap(),
+            path: path.parse().unwrap(),
+            changer: changer.map(|name| name.parse().unwrap()),
+            changer_drivenum: 0,
+        }
+    }
+
     #[test]
-    fn other_sections_are_listed_and_kept() {
+    fn other_sections_are_listed_and_kept_and_old_words_become_new_ones() {
         let (_folder, dir) = folder(MIXED);
         let others = other_tape_sections(&dir).unwrap();
         let shown: Vec<String> = others
             .iter()
             .map(|s| format!("{} {} {}", s.kind, s.name, s.path.as_deref().unwrap_or("-")))
             .collect();
-        assert_eq!(shown, ["lto drive1 /dev/sg1", "changer sl3 /dev/sg2", "linux old /dev/nst0"]);
+        assert_eq!(shown, ["shelf s1 /x"]);
 
         let drives = VirtualDrives::new(&dir);
         drives.create(&drive("vt1", "/srv/other")).unwrap();
-        let added = format!("{MIXED}\nvirtual: vt1\n\tpath /srv/other\n");
+        let added = format!("{WRITTEN}\nvirtual: vt1\n\tpath /srv/other\n");
         assert_eq!(content(&dir), added);
         drives.update(&"vt0".parse().unwrap(), &["max-size"], None, |_| Ok(())).unwrap();
         assert_eq!(content(&dir), added.replace("\tmax-size 8388608\n", ""));
         drives.remove(&"vt1".parse().unwrap(), None).unwrap();
-        assert_eq!(content(&dir), MIXED.replace("\tmax-size 8388608\n", ""));
+        assert_eq!(content(&dir), WRITTEN.replace("\tmax-size 8388608\n", ""));
+    }
+
+    #[test]
+    fn drives_and_changers_say_where_they_are() {
+        let (_folder, dir) = folder(MIXED);
+        let (drives, _) = LtoDrives::new(&dir).list().unwrap();
+        let shown: Vec<_> = drives
+            .iter()
+            .map(|drive| (drive.name.to_string(), drive.changer.clone(), drive.changer_drivenum))
+            .collect();
+        let sl3 = Some("sl3".parse().unwrap());
+        assert_eq!(shown, [("drive1".to_owned(), sl3, 1), ("old".to_owned(), None, 0)]);
+        let changer = Changers::new(&dir).get(&"sl3".parse().unwrap()).unwrap();
+        assert_eq!((changer.export_slots, changer.eject_before_unload), (vec![14, 15], false));
+    }
+
+    #[test]
+    fn a_drive_needs_its_changer_and_a_changer_in_use_stays() {
+        let (_folder, dir) = folder(MIXED);
+        let drives = LtoDrives::new(&dir);
+        assert!(drives.create(&lto("drive2", "/dev/sg5", Some("nowhere"))).is_err());
+        assert!(drives.create(&lto("drive2", "/dev/sg1", None)).is_err(), "drive1 has it");
+        let numbered = LtoDriveConfig { changer_drivenum: 2, ..lto("drive2", "/dev/sg5", None) };
+        assert!(drives.create(&numbered).is_err());
+        for name in ["emu1", "emu2"] {
+            drives.create(&lto(name, "emulated:/srv/library", Some("sl3"))).unwrap();
+        }
+        let sl3: ChangerName = "sl3".parse().unwrap();
+        let text = remove_changer(&dir, &sl3).unwrap_err().to_string();
+        assert!(text.contains("drive 'drive1' is in it"), "{text}");
+        for name in ["emu1", "emu2"] {
+            drives.remove(&name.parse().unwrap(), None).unwrap();
+        }
+        drives
+            .update(&"drive1".parse().unwrap(), &["changer", "changer-drivenum"], None, |_| Ok(()))
+            .unwrap();
+        remove_changer(&dir, &sl3).unwrap();
+        assert!(Changers::new(&dir).list().unwrap().0.is_empty());
     }
 
     #[test]
     fn names_are_unique_over_all_types_and_folders_over_drives() {
         let (_folder, dir) = folder(MIXED);
         let drives = VirtualDrives::new(&dir);
-        for taken in ["drive1", "sl3", "vt0", "old"] {
-            let error = drives.create(&drive(taken, "/srv/new")).unwrap_err();
+        for taken in ["drive1", "sl3", "vt0", "old", "s1"] {
+            let Ok(name) = taken.parse() else { continue };
+            let taken_drive = VirtualDrive { name, ..drive("vt1", "/srv/new") };
+            let error = drives.create(&taken_drive).unwrap_err();
             assert_eq!(error.errno(), nix::libc::EEXIST, "{taken}");
         }
         for path in ["/srv/vtape", "/srv/vtape/", "relative"] {
@@ -189,6 +240,11 @@ mod tests {
             "virtual: vt0\n\tpath /x\n\tmax-size -1\n",
             "virtual: v\n\tpath /x\n",
             "lto: drive1\n\tpath\n",
+            "lto: drive1\n",
+            "lto: drive1\n\tpath /x\n\tchanger-drivenum 256\n",
+            "changer: sl3\n\tpath /x\n\texport-slots 0\n",
+            "changer: sl3\n\tpath /x\n\texport-slots a\n",
+            "changer: sl3\n\tpath /x\n\teject-before-unload maybe\n",
         ] {
             let (_folder, dir) = folder(text);
             let error = VirtualDrives::new(&dir).list().unwrap_err();

@@ -67,6 +67,7 @@ fn section_files_are_written_as_pbs_wrote_them() {
             keyless("user"),
             keyless("token"),
         ],
+        aliases: &[],
         unknown_types: Unknown::Refuse,
         unknown_keys: Unknown::Keep,
     };

@@ -52,7 +52,7 @@ impl OpenSection {
             return Err("expected a section header 'TYPE: ID' (there are no comments)".into());
         }
         let (kind, id) = line.split_once(':').ok_or("expected a section header 'TYPE: ID'")?;
-        let mut section = Section::new(kind.trim(), id.trim());
+        let mut section = Section::new(schema.current(kind.trim()), id.trim());
         let known = schema.find(section.kind());
         match known {
             Some(known) => {

@@ -9,6 +9,8 @@ use super::Section;
 pub struct Schema {
     /// The known types.
     pub types: &'static [SectionType],
+    /// Older words for types, each with the word of today.
+    pub aliases: &'static [(&'static str, &'static str)],
     /// What to do with a section of another type.
     pub unknown_types: Unknown,
     /// What to do with another key in a section of a known type.
@@ -110,6 +112,14 @@ impl ValueKind {
 }
 
 impl Schema {
+    /// The word of today for a type.
+    pub(super) fn current<'k>(&self, kind: &'k str) -> &'k str
+    where
+        'static: 'k,
+    {
+        self.aliases.iter().find(|(old, _)| *old == kind).map_or(kind, |(_, new)| new)
+    }
+
     pub(super) fn find(&self, kind: &str) -> Option<&'static SectionType> {
         self.types.iter().find(|known| known.name == kind)
     }

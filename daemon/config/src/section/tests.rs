@@ -29,6 +29,7 @@ const STRICT: Schema = Schema {
         },
         SectionType { name: "empty", check_id: any_id, keys: &[], check: nothing_more },
     ],
+    aliases: &[],
     unknown_types: Unknown::Refuse,
     unknown_keys: Unknown::Refuse,
 };
@@ -42,6 +43,7 @@ const KEYLESS: Schema = Schema {
         SectionType { name: "remote", check_id: any_id, keys: &[], check: nothing_more },
         SectionType { name: "sync", check_id: any_id, keys: &[], check: nothing_more },
     ],
+    aliases: &[],
     unknown_types: Unknown::Refuse,
     unknown_keys: Unknown::Keep,
 };
