@@ -4,10 +4,14 @@
 //! A changer implements four moves and `status`; everything that is decided from the status is written once,
 //! here, as pure functions on [`ChangerStatus`] and provided methods.
 
+mod queued;
+
 use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber, VolumeTag};
+
+pub use queued::{QueuedChanger, RobotQueue};
 
 /// What lies in a slot or drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +143,7 @@ impl ChangerStatus {
     }
 
     /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
-    fn load_source(&self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
+    pub(crate) fn load_source(&self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
         if tag.is_cleaning() {
             return Err(Error::CleaningCartridge(tag.clone()));
         }

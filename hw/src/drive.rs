@@ -16,7 +16,7 @@ use std::fmt;
 
 use crate::changer::Changer;
 use crate::error::Result;
-use crate::number::{BlockNumber, Capacity, FileNumber};
+use crate::number::{BlockNumber, Capacity, DriveNumber, FileNumber};
 
 pub use alerts::TapeAlerts;
 
@@ -231,6 +231,11 @@ pub trait TapeDrive: Send {
     /// The changer that moves media for this drive through this same handle, if the drive is its own.
     fn as_changer(&mut self) -> Option<&mut dyn Changer> {
         None
+    }
+
+    /// Which drive of that changer it is.
+    fn number_in_changer(&self) -> DriveNumber {
+        DriveNumber(0)
     }
 }
 

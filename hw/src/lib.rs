@@ -42,7 +42,9 @@ pub mod transport;
 pub mod virtual_drive;
 
 pub use cancel::Cancel;
-pub use changer::{Changer, ChangerStatus, DriveElement, ElementContent, SlotElement};
+pub use changer::{
+    Changer, ChangerStatus, DriveElement, ElementContent, QueuedChanger, RobotQueue, SlotElement,
+};
 pub use drive::{
     DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
     TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,

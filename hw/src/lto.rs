@@ -7,6 +7,7 @@
 
 mod encryption;
 mod format;
+mod in_library;
 mod motion;
 mod open;
 mod ready;
@@ -17,13 +18,16 @@ mod transfer;
 
 use std::time::Duration;
 
+use in_library::Robot;
+
+use crate::changer::Changer;
 use crate::device::{DeviceError, Done, ScsiDevice};
 use crate::drive::{
     DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
     TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
-use crate::number::{BlockNumber, FileNumber};
+use crate::number::{BlockNumber, DriveNumber, FileNumber};
 use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
@@ -64,6 +68,8 @@ pub struct LtoDrive {
     counters: DriveCounters,
     /// Whether the drive is reserved for us.
     reserved: bool,
+    /// The library that it stands in.
+    robot: Option<Robot>,
 }
 
 impl LtoDrive {
@@ -259,6 +265,14 @@ impl TapeDrive for LtoDrive {
 
     fn tape_alerts(&mut self) -> Result<TapeAlerts> {
         self.ask_alerts()
+    }
+
+    fn as_changer(&mut self) -> Option<&mut dyn Changer> {
+        if self.robot.is_some() { Some(self) } else { None }
+    }
+
+    fn number_in_changer(&self) -> DriveNumber {
+        self.robot.as_ref().map_or(DriveNumber(0), |robot| robot.number)
     }
 }
 

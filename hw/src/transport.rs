@@ -6,6 +6,7 @@
 pub mod sg;
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::scsi::Cdb;
@@ -132,6 +133,12 @@ pub enum TransportError {
     /// The answer contradicts itself.
     #[error("the answer makes no sense: {0}")]
     Garbage(&'static str),
+}
+
+/// Opens a device of the kernel, see [`SgTransport::open`].
+pub fn open(path: &Path) -> crate::Result<Box<dyn Transport>> {
+    let opened = SgTransport::open(path).map_err(|source| crate::Error::io("open", path, source))?;
+    Ok(Box::new(opened))
 }
 
 /// A way to one device. One command at a time.

@@ -16,7 +16,6 @@ mod select;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use reel_hw::number::DriveNumber;
 use reel_store::datastore::{Datastore, SnapshotReader};
 use reel_types::{Digest, GroupPath, MediaSetId, SnapshotPath, TaskContext};
 use uuid::Uuid;
@@ -267,10 +266,11 @@ impl Run<'_> {
             let labels = &self.writer.pool().inventory().require(medium)?.labels;
             let label_text = labels.label.label_text.clone();
             let tag = medium::volume_tag(&label_text)?;
+            let number = self.writer.hold().drive_number();
             let Some(changer) = self.writer.hold().changer() else {
                 return medium::unload_medium(self.writer.hold(), self.task);
             };
-            match changer.export(&tag, DriveNumber(0)) {
+            match changer.export(&tag, number) {
                 Ok(Some(slot)) => self
                     .task
                     .log(&format!("exported media '{label_text}' to import/export slot {slot}")),

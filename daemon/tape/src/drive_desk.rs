@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
-use reel_hw::{Changer, TapeDrive};
+use reel_hw::{Changer, DriveNumber, TapeDrive};
 use reel_types::{Cancel, DriveName, LabelText, TaskStopped};
 
 use crate::{Error, Result};
@@ -317,6 +317,11 @@ impl DriveHold {
     /// The changer that moves media for this drive; none for a drive on its own.
     pub fn changer(&mut self) -> Option<&mut dyn Changer> {
         self.drive().as_changer()
+    }
+
+    /// Which drive of that changer it is.
+    pub fn drive_number(&mut self) -> DriveNumber {
+        self.drive().number_in_changer()
     }
 
     /// The desk that lent the drive.

@@ -4,11 +4,11 @@
 //! written in the clear, rewriting file 1 gives up everything behind it, and neither counts before the
 //! drive has flushed.
 
-use reel_hw::number::{DriveNumber, FileNumber, VolumeTag};
+use reel_hw::number::{FileNumber, VolumeTag};
 use reel_hw::stream::{
     BlockReader, BlockWriter, ContentHeader, ContentMagic, OpenedFile, WrittenFile,
 };
-use reel_hw::{Changer, TapeDrive};
+use reel_hw::TapeDrive;
 use reel_types::{LabelText, MediaId, TaskContext};
 use uuid::Uuid;
 
@@ -193,10 +193,11 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     let tag = volume_tag(label_text)?;
     let name = hold.name().clone();
     hold.set_state(DriveState::Loading);
+    let number = hold.drive_number();
     let Some(changer) = hold.changer() else {
         return Err(Error::NoChanger { drive: name });
     };
-    let loaded = changer.load_media(&tag, DriveNumber(0));
+    let loaded = changer.load_media(&tag, number);
     loaded.map_err(|source| match source {
         reel_hw::Error::MediumNotFound(_) => Error::MediumOffline { medium: label_text.clone() },
         source => hold.failed(source),
@@ -216,18 +217,15 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
         return Ok(());
     }
     task.log("unload media");
+    let number = hold.drive_number();
     let unloaded = match hold.changer() {
-        Some(changer) => unload_to_free_slot(changer),
+        Some(changer) => changer.unload(number, None).map(drop),
         None => hold.drive().unload(),
     };
     unloaded.map_err(|source| hold.failed(source))?;
     hold.set_loaded(None);
     hold.set_state(DriveState::Empty);
     Ok(())
-}
-
-fn unload_to_free_slot(changer: &mut dyn Changer) -> reel_hw::Result<()> {
-    changer.unload(DriveNumber(0), None).map(|_| ())
 }
 
 #[cfg(test)]

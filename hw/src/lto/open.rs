@@ -83,6 +83,7 @@ impl LtoDrive {
             buffer: Vec::new(),
             counters: DriveCounters::default(),
             reserved: false,
+            robot: None,
         };
         drive.begin().map_err(|error| drive.explain("open", error))?;
         if drive.readiness_for_open()? == Readiness::Ready {

@@ -116,7 +116,7 @@ impl LtoDrive {
     }
 
     /// Nothing is known of what is in the drive.
-    fn forget_medium(&mut self) {
+    pub(super) fn forget_medium(&mut self) {
         self.place = None;
         self.written = Written::Flushed;
     }

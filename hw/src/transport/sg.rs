@@ -71,7 +71,8 @@ impl SgTransport {
             .read(true)
             .write(true)
             .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
-            .open(&generic)?;
+            .open(&generic)
+            .map_err(|error| with_hint(error, &generic))?;
         Ok(Self { file, path: generic, name: path.display().to_string() })
     }
 
@@ -174,6 +175,18 @@ fn reply(
     }
     let sense = sense.get(..usize::from(header.sb_len_wr)).unwrap_or(sense).to_vec();
     Ok(Reply { status, transferred: length - left, sense })
+}
+
+/// Says what is missing where the device may not be opened.
+fn with_hint(error: io::Error, generic: &Path) -> io::Error {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return error;
+    }
+    let text = format!(
+        "no right to read and write {}: the user that runs this must be in the group of that node (tape)",
+        generic.display()
+    );
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
 /// The `/dev/sg*` node of a SCSI device's node.

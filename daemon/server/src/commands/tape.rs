@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use reel_hw::number::{DriveNumber, SlotNumber};
+use reel_hw::number::SlotNumber;
 use reel_tape::drive_desk::{DriveDesk, DriveHold, DriveState};
 use reel_tape::label::MediaLabels;
 use reel_tape::medium::{load_by_label, unload_medium};
@@ -147,8 +147,9 @@ impl Reeld {
         let mut hold = desk.hold(&what, DRIVE_WAIT, &Cancel::new())?;
         let name = desk.name().clone();
         let slot = slot_number(&command.source_slot)?;
+        let number = hold.drive_number();
         let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
-        changer.load_slot(slot, DriveNumber(0))?;
+        changer.load_slot(slot, number)?;
         Done::nothing()
     }
 
@@ -158,8 +159,9 @@ impl Reeld {
         self.drive_task(&desk, "unload-media", desk.name().as_str(), who, move |hold, task| {
             task.log(&format!("unloading media from drive '{}'", hold.name()));
             let name = hold.name().clone();
+            let number = hold.drive_number();
             let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
-            changer.unload(DriveNumber(0), slot)?;
+            changer.unload(number, slot)?;
             hold.set_loaded(None);
             Ok(())
         })

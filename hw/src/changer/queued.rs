@@ -1,0 +1,146 @@
+//! One queue for a robot that several users share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Changer, ChangerStatus};
+use crate::error::Result;
+use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+
+/// The turns of a robot. Clones are the same queue.
+#[derive(Debug, Clone, Default)]
+pub struct RobotQueue {
+    turn: Arc<Mutex<()>>,
+    doing: Arc<Mutex<Option<String>>>,
+}
+
+impl RobotQueue {
+    /// What the robot is doing for whom, in words.
+    pub fn doing(&self) -> Option<String> {
+        self.lock_doing().clone()
+    }
+
+    fn lock_doing(&self) -> MutexGuard<'_, Option<String>> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn, and says what it is for.
+    fn take_turn(&self, what: String) -> Turn<'_> {
+        let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.lock_doing() = Some(what);
+        Turn { queue: self, _guard: guard }
+    }
+}
+
+struct Turn<'q> {
+    queue: &'q RobotQueue,
+    _guard: MutexGuard<'q, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.queue.lock_doing() = None;
+    }
+}
+
+/// A changer whose every call waits for its turn.
+pub struct QueuedChanger {
+    changer: Box<dyn Changer>,
+    queue: RobotQueue,
+}
+
+impl QueuedChanger {
+    /// A changer in a queue.
+    pub fn new(changer: Box<dyn Changer>, queue: RobotQueue) -> Self {
+        Self { changer, queue }
+    }
+}
+
+impl Changer for QueuedChanger {
+    fn status(&mut self) -> Result<ChangerStatus> {
+        let _turn = self.queue.take_turn("reading element status".to_owned());
+        self.changer.status()
+    }
+
+    fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
+        let _turn = self.queue.take_turn(format!("loading slot {slot} into drive {drive}"));
+        self.changer.load_slot(slot, drive)
+    }
+
+    fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
+        let _turn = self.queue.take_turn(format!("unloading drive {drive}"));
+        self.changer.unload(drive, slot)
+    }
+
+    fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
+        let _turn = self.queue.take_turn(format!("moving slot {from} to slot {to}"));
+        self.changer.transfer(from, to)
+    }
+
+    fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {
+        self.changer.create_media(tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A robot that panics where two callers meet in it.
+    #[derive(Clone, Default)]
+    struct Busy(Arc<Mutex<bool>>);
+
+    impl Busy {
+        fn work(&self) {
+            {
+                let mut busy = self.0.lock().unwrap();
+                assert!(!*busy, "two at once");
+                *busy = true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+            *self.0.lock().unwrap() = false;
+        }
+    }
+
+    impl Changer for Busy {
+        fn status(&mut self) -> Result<ChangerStatus> {
+            self.work();
+            Ok(ChangerStatus::default())
+        }
+
+        fn load_slot(&mut self, _slot: SlotNumber, _drive: DriveNumber) -> Result<()> {
+            self.work();
+            Ok(())
+        }
+
+        fn unload(&mut self, _drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
+            self.work();
+            Ok(slot.unwrap_or(SlotNumber::from_index(0)))
+        }
+
+        fn transfer(&mut self, _from: SlotNumber, _to: SlotNumber) -> Result<()> {
+            self.work();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_robot_serves_one_after_the_other() {
+        let (robot, queue) = (Busy::default(), RobotQueue::default());
+        let slot = SlotNumber::from_index(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let mut changer = QueuedChanger::new(Box::new(robot.clone()), queue.clone());
+                scope.spawn(move || {
+                    for _ in 0..5 {
+                        changer.status().unwrap();
+                        changer.load_slot(slot, DriveNumber(0)).unwrap();
+                        changer.unload(DriveNumber(0), None).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(queue.doing(), None);
+    }
+}

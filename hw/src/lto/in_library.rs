@@ -1,0 +1,107 @@
+//! A drive that stands in a library: the robot moves its media by the same handle, so that each knows what the other
+//! does. Before the robot takes a medium, the drive flushes and forgets its key; after it has brought one, the drive
+//! waits until that is ready.
+
+use super::ready::Readiness;
+use super::{LtoDrive, Written};
+use crate::changer::{Changer, ChangerStatus};
+use crate::error::Result;
+use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+
+/// The robot, and where the drive stands.
+pub(super) struct Robot {
+    pub(super) changer: Box<dyn Changer>,
+    pub(super) number: DriveNumber,
+    /// The drive ejects the medium before the robot takes it.
+    pub(super) ejects: bool,
+}
+
+impl LtoDrive {
+    /// Puts the drive into a library, as drive `number` of `changer`. With `ejects` it ejects its medium itself before
+    /// the robot takes it (`eject-before-unload`).
+    pub fn in_library(
+        mut self,
+        changer: Box<dyn Changer>,
+        number: DriveNumber,
+        ejects: bool,
+    ) -> Self {
+        self.robot = Some(Robot { changer, number, ejects });
+        self
+    }
+
+    fn robot(&mut self) -> Result<&mut Robot> {
+        self.robot.as_mut().ok_or(crate::Error::Unsupported {
+            what: "moving media",
+            device: "a drive that is in no changer",
+        })
+    }
+
+    fn is_own(&self, number: DriveNumber) -> bool {
+        self.robot.as_ref().is_some_and(|robot| robot.number == number)
+    }
+
+    /// Nothing of ours is left in the drive when the robot comes.
+    fn hand_out(&mut self) -> Result<()> {
+        if self.robot.as_ref().is_some_and(|robot| robot.ejects) {
+            return self.unload_now();
+        }
+        if self.written == Written::Buffered {
+            self.write_marks(0, false)?;
+        }
+        self.clear_settings().map_err(|error| self.explain("unload", error))?;
+        self.counters.unloads += 1;
+        self.forget_medium();
+        Ok(())
+    }
+
+    /// The robot has brought a medium.
+    fn take_in(&mut self) -> Result<()> {
+        const WHAT: &str = "load";
+        self.forget_medium();
+        let readiness = self.wait_ready().map_err(|error| self.explain(WHAT, error))?;
+        if readiness != Readiness::Ready {
+            return self.load_now();
+        }
+        self.apply_settings().map_err(|error| self.explain(WHAT, error))?;
+        self.counters.loads += 1;
+        self.position_now(WHAT).map(drop)
+    }
+}
+
+impl Changer for LtoDrive {
+    fn status(&mut self) -> Result<ChangerStatus> {
+        self.robot()?.changer.status()
+    }
+
+    fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
+        self.robot()?.changer.load_slot(slot, drive)?;
+        if self.is_own(drive) {
+            self.take_in()?;
+        }
+        Ok(())
+    }
+
+    fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
+        if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
+            self.hand_out()?;
+        }
+        self.robot()?.changer.unload(drive, slot)
+    }
+
+    fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
+        self.robot()?.changer.transfer(from, to)
+    }
+
+    /// A medium that is in the drive already, but ejected, is loaded.
+    fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
+        let status = self.status()?;
+        let Some(slot) = status.load_source(tag, drive)? else {
+            let ready = self.readiness().map_err(|error| self.explain("load", error))?;
+            return if self.is_own(drive) && ready != Readiness::Ready { self.take_in() } else { Ok(()) };
+        };
+        if !status.drive(drive)?.content.is_empty() {
+            self.unload(drive, None)?;
+        }
+        self.load_slot(slot, drive)
+    }
+}
