@@ -143,7 +143,11 @@ impl ChangerStatus {
     }
 
     /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
-    pub(crate) fn load_source(&self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
+    pub(crate) fn load_source(
+        &self,
+        tag: &VolumeTag,
+        drive: DriveNumber,
+    ) -> Result<Option<SlotNumber>> {
         if tag.is_cleaning() {
             return Err(Error::CleaningCartridge(tag.clone()));
         }

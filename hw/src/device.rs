@@ -4,8 +4,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
-use crate::scsi::{Command, Condition, DecodeError, NextStep, Sense};
+use crate::scsi::inquiry::{Inquiry, VpdData, VpdPage};
+use crate::scsi::{Command, Condition, DecodeError, DeviceType, NextStep, Sense};
 use crate::transport::{Data, Reply, Status, Transport, TransportError};
+
+/// VPD page with the serial number of the unit.
+const UNIT_SERIAL_NUMBER: u8 = 0x80;
 
 /// How long a device may say that it is busy.
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
@@ -222,5 +226,53 @@ fn read_reply(reply: &Reply) -> Result<Done, DeviceError> {
             }
         }
         other => Err(DeviceError::Status(other.to_byte())),
+    }
+}
+
+/// Who made a device, what it is, and its serial number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceIdentity {
+    /// Vendor.
+    pub vendor: String,
+    /// Product.
+    pub product: String,
+    /// Firmware revision.
+    pub revision: String,
+    /// Serial number of the unit, where it tells one.
+    pub serial: Option<String>,
+}
+
+/// Asks the device behind a transport what it is. Nothing but INQUIRY is sent, which disturbs nobody.
+///
+/// # Errors
+/// It does not answer, or is of another kind.
+pub fn identify(kind: DeviceType, transport: Box<dyn Transport>) -> crate::Result<DeviceIdentity> {
+    let mut device = ScsiDevice::new(transport, Cancel::new());
+    device.identity(kind).map_err(|error| crate::Error::device("identify", device.name(), error))
+}
+
+impl ScsiDevice {
+    fn identity(&mut self, kind: DeviceType) -> Result<DeviceIdentity, DeviceError> {
+        let inquiry = Inquiry::decode(&self.inquiry(None, 36)?)?;
+        inquiry.expect(kind)?;
+        let serial = self.inquiry(Some(UNIT_SERIAL_NUMBER), 252).ok().and_then(|page| {
+            match VpdData::decode_page(&page, UNIT_SERIAL_NUMBER).ok()? {
+                VpdPage::UnitSerialNumber(serial) => Some(serial),
+                _ => None,
+            }
+        });
+        Ok(DeviceIdentity {
+            vendor: inquiry.vendor,
+            product: inquiry.product,
+            revision: inquiry.revision,
+            serial,
+        })
+    }
+
+    fn inquiry(&mut self, page: Option<u8>, allocation: u16) -> Result<Vec<u8>, DeviceError> {
+        /// INQUIRY is answered at once.
+        const LIMIT: Duration = Duration::from_secs(30);
+        let command = Command::Inquiry { page, allocation };
+        self.ask_data(command, usize::from(allocation), LIMIT)
     }
 }

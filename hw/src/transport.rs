@@ -137,7 +137,8 @@ pub enum TransportError {
 
 /// Opens a device of the kernel, see [`SgTransport::open`].
 pub fn open(path: &Path) -> crate::Result<Box<dyn Transport>> {
-    let opened = SgTransport::open(path).map_err(|source| crate::Error::io("open", path, source))?;
+    let opened =
+        SgTransport::open(path).map_err(|source| crate::Error::io("open", path, source))?;
     Ok(Box::new(opened))
 }
 

@@ -4,6 +4,7 @@
 //! answers with exactly the keys that PBS prints; long work becomes a task. One permission check stands in front
 //! of all of it.
 
+mod changer;
 mod client_key;
 mod datastore;
 mod drive;
@@ -98,7 +99,9 @@ impl Reeld {
             Command::DriveList(_) => self.drive_list(),
             Command::DriveConfig(command) => self.drive_config(command),
             Command::DriveStatus(command) => self.drive_status(command),
+            Command::DriveScan(_) => self.drive_scan(),
             Command::DriveCreate(command) => self.drive_create(command),
+            Command::DriveUpdate(command) => self.drive_update(command),
             Command::DriveRemove(command) => self.drive_remove(command),
             Command::Format(command) => self.format(command, who),
             Command::Rewind(command) => self.rewind(command, who),
@@ -109,6 +112,13 @@ impl Reeld {
             Command::LoadMedia(command) => self.load_media(command, who),
             Command::LoadMediaFromSlot(command) => self.load_media_from_slot(command),
             Command::Unload(command) => self.unload(command, who),
+            Command::ChangerScan(_) => self.changer_scan(),
+            Command::ChangerList(_) => self.changer_list(),
+            Command::ChangerConfig(command) => self.changer_config(command),
+            Command::ChangerCreate(command) => self.changer_create(command),
+            Command::ChangerUpdate(command) => self.changer_update(command),
+            Command::ChangerRemove(command) => self.changer_remove(command),
+            Command::ChangerTransfer(command) => self.changer_transfer(command),
             Command::ChangerStatus(command) => self.changer_status(command),
             Command::PoolList(_) => self.pool_list(),
             Command::PoolConfig(command) => self.pool_config(command),

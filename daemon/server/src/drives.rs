@@ -4,31 +4,84 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reel_config::{ConfigDir, VirtualDrive, VirtualDrives};
+use reel_config::{ChangerConfig, Changers, ConfigDir, LtoDriveConfig, LtoDrives};
+use reel_config::{VirtualDrive, VirtualDrives};
 use reel_hw::number::Capacity;
 use reel_hw::virtual_drive::{
-    self, VIRTUAL_LOCK_TIMEOUT_DEFAULT, VIRTUAL_MAX_SIZE_DEFAULT, VirtualLibrary, VirtualOptions,
+    VIRTUAL_LOCK_TIMEOUT_DEFAULT, VIRTUAL_MAX_SIZE_DEFAULT, VirtualOptions,
 };
-use reel_hw::{Cancel, Changer, TapeDrive};
-use reel_tape::{DriveDesk, DriveOpener};
+use reel_tape::{DriveDesk, DriveOpener, Site};
 use reel_types::{ChangerName, DriveName, LabelText};
 
+use crate::devices::{Devices, LtoOpener, VirtualOpener};
 use crate::failure::{Failure, Outcome};
 
-/// Opens a `virtual:` drive.
-struct VirtualOpener(VirtualOptions);
+/// A drive as it is configured.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ConfiguredDrive {
+    /// A folder of tapes, which is its own library.
+    Virtual(VirtualDrive),
+    /// An LTO drive, and the changer that it is in.
+    Lto(LtoDriveConfig, Option<ChangerConfig>),
+}
 
-impl DriveOpener for VirtualOpener {
-    fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        Ok(Box::new(virtual_drive::VirtualDrive::open(&self.0, cancel)?))
+impl ConfiguredDrive {
+    /// Its name.
+    pub fn name(&self) -> &DriveName {
+        match self {
+            Self::Virtual(drive) => &drive.name,
+            Self::Lto(drive, _) => &drive.name,
+        }
     }
 
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        Some(Box::new(VirtualLibrary::new(self.0.clone(), Cancel::new())))
+    /// Its path, as it is configured.
+    pub fn path(&self) -> &reel_config::ConfigPath {
+        match self {
+            Self::Virtual(drive) => &drive.path,
+            Self::Lto(drive, _) => &drive.path,
+        }
     }
 
-    fn lock_path(&self) -> &Path {
-        &self.0.path
+    /// The name of its library in the inventory: a `virtual:` drive is its own, a drive in no changer has none.
+    pub fn library_name(&self) -> Option<ChangerName> {
+        match self {
+            Self::Virtual(drive) => drive.name.as_str().parse().ok(),
+            Self::Lto(drive, _) => drive.changer.clone(),
+        }
+    }
+
+    /// The changer that it is in, and that has a configuration of its own.
+    pub fn changer(&self) -> Option<&ChangerName> {
+        match self {
+            Self::Virtual(_) => None,
+            Self::Lto(drive, _) => drive.changer.as_ref(),
+        }
+    }
+
+    /// Its number in its library.
+    pub fn number_in_changer(&self) -> u32 {
+        match self {
+            Self::Virtual(_) => 0,
+            Self::Lto(drive, _) => u32::from(drive.changer_drivenum),
+        }
+    }
+
+    fn opener(&self, devices: &Arc<Devices>) -> Arc<dyn DriveOpener> {
+        match self {
+            Self::Virtual(drive) => Arc::new(VirtualOpener(options_of(drive))),
+            Self::Lto(drive, changer) => {
+                Arc::new(LtoOpener::new(drive.clone(), changer.clone(), Arc::clone(devices)))
+            }
+        }
+    }
+
+    fn is_in_library(&self, folder: &Path) -> bool {
+        let changer = match self {
+            Self::Virtual(_) => return false,
+            Self::Lto(_, changer) => changer.as_ref(),
+        };
+        let paths = [Some(self.path()), changer.map(|changer| &changer.path)];
+        paths.into_iter().flatten().any(|path| path.emulated_folder() == Some(folder))
     }
 }
 
@@ -36,36 +89,61 @@ impl DriveOpener for VirtualOpener {
 pub struct Drives {
     config: ConfigDir,
     pbs_run: PathBuf,
-    desks: Mutex<BTreeMap<DriveName, (VirtualDrive, Arc<DriveDesk>)>>,
+    pub(crate) devices: Arc<Devices>,
+    desks: Mutex<BTreeMap<DriveName, (ConfiguredDrive, Arc<DriveDesk>)>>,
 }
 
 impl Drives {
     /// The drives of `config`, with their locks in PBS's run folder.
     pub fn new(config: ConfigDir, pbs_run: PathBuf) -> Self {
-        Self { config, pbs_run, desks: Mutex::default() }
+        Self { config, pbs_run, devices: Arc::default(), desks: Mutex::default() }
     }
 
     /// What is configured, by name.
-    pub fn configs(&self) -> Outcome<Vec<VirtualDrive>> {
-        let (mut drives, _) = VirtualDrives::new(&self.config).list()?;
-        drives.sort_by(|a, b| a.name.cmp(&b.name));
+    pub fn configs(&self) -> Outcome<Vec<ConfiguredDrive>> {
+        let (virtual_drives, _) = VirtualDrives::new(&self.config).list()?;
+        let (lto_drives, _) = LtoDrives::new(&self.config).list()?;
+        let changers = self.changers()?;
+        let with_changer = |drive: LtoDriveConfig| {
+            let changer = changers.iter().find(|one| Some(&one.name) == drive.changer.as_ref());
+            ConfiguredDrive::Lto(drive, changer.cloned())
+        };
+        let mut drives: Vec<_> = virtual_drives
+            .into_iter()
+            .map(ConfiguredDrive::Virtual)
+            .chain(lto_drives.into_iter().map(with_changer))
+            .collect();
+        drives.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(drives)
+    }
+
+    /// All changers, by name.
+    pub fn changers(&self) -> Outcome<Vec<ChangerConfig>> {
+        let (mut changers, _) = Changers::new(&self.config).list()?;
+        changers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(changers)
+    }
+
+    /// How a drive is configured.
+    pub fn config(&self, name: &DriveName) -> Outcome<ConfiguredDrive> {
+        let found = self.configs()?.into_iter().find(|drive| drive.name() == name);
+        found.ok_or_else(|| Failure::not_found(format!("no such drive '{name}'")))
+    }
+
+    /// How a changer is configured.
+    pub fn changer_config(&self, name: &ChangerName) -> Outcome<ChangerConfig> {
+        let found = self.changers()?.into_iter().find(|changer| changer.name == *name);
+        found.ok_or_else(|| Failure::not_found(format!("no such changer '{name}'")))
     }
 
     /// The desk of a drive.
     pub fn desk(&self, name: &DriveName) -> Outcome<Arc<DriveDesk>> {
-        let config = VirtualDrives::new(&self.config).get(name).map_err(|error| match error {
-            reel_config::ConfigError::NotFound { .. } => {
-                Failure::not_found(format!("no such drive '{name}'"))
-            }
-            other => other.into(),
-        })?;
+        let config = self.config(name)?;
         let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, desk)) = desks.get(name).filter(|(known, _)| *known == config) {
-            debug_assert_eq!(known.name, *name);
+        if let Some((_, desk)) = desks.get(name).filter(|(known, _)| *known == config) {
             return Ok(Arc::clone(desk));
         }
-        let opener = Arc::new(VirtualOpener(options_of(&config)));
+        let opener = config.opener(&self.devices);
         let desk = DriveDesk::new(name.clone(), opener, &self.pbs_run);
         desks.insert(name.clone(), (config, Arc::clone(&desk)));
         Ok(desk)
@@ -77,33 +155,46 @@ impl Drives {
             return self.desk(name);
         }
         match self.configs()?.as_slice() {
-            [only] => self.desk(&only.name),
+            [only] => self.desk(only.name()),
             _ => Err(Failure::invalid("unable to get (default) drive name; name one by '--drive'")),
         }
     }
 
-    /// All desks.
-    pub fn desks(&self) -> Outcome<Vec<Arc<DriveDesk>>> {
-        self.configs()?.iter().map(|config| self.desk(&config.name)).collect()
-    }
-
     /// Forgets the desks of drives that the configuration names no more, or names otherwise.
     pub fn let_go_of_unconfigured(&self) -> Outcome<()> {
-        let configs = self.configs()?;
+        let (configs, changers) = (self.configs()?, self.changers()?);
         let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
         desks.retain(|_, (known, _)| configs.contains(known));
+        drop(desks);
+        self.devices.keep_only(|folder| {
+            configs.iter().any(|drive| drive.is_in_library(folder))
+                || changers.iter().any(|one| one.path.emulated_folder() == Some(folder))
+        });
         Ok(())
     }
 
-    /// The name that a drive's library has in the inventory: a `virtual:` drive is its own.
-    pub fn library_name(drive: &DriveName) -> Outcome<ChangerName> {
-        Ok(drive.as_str().parse()?)
+    /// From where a drive takes its media.
+    pub fn site(&self, drive: &DriveName) -> Outcome<Site> {
+        Ok(self.config(drive)?.library_name().map_or(Site::Standalone, Site::Changer))
     }
 
-    /// The drive in whose library media are online as `changer`.
+    /// A desk of each library, with the library's name.
+    pub fn libraries(&self) -> Outcome<BTreeMap<ChangerName, Arc<DriveDesk>>> {
+        let mut libraries = BTreeMap::new();
+        for config in self.configs()? {
+            let Some(library) = config.library_name() else { continue };
+            if !libraries.contains_key(&library) {
+                libraries.insert(library, self.desk(config.name())?);
+            }
+        }
+        Ok(libraries)
+    }
+
+    /// The first drive in whose library media are online as `changer`.
     pub fn of_library(&self, changer: &ChangerName) -> Outcome<Option<Arc<DriveDesk>>> {
-        let found = self.configs()?.into_iter().find(|c| c.name.as_str() == changer.as_str());
-        found.map(|config| self.desk(&config.name)).transpose()
+        let mut configs = self.configs()?.into_iter();
+        let found = configs.find(|config| config.library_name().as_ref() == Some(changer));
+        found.map(|config| self.desk(config.name())).transpose()
     }
 }
 

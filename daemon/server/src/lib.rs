@@ -9,6 +9,7 @@ pub mod api;
 mod chores;
 pub mod commands;
 pub mod content;
+pub(crate) mod devices;
 pub mod drives;
 pub mod failure;
 pub mod folders;

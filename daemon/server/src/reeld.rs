@@ -142,8 +142,8 @@ impl Reeld {
     /// Asks all libraries what they hold, and brings the locations of all media up to date.
     pub(crate) fn refresh_online_status(&self) -> Outcome<()> {
         let mut labels = BTreeMap::new();
-        for desk in self.drives.desks()? {
-            labels.insert(Drives::library_name(desk.name())?, labels_in_library(&desk));
+        for (library, desk) in self.drives.libraries()? {
+            labels.insert(library, labels_in_library(&desk));
         }
         self.tape.inventory.update(LOCK_WAIT, |inventory| {
             let media =

@@ -14,6 +14,7 @@
 //! content in a media set does. Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
 mod catalogue;
+mod changers;
 mod content_file;
 mod control;
 mod datastores;
@@ -98,6 +99,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("pools", pools::pools(&tree))
             .with("media", media::media(&tree))
             .with("media-sets", media_sets::media_sets(&tree))
+            .with("changers", changers::changers(&tree))
             .with("drives", drives::drives(&tree))
             .with("tasks", tasks::tasks(&tree)),
     )

@@ -4,11 +4,11 @@
 //! written in the clear, rewriting file 1 gives up everything behind it, and neither counts before the
 //! drive has flushed.
 
+use reel_hw::TapeDrive;
 use reel_hw::number::{FileNumber, VolumeTag};
 use reel_hw::stream::{
     BlockReader, BlockWriter, ContentHeader, ContentMagic, OpenedFile, WrittenFile,
 };
-use reel_hw::TapeDrive;
 use reel_types::{LabelText, MediaId, TaskContext};
 use uuid::Uuid;
 

@@ -10,23 +10,35 @@ use crate::number::{DriveNumber, SlotNumber, VolumeTag};
 #[derive(Debug, Clone, Default)]
 pub struct RobotQueue {
     turn: Arc<Mutex<()>>,
-    doing: Arc<Mutex<Option<String>>>,
+    told: Arc<Mutex<Told>>,
+}
+
+/// What the queue tells without waiting for a turn.
+#[derive(Debug, Default)]
+struct Told {
+    doing: Option<String>,
+    seen: Option<ChangerStatus>,
 }
 
 impl RobotQueue {
     /// What the robot is doing for whom, in words.
     pub fn doing(&self) -> Option<String> {
-        self.lock_doing().clone()
+        self.told().doing.clone()
     }
 
-    fn lock_doing(&self) -> MutexGuard<'_, Option<String>> {
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What lay where when the robot was last asked; none where it was not, or did not answer.
+    pub fn seen(&self) -> Option<ChangerStatus> {
+        self.told().seen.clone()
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn, and says what it is for.
     fn take_turn(&self, what: String) -> Turn<'_> {
         let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.lock_doing() = Some(what);
+        self.told().doing = Some(what);
         Turn { queue: self, _guard: guard }
     }
 }
@@ -38,7 +50,7 @@ struct Turn<'q> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.queue.lock_doing() = None;
+        self.queue.told().doing = None;
     }
 }
 
@@ -53,27 +65,47 @@ impl QueuedChanger {
     pub fn new(changer: Box<dyn Changer>, queue: RobotQueue) -> Self {
         Self { changer, queue }
     }
+
+    /// Looks what lies where, and notes it; what was noted before is forgotten where the changer does not answer.
+    fn look(&mut self) -> Result<ChangerStatus> {
+        let status = self.changer.status();
+        self.queue.told().seen = status.as_ref().ok().cloned();
+        status
+    }
+
+    /// Moves something, and looks where everything is now, whether the move worked or not.
+    fn moved<T>(
+        &mut self,
+        what: String,
+        work: impl FnOnce(&mut dyn Changer) -> Result<T>,
+    ) -> Result<T> {
+        let queue = self.queue.clone();
+        let _turn = queue.take_turn(what);
+        let outcome = work(&mut *self.changer);
+        let _ = self.look();
+        outcome
+    }
 }
 
 impl Changer for QueuedChanger {
     fn status(&mut self) -> Result<ChangerStatus> {
-        let _turn = self.queue.take_turn("reading element status".to_owned());
-        self.changer.status()
+        let queue = self.queue.clone();
+        let _turn = queue.take_turn("reading element status".to_owned());
+        self.look()
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        let _turn = self.queue.take_turn(format!("loading slot {slot} into drive {drive}"));
-        self.changer.load_slot(slot, drive)
+        let what = format!("loading slot {slot} into drive {drive}");
+        self.moved(what, |changer| changer.load_slot(slot, drive))
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
-        let _turn = self.queue.take_turn(format!("unloading drive {drive}"));
-        self.changer.unload(drive, slot)
+        self.moved(format!("unloading drive {drive}"), |changer| changer.unload(drive, slot))
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        let _turn = self.queue.take_turn(format!("moving slot {from} to slot {to}"));
-        self.changer.transfer(from, to)
+        let what = format!("moving slot {from} to slot {to}");
+        self.moved(what, |changer| changer.transfer(from, to))
     }
 
     fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {

@@ -97,7 +97,11 @@ impl Changer for LtoDrive {
         let status = self.status()?;
         let Some(slot) = status.load_source(tag, drive)? else {
             let ready = self.readiness().map_err(|error| self.explain("load", error))?;
-            return if self.is_own(drive) && ready != Readiness::Ready { self.take_in() } else { Ok(()) };
+            return if self.is_own(drive) && ready != Readiness::Ready {
+                self.take_in()
+            } else {
+                Ok(())
+            };
         };
         if !status.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;

@@ -1,5 +1,6 @@
 //! Media changers.
 
+use reel_types::commands::SlotList;
 use reel_types::{ChangerName, ParseError};
 
 use super::{LtoDriveConfig, check_path_is_free};
@@ -27,16 +28,7 @@ pub(super) fn check_slots(text: &str) -> Result<(), ParseError> {
 }
 
 fn parse_slots(text: &str) -> Result<Vec<u32>, ParseError> {
-    let refuse = || {
-        let reason = "must be slot numbers from 1 on, separated by commas";
-        ParseError::new("export slots", text, reason)
-    };
-    let parts = text.split([',', ';', ' ']).map(str::trim).filter(|part| !part.is_empty());
-    let slots = parts.map(|part| part.parse::<u32>().ok().filter(|slot| *slot > 0));
-    let mut slots = slots.collect::<Option<Vec<_>>>().ok_or_else(refuse)?;
-    slots.sort_unstable();
-    slots.dedup();
-    Ok(slots)
+    Ok(text.parse::<SlotList>()?.slots().to_vec())
 }
 
 impl Entry for ChangerConfig {

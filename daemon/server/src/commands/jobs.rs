@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reel_tape::Site;
 use reel_tape::backup::{BackupJob, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
 use reel_tape::fetch::fetch;
@@ -15,7 +14,6 @@ use reel_types::{AuthId, StoreName};
 
 use super::Done;
 use super::plan::Choice;
-use crate::drives::Drives;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -27,7 +25,7 @@ impl Reeld {
         let job = BackupJob {
             store: Arc::clone(in_use.store()),
             pool,
-            site: Site::Changer(Drives::library_name(desk.name())?),
+            site: self.drives.site(desk.name())?,
             selection: Selection {
                 namespace: command.ns.clone().unwrap_or_default(),
                 depth_max: command.max_depth.map(|depth| depth.levels()),

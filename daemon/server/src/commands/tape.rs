@@ -168,7 +168,7 @@ impl Reeld {
     }
 }
 
-fn slot_number(slot: &SlotParam) -> Outcome<SlotNumber> {
+pub(super) fn slot_number(slot: &SlotParam) -> Outcome<SlotNumber> {
     u32::try_from(slot.get())
         .ok()
         .and_then(SlotNumber::new)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use reel_config::VirtualDrives;
 use reel_fs::{Entry, FnDir, KeyValues, Node};
 use reel_types::DriveName;
 use reel_types::commands::{DriveConfig, Place};
@@ -17,11 +16,11 @@ pub(super) fn drives(tree: &Arc<Tree>) -> Node {
     let (all, one) = (Arc::clone(tree), Arc::clone(tree));
     let entries = move || {
         let drives = all.reeld.drives.configs().map_err(fs_error)?;
-        Ok(drives.into_iter().map(|drive| Entry::directory(drive.name.to_string())).collect())
+        Ok(drives.into_iter().map(|drive| Entry::directory(drive.name().to_string())).collect())
     };
     let lookup = move |name: &std::ffi::OsStr| {
         let drive: DriveName = parsed(name)?;
-        VirtualDrives::new(&one.reeld.config).get(&drive).map_err(|_| no_such(name))?;
+        one.reeld.drives.config(&drive).map_err(|_| no_such(name))?;
         Ok(self::drive(&one, drive))
     };
     let refusal = "'create NAME path=virtual:FOLDER' and 'remove NAME' in drives/ctl do that";

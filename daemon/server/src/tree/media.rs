@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use reel_fs::{Entry, FnDir, KeyValues, Node};
+use reel_fs::{Entry, FnDir, FsError, KeyValues, Node, StaticDir};
 use reel_tape::media_list::ContentFilter;
 use reel_tape::{Inventory, InventoryEntry};
 use reel_types::commands::Place;
@@ -91,6 +91,12 @@ pub(super) fn media(tree: &Arc<Tree>) -> Node {
     };
     let refusal = "'label LABEL' in media/ctl makes a new one, 'destroy LABEL' in a medium's own ctl forgets it";
     FnDir::new(entries, lookup).beside(tree.controlled(Place::Media, refusal)).node()
+}
+
+/// The folder of the medium with that label; one that nobody has inventoried is an empty folder.
+pub(super) fn by_label(tree: &Arc<Tree>, label: &str) -> Result<Node, FsError> {
+    let media = tree.media_names().map_err(fs_error)?;
+    Ok(media.get(label).map_or_else(|| StaticDir::new().node(), |entry| medium(tree, entry)))
 }
 
 fn medium(tree: &Arc<Tree>, entry: &InventoryEntry) -> Node {

@@ -2,7 +2,9 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_right, text};
-use super::values::{DrivePath, SlotParam};
+use super::values::{
+    Bounded, ChangerPath, ChangerProperty, DrivePath, DriveProperty, SlotList, SlotParam,
+};
 use crate::{ByteSize, ChangerName, DriveName, LabelText, PoolName};
 
 const DRIVES: Listing = Listing {
@@ -50,6 +52,19 @@ const LABEL: &[Column] = &[
 const INVENTORY: Listing =
     Listing { columns: &[text("label-text"), text("uuid")], sort_by: &["label-text"] };
 
+const SCAN: Listing = Listing {
+    columns: &[text("path"), text("vendor"), text("model"), text("serial")],
+    sort_by: &["path"],
+};
+
+const CHANGERS: Listing = Listing {
+    columns: &[text("name"), text("path"), text("vendor"), text("model"), text("serial")],
+    sort_by: &["name"],
+};
+
+const CHANGER_CONFIG: &[Column] =
+    &[text("name"), text("path"), number("eject-before-unload"), text("export-slots")];
+
 const CHANGER: Listing = Listing {
     columns: &[text("entry-kind"), number("entry-id"), text("label-text"), number("loaded-slot")],
     sort_by: &["entry-kind", "entry-id"],
@@ -74,15 +89,38 @@ commands! {
         arg drive: Option<DriveName>,
     }
 
+    /// List the tape drives that the system knows.
+    DriveScan ["drive" "scan"] => Answer::List(&SCAN);
+    {}
+
     /// Create a drive.
     DriveCreate ["drive" "create"] => Answer::Nothing;
     {
         /// Drive name.
         arg name: DriveName,
-        /// What it is made of: virtual:FOLDER.
+        /// What it is: a device, virtual:FOLDER or emulated:FOLDER.
         opt path: DrivePath,
-        /// How much fits on each new tape.
+        /// The changer that it is in.
+        opt changer: Option<ChangerName>,
+        /// Its number in the changer.
+        opt changer_drivenum: Option<Bounded<0, 255>>,
+        /// How much fits on each new tape of a virtual drive.
         opt max_size: Option<ByteSize>,
+    }
+
+    /// Change how a drive is configured.
+    DriveUpdate ["drive" "update"] => Answer::Nothing;
+    {
+        /// Drive name.
+        arg name: DriveName,
+        /// The device, or emulated:FOLDER.
+        opt path: Option<DrivePath>,
+        /// The changer that it is in.
+        opt changer: Option<ChangerName>,
+        /// Its number in the changer.
+        opt changer_drivenum: Option<Bounded<0, 255>>,
+        /// Properties to delete, before new values are set.
+        opt delete: Vec<DriveProperty>,
     }
 
     /// Forget a drive's configuration; its tapes stay on disk.
@@ -175,6 +213,67 @@ commands! {
         opt target_slot: Option<SlotParam>,
         /// Drive name.
         opt drive: Option<DriveName>,
+    }
+
+    /// List the changers that the system knows.
+    ChangerScan ["changer" "scan"] => Answer::List(&SCAN);
+    {}
+
+    /// List the changers.
+    ChangerList ["changer" "list"] => Answer::List(&CHANGERS);
+    {}
+
+    /// Show how a changer is configured.
+    ChangerConfig ["changer" "config"] => Answer::Object(CHANGER_CONFIG);
+    {
+        /// Changer name.
+        arg name: ChangerName,
+    }
+
+    /// Create a changer.
+    ChangerCreate ["changer" "create"] => Answer::Nothing;
+    {
+        /// Changer name.
+        arg name: ChangerName,
+        /// What it is: a device or emulated:FOLDER, where a library is made if there is none.
+        opt path: ChangerPath,
+        /// Slots that count as import/export slots, such as 14,15.
+        opt export_slots: Option<SlotList>,
+        /// A drive ejects its medium before the changer takes it.
+        opt eject_before_unload: Option<bool>,
+    }
+
+    /// Change how a changer is configured.
+    ChangerUpdate ["changer" "update"] => Answer::Nothing;
+    {
+        /// Changer name.
+        arg name: ChangerName,
+        /// The device, or emulated:FOLDER.
+        opt path: Option<ChangerPath>,
+        /// Slots that count as import/export slots; an empty list removes them.
+        opt export_slots: Option<SlotList>,
+        /// A drive ejects its medium before the changer takes it.
+        opt eject_before_unload: Option<bool>,
+        /// Properties to delete, before new values are set.
+        opt delete: Vec<ChangerProperty>,
+    }
+
+    /// Forget a changer's configuration; no drive may be in it.
+    ChangerRemove ["changer" "remove"] => Answer::Nothing;
+    {
+        /// Changer name.
+        arg name: ChangerName,
+    }
+
+    /// Move a medium from a slot to another.
+    ChangerTransfer ["changer" "transfer"] => Answer::Nothing;
+    {
+        /// Changer name; the only one there is, if absent.
+        arg name: Option<ChangerName>,
+        /// From this slot.
+        opt from: SlotParam,
+        /// To this slot.
+        opt to: SlotParam,
     }
 
     /// List the drives and slots of a changer and what is in them.

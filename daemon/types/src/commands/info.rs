@@ -34,8 +34,8 @@ pub enum PathForm {
     Whole,
     /// `NAME=PATH`.
     Named,
-    /// `virtual:PATH`.
-    Virtual,
+    /// The path of a device, or `virtual:PATH` or `emulated:PATH`.
+    Device,
 }
 
 impl Kind {
@@ -51,7 +51,11 @@ impl PathForm {
         match self {
             Self::Whole => Some(0),
             Self::Named => text.find('=').map(|at| at + 1),
-            Self::Virtual => text.starts_with("virtual:").then_some("virtual:".len()),
+            Self::Device => {
+                let schemes = ["virtual:", "emulated:"];
+                let scheme = schemes.into_iter().find(|scheme| text.starts_with(scheme));
+                Some(scheme.map_or(0, str::len))
+            }
         }
     }
 }

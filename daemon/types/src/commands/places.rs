@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    BackupGroup, DriveName, GroupPath, LabelText, MediaId, MediaSetId, Namespace, PoolName,
-    Snapshot, SnapshotPath, StoreName, Upid,
+    BackupGroup, ChangerName, DriveName, GroupPath, LabelText, MediaId, MediaSetId, Namespace,
+    PoolName, Snapshot, SnapshotPath, StoreName, Upid,
 };
 
 /// A folder with a `ctl` file.
@@ -38,6 +38,10 @@ pub enum Place {
     SetGroup(MediaSetId, StoreName, GroupPath),
     /// A snapshot in a media set.
     SetSnapshot(MediaSetId, StoreName, SnapshotPath),
+    /// `changers`.
+    Changers,
+    /// A changer.
+    Changer(ChangerName),
     /// `drives`.
     Drives,
     /// A drive.
@@ -89,9 +93,18 @@ impl Place {
             ],
             Self::Drives => vec![
                 Verb::new(&["create"], &DriveCreate::INFO),
+                Verb::new(&["update"], &DriveUpdate::INFO),
                 Verb::new(&["remove"], &DriveRemove::INFO),
+                Verb::new(&["scan"], &DriveScan::INFO),
             ],
             Self::Drive(drive) => of_drive(drive),
+            Self::Changers => vec![
+                Verb::new(&["create"], &ChangerCreate::INFO),
+                Verb::new(&["update"], &ChangerUpdate::INFO),
+                Verb::new(&["remove"], &ChangerRemove::INFO),
+                Verb::new(&["scan"], &ChangerScan::INFO),
+            ],
+            Self::Changer(changer) => of_changer(changer),
             Self::Task(upid) => {
                 vec![Verb::new(&["stop"], &TaskStop::INFO).bind("upid", upid.as_str())]
             }
@@ -161,6 +174,16 @@ fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
     ]
 }
 
+fn of_changer(changer: &ChangerName) -> Vec<Verb> {
+    let verb = |words, info| Verb::new(words, info).bind("name", changer.as_str());
+    vec![
+        verb(&["transfer"], &ChangerTransfer::INFO),
+        verb(&["status"], &ChangerStatus::INFO).bind("drive", Value::Null),
+        verb(&["update"], &ChangerUpdate::INFO),
+        verb(&["remove"], &ChangerRemove::INFO).confirm(changer.as_str()),
+    ]
+}
+
 fn of_drive(drive: &DriveName) -> Vec<Verb> {
     let verb = |words, info| Verb::new(words, info).bind("drive", drive.as_str());
     vec![
@@ -174,6 +197,7 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         verb(&["inventory"], &Inventory::INFO),
         verb(&["catalog"], &Catalog::INFO),
         verb(&["format"], &Format::INFO).confirm(drive.as_str()),
+        Verb::new(&["update"], &DriveUpdate::INFO).bind("name", drive.as_str()),
         Verb::new(&["remove"], &DriveRemove::INFO)
             .bind("name", drive.as_str())
             .confirm(drive.as_str()),

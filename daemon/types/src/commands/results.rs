@@ -182,6 +182,67 @@ pub struct DriveListEntry {
     pub activity: Option<String>,
 }
 
+/// An entry of `drive scan` and `changer scan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ScanEntry {
+    /// `tape` or `changer`.
+    pub kind: String,
+    /// Major number of the generic node.
+    pub major: u64,
+    /// Minor number of the generic node.
+    pub minor: u64,
+    /// What it is.
+    pub model: String,
+    /// The path to configure.
+    pub path: String,
+    /// Its serial number.
+    pub serial: String,
+    /// Who made it.
+    pub vendor: String,
+}
+
+/// An entry of `changer list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChangerListEntry {
+    /// Its name.
+    pub name: ChangerName,
+    /// The device's path.
+    pub path: String,
+    /// Slots that count as import/export slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_slots: Option<String>,
+    /// Whether drives eject before an unload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eject_before_unload: Option<bool>,
+    /// Who made it; only where it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vendor: Option<String>,
+    /// What it is; only where it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its serial number; only where it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+}
+
+/// The object of `changer config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChangerConfigEntry {
+    /// Its name.
+    pub name: ChangerName,
+    /// The device's path.
+    pub path: String,
+    /// Whether drives eject before an unload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eject_before_unload: Option<bool>,
+    /// Slots that count as import/export slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub export_slots: Option<String>,
+}
+
 /// The object of `drive config`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -4,6 +4,7 @@
 
 mod mappings;
 mod paths;
+mod slots;
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +14,8 @@ use serde_json::Value;
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
 pub use mappings::{NamespaceMap, StoreMap, TapeGroup, TapeSnapshot};
-pub use paths::{DrivePath, LocalPath, NamedFile, StorePath};
+pub use paths::{ChangerPath, DrivePath, LocalPath, NamedFile, StorePath};
+pub use slots::SlotList;
 
 use crate::names::check_safe_id;
 use crate::{
@@ -68,9 +70,11 @@ text_values! {
     TapeTemplate => Kind::Text("<string>"),
     FileName => Kind::Text("<string>"),
     LocalPath => Kind::Path(PathForm::Whole),
+    SlotList => Kind::Text("<string>"),
     StorePath => Kind::Text("<string>"),
     NamedFile => Kind::Path(PathForm::Named),
-    DrivePath => Kind::Path(PathForm::Virtual),
+    DrivePath => Kind::Path(PathForm::Device),
+    ChangerPath => Kind::Path(PathForm::Device),
     StoreMap => Kind::Assignment("<string>"),
     NamespaceMap => Kind::Assignment("<string>"),
     TapeSnapshot => Kind::Text("<string>"),
@@ -274,6 +278,22 @@ words! {
         Encrypt = "encrypt",
         /// The operator's words.
         Comment = "comment",
+    }
+
+    /// Properties of a drive that an update may delete (`config.md` §4.6).
+    DriveProperty {
+        /// The changer that it is in.
+        Changer = "changer",
+        /// Its number in there.
+        ChangerDrivenum = "changer-drivenum",
+    }
+
+    /// Properties of a changer that an update may delete (`config.md` §4.6).
+    ChangerProperty {
+        /// Slots that count as import/export slots.
+        ExportSlots = "export-slots",
+        /// Whether drives eject before an unload.
+        EjectBeforeUnload = "eject-before-unload",
     }
 
     /// Properties of a datastore that an update may delete (`config.md` §4.3).

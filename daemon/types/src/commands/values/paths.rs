@@ -83,35 +83,80 @@ impl fmt::Display for NamedFile {
     }
 }
 
-/// What a drive is made of: `virtual:FOLDER`, a folder that holds tapes as files.
+/// What a drive is: a folder of tapes (`virtual:FOLDER`), part of an emulated library (`emulated:FOLDER`), or a
+/// device.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrivePath(LocalPath);
-
-impl DrivePath {
-    const SCHEME: &'static str = "virtual:";
-
-    /// The folder with the tapes.
-    pub fn folder(&self) -> &Path {
-        self.0.as_path()
-    }
+pub enum DrivePath {
+    /// A folder that holds tapes as files.
+    Virtual(LocalPath),
+    /// The folder of an emulated library.
+    Emulated(LocalPath),
+    /// A device node or a link to one.
+    Device(LocalPath),
 }
+
+/// What a changer is: that of an emulated library (`emulated:FOLDER`), or a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangerPath {
+    /// The folder of an emulated library.
+    Emulated(LocalPath),
+    /// A device node or a link to one.
+    Device(LocalPath),
+}
+
+const VIRTUAL: &str = "virtual:";
+const EMULATED: &str = "emulated:";
 
 impl FromStr for DrivePath {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let refuse = || {
-            let reason = "must be 'virtual:FOLDER' with an absolute folder";
+        let refuse = |_| {
+            let reason =
+                "must be 'virtual:FOLDER', 'emulated:FOLDER' or a device, with an absolute path";
             ParseError::new("drive path", text, reason)
         };
-        let folder = text.strip_prefix(Self::SCHEME).ok_or_else(refuse)?;
-        folder.parse().map(Self).map_err(|_| refuse())
+        match (text.strip_prefix(VIRTUAL), text.strip_prefix(EMULATED)) {
+            (Some(folder), _) => folder.parse().map(Self::Virtual),
+            (_, Some(folder)) => folder.parse().map(Self::Emulated),
+            _ => text.parse().map(Self::Device),
+        }
+        .map_err(refuse)
     }
 }
 
 impl fmt::Display for DrivePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", Self::SCHEME, self.0)
+        match self {
+            Self::Virtual(folder) => write!(f, "{VIRTUAL}{folder}"),
+            Self::Emulated(folder) => write!(f, "{EMULATED}{folder}"),
+            Self::Device(path) => path.fmt(f),
+        }
+    }
+}
+
+impl FromStr for ChangerPath {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let refuse = |_| {
+            let reason = "must be 'emulated:FOLDER' or a device, with an absolute path";
+            ParseError::new("changer path", text, reason)
+        };
+        match text.strip_prefix(EMULATED) {
+            Some(folder) => folder.parse().map(Self::Emulated),
+            None => text.parse().map(Self::Device),
+        }
+        .map_err(refuse)
+    }
+}
+
+impl fmt::Display for ChangerPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Emulated(folder) => write!(f, "{EMULATED}{folder}"),
+            Self::Device(path) => path.fmt(f),
+        }
     }
 }
 
@@ -131,11 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_virtual_drives() {
-        let path: DrivePath = "virtual:/srv/tapes".parse().unwrap();
-        assert_eq!(path.folder(), Path::new("/srv/tapes"));
-        for bad in ["", "virtual:", "virtual:tapes", "/dev/sg1", "virtual:/a\nb"] {
+    fn drives_and_changers_are_folders_or_devices() {
+        for text in ["virtual:/srv/tapes", "emulated:/srv/library", "/dev/tape/by-id/scsi-X-sg"] {
+            assert_eq!(text.parse::<DrivePath>().unwrap().to_string(), text);
+        }
+        for text in ["emulated:/srv/library", "/dev/sg4"] {
+            assert_eq!(text.parse::<ChangerPath>().unwrap().to_string(), text);
+        }
+        for bad in ["", "virtual:", "virtual:tapes", "emulated:x", "sg1", "virtual:/a\nb"] {
             assert!(bad.parse::<DrivePath>().is_err(), "{bad:?}");
         }
+        assert!("virtual:/srv/tapes".parse::<ChangerPath>().is_err());
     }
 }

@@ -1,0 +1,55 @@
+//! Lists of slot numbers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ParseError;
+
+/// Slot numbers from 1 on, such as `14,15,16`; ascending, each once. It may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SlotList(Vec<u32>);
+
+impl SlotList {
+    /// The numbers.
+    pub fn slots(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl FromStr for SlotList {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let parts = text.split([',', ';', ' ']).map(str::trim).filter(|part| !part.is_empty());
+        let slots = parts.map(|part| part.parse().ok().filter(|slot: &u32| *slot > 0));
+        let slots: Option<Vec<u32>> = slots.collect();
+        let mut slots = slots.ok_or_else(|| {
+            let reason = "must be slot numbers from 1 on, separated by commas";
+            ParseError::new("slots", text, reason)
+        })?;
+        slots.sort_unstable();
+        slots.dedup();
+        Ok(Self(slots))
+    }
+}
+
+impl fmt::Display for SlotList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<_> = self.0.iter().map(u32::to_string).collect();
+        f.write_str(&texts.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_sorted_by_number() {
+        assert_eq!("14, 2;14".parse::<SlotList>().unwrap().to_string(), "2,14");
+        assert_eq!("".parse::<SlotList>().unwrap(), SlotList::default());
+        for bad in ["0", "1,x", "-1", "1,99999999999"] {
+            assert!(bad.parse::<SlotList>().is_err(), "{bad}");
+        }
+    }
+}
