@@ -1,6 +1,7 @@
 //! The configured drives, each with the desk where its use is arranged.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -183,18 +184,42 @@ impl Drives {
         let mut libraries = BTreeMap::new();
         for config in self.configs()? {
             let Some(library) = config.library_name() else { continue };
-            if !libraries.contains_key(&library) {
-                libraries.insert(library, self.desk(config.name())?);
+            if let Entry::Vacant(free) = libraries.entry(library) {
+                free.insert(self.desk(config.name())?);
             }
         }
         Ok(libraries)
     }
 
-    /// The first drive in whose library media are online as `changer`.
-    pub fn of_library(&self, changer: &ChangerName) -> Outcome<Option<Arc<DriveDesk>>> {
-        let mut configs = self.configs()?.into_iter();
-        let found = configs.find(|config| config.library_name().as_ref() == Some(changer));
-        found.map(|config| self.desk(config.name())).transpose()
+    /// The drive by which a medium of a library is best read: the one that has it loaded, else one that nobody uses,
+    /// else the first.
+    pub fn for_medium(
+        &self,
+        library: &ChangerName,
+        label: &LabelText,
+    ) -> Outcome<Option<Arc<DriveDesk>>> {
+        let configs = self.configs()?.into_iter();
+        let inside = configs.filter(|config| config.library_name().as_ref() == Some(library));
+        let desks = inside.map(|config| self.desk(config.name())).collect::<Outcome<Vec<_>>>()?;
+        let holder = self.holder_of(library, label);
+        let has_it = |desk: &&Arc<DriveDesk>| {
+            desk.loaded().as_ref() == Some(label) || Some(desk.name()) == holder.as_ref()
+        };
+        let found = desks.iter().find(has_it);
+        let found = found.or_else(|| desks.iter().find(|desk| desk.held_for().is_none()));
+        Ok(found.or_else(|| desks.first()).cloned())
+    }
+
+    /// The drive in which the robot saw a medium last.
+    fn holder_of(&self, library: &ChangerName, label: &LabelText) -> Option<DriveName> {
+        let seen = self.devices.queue(library).seen()?;
+        let in_it = |drive: &&reel_hw::DriveElement| {
+            drive.content.tag().is_some_and(|tag| tag.as_str() == label.as_str())
+        };
+        let number = seen.drives.iter().find(in_it)?.number.0;
+        let configs = self.configs().ok()?.into_iter();
+        let mut inside = configs.filter(|config| config.library_name().as_ref() == Some(library));
+        inside.find(|config| config.number_in_changer() == number).map(|one| one.name().clone())
     }
 }
 

@@ -29,7 +29,7 @@ impl Libraries {
         Self { drives, tape, cache, queues: Mutex::default() }
     }
 
-    /// The queue of the drive in whose library the medium lies; none where it lies in none.
+    /// The queue of a drive in whose library the medium lies; none where it lies in none.
     fn find(&self, medium: &SetMedium) -> Outcome<Option<Arc<DriveQueue>>> {
         // Where media are is read anew: one may have been put in or taken out since the catalogs were read.
         let inventory = self.tape.inventory.load()?;
@@ -37,7 +37,7 @@ impl Libraries {
         let Some(MediaLocation::Online(changer)) = location else {
             return Ok(None);
         };
-        let desk = self.drives.of_library(&changer)?;
+        let desk = self.drives.for_medium(&changer, &medium.label_text)?;
         Ok(desk.map(|desk| self.queue(&desk)))
     }
 

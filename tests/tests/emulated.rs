@@ -1,0 +1,213 @@
+//! The main job by SCSI commands: two LTO drives and a changer of an emulated library, through the mount and
+//! `reelctl`, as on `virtual:` tapes.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use reel_emu::{
+    CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, Generation, LibraryShape, Maker,
+};
+use reel_tests::{Daemon, Home, noise, sha256_of};
+use serde_json::json;
+
+const MIB: usize = 1 << 20;
+const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
+
+/// A library of two drives, four storage slots and one to import and export, with three media of 16 MiB and a cleaning
+/// cartridge.
+fn make_library(folder: &Path) {
+    let drive = |number: u32, maker| DriveModel {
+        maker,
+        generation: Generation::Lto8,
+        full_height: true,
+        serial: format!("DRIVE{number:04}"),
+    };
+    let shape = LibraryShape {
+        serial: "ROBOT0001".into(),
+        drives: vec![drive(0, Maker::Ibm), drive(1, Maker::Hp)],
+        storage_slots: 4,
+        import_export_slots: 1,
+        ejects: true,
+    };
+    EmulatedLibrary::create(folder, &shape).unwrap();
+    let library = EmulatedLibrary::open(folder).unwrap();
+    for number in 1..=3 {
+        library.add_cartridge(cartridge(&format!("EMU00{number}L8"), CartridgeKind::Data)).unwrap();
+    }
+    let cleaning = cartridge("CLN001CU", CartridgeKind::Cleaning { uses: 3 });
+    library.add_cartridge(cleaning).unwrap();
+}
+
+fn cartridge(barcode: &str, kind: CartridgeKind) -> CartridgeFacts {
+    let facts = json!({
+        "barcode": barcode, "kind": kind, "density": Generation::Lto8.density(),
+        "capacity": 16 * MIB, "write-protected": false, "initialized": true, "seed": 1, "loads": 0,
+        "bytes-written": 0, "bytes-read": 0, "attributes": BTreeMap::<u16, Vec<u8>>::new(),
+    });
+    serde_json::from_value(facts).unwrap()
+}
+
+fn configure(daemon: &Daemon<'_>, home: &Home) {
+    let path = format!("emulated:{}", home.join("library").display());
+    daemon.ctl(&format!("changer create sl3 --path {path}"));
+    daemon.ctl(&format!("drive create drive0 --path {path} --changer sl3"));
+    daemon.ctl(&format!("drive create drive1 --path {path} --changer sl3 --changer-drivenum 1"));
+}
+
+/// A datastore with a snapshot of 20 MiB, and the three media labelled for a pool.
+fn prepare(daemon: &Daemon<'_>, home: &Home) {
+    configure(daemon, home);
+    fs::write(home.join("disk.img"), noise(20 * MIB, 1)).unwrap();
+    fs::write(home.join("vm.conf"), "name: web\n").unwrap();
+    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
+    daemon.ctl(&format!(
+        "snapshot create store1 vm/100 disk.img={} vm.conf={} --time 2026-01-10T08:00:00Z",
+        home.join("disk.img").display(),
+        home.join("vm.conf").display()
+    ));
+    daemon.ctl("pool create daily --retention keep");
+    for number in 1..=3 {
+        daemon.ctl(&format!("load-media EMU00{number}L8 --drive drive0"));
+        daemon.ctl(&format!("label --label-text EMU00{number}L8 --pool daily --drive drive0"));
+    }
+    daemon.ctl("unload --drive drive0");
+}
+
+fn only_set(daemon: &Daemon<'_>) -> String {
+    let sets = daemon.ls("media-sets").into_iter();
+    sets.filter(|name| name.len() == 36).next_back().expect("a media set")
+}
+
+/// What the changer's `status` says of a drive.
+fn in_drive(daemon: &Daemon<'_>, number: u32) -> String {
+    let status = daemon.cat("changers/sl3/status");
+    let line = status.lines().find_map(|line| line.strip_prefix(&format!("drive-{number}: ")));
+    line.expect("the drive").to_owned()
+}
+
+#[test]
+fn the_main_job_by_scsi_commands() {
+    let home = Home::new();
+    make_library(&home.join("library"));
+    let daemon = home.start();
+    prepare(&daemon, &home);
+    let log = daemon.ctl("backup store1 daily --drive drive0");
+    assert!(log.contains("end backup store1"), "{log}");
+    let set = only_set(&daemon);
+    assert_eq!(daemon.cat(&format!("media-sets/{set}/tapes")).lines().count(), 2, "it spans media");
+
+    // The medium that is wanted first lies in the other drive: it is read there.
+    daemon.ctl("unload --drive drive0");
+    daemon.ctl("load-media EMU001L8 --drive drive1");
+    let file = daemon.at(&format!("media-sets/{set}/store1/{SNAPSHOT}/disk.img"));
+    let original = sha256_of(&home.join("disk.img")).unwrap();
+    assert_eq!(sha256_of(&file).unwrap(), original);
+    assert_eq!(daemon.cat(&format!("media-sets/{set}/store1/{SNAPSHOT}/vm.conf")), "name: web\n");
+
+    // The same drive takes both media one after the other for a restore of the set.
+    daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
+    for drive in ["drive0", "drive1"] {
+        let number = u32::from(drive == "drive1");
+        let held = in_drive(&daemon, 1 - number);
+        if held != "empty" {
+            daemon.ctl(&format!("unload --drive drive{}", 1 - number));
+        }
+        daemon.ctl(&format!("restore {set} store2 --drive {drive}"));
+    }
+    let restored = daemon.at(&format!("datastores/store2/{SNAPSHOT}/disk.img"));
+    assert_eq!(sha256_of(&restored).unwrap(), original);
+
+    // Nothing new is written twice, and the catalogs can be made again from the media.
+    let again = daemon.ctl("backup store1 daily --drive drive1");
+    assert!(!again.contains("end backup store1"), "{again}");
+    let before = daemon.json("media content");
+    for _ in 0..2 {
+        let medium = in_drive(&daemon, 1);
+        daemon.ctl("catalog --drive drive1 --force true --scan true");
+        let other = if medium == "EMU001L8" { "EMU002L8" } else { "EMU001L8" };
+        daemon.ctl(&format!("load-media {other} --drive drive1"));
+    }
+    assert_eq!(daemon.json("media content"), before);
+    daemon.stop();
+
+    let daemon = home.start();
+    assert_eq!(
+        sha256_of(&daemon.at(&format!("media-sets/{set}/store1/{SNAPSHOT}/disk.img"))).unwrap(),
+        original
+    );
+}
+
+#[test]
+fn changers_and_drives_are_configured_shown_and_moved() {
+    let home = Home::new();
+    make_library(&home.join("library"));
+    let daemon = home.start();
+    configure(&daemon, &home);
+    let path = format!("emulated:{}", home.join("library").display());
+    let changers = daemon.json("changer list");
+    assert_eq!(
+        changers,
+        json!([{ "name": "sl3", "path": path, "vendor": "REELFS", "model": "EMULATED LIBRARY", "serial": "ROBOT0001" }])
+    );
+    daemon.ctl("changer update sl3 --export-slots 4,3");
+    assert_eq!(
+        daemon.json("changer config sl3"),
+        json!({ "name": "sl3", "path": path, "export-slots": "3,4" })
+    );
+    daemon.ctl("changer update sl3 --delete export-slots");
+    assert_eq!(
+        daemon.json("drive config drive1"),
+        json!({ "name": "drive1", "path": path, "changer": "sl3", "changer-drivenum": 1 })
+    );
+    let drives = daemon.json("drive list");
+    assert_eq!(
+        (&drives[0]["model"], &drives[1]["model"]),
+        (&json!("ULTRIUM-TD8"), &json!("Ultrium 8-SCSI"))
+    );
+
+    daemon.ctl("changer transfer sl3 --from 1 --to 5");
+    assert_eq!(daemon.ls("changers/sl3/import-export/5"), ["EMU001L8"]);
+    assert_eq!(daemon.ls("changers/sl3/slots/1"), Vec::<String>::new());
+    let refused = daemon.ctl_fails("load-media EMU001L8 --drive drive0");
+    assert!(refused.contains("import/export slot 5"), "{refused}");
+    daemon.echo("transfer from=5 to=1", "changers/sl3/ctl").unwrap();
+    daemon.echo("load-media EMU001L8", "drives/drive0/ctl").unwrap();
+    daemon.ctl("load-media-from-slot 2 --drive drive1");
+    assert_eq!(daemon.ls("changers/sl3/drives/1"), ["EMU002L8"]);
+    let held = daemon.ctl_fails("load-media EMU002L8 --drive drive0");
+    assert!(held.contains("in drive 1"), "{held}");
+    let cleaning = daemon.ctl_fails("load-media CLN001CU --drive drive0");
+    assert!(cleaning.contains("cleaning cartridge"), "{cleaning}");
+}
+
+#[test]
+fn wrong_devices_are_refused_and_change_nothing() {
+    let home = Home::new();
+    make_library(&home.join("library"));
+    let daemon = home.start();
+    configure(&daemon, &home);
+    let before = fs::read(home.join("etc/tape.cfg")).unwrap();
+    for (line, words) in [
+        ("drive create drive2 --path /dev/null", "/dev/null"),
+        ("drive create drive2 --path /nowhere", "/nowhere"),
+        ("changer create sl4 --path /dev/null", "/dev/null"),
+        ("drive update drive1 --changer nowhere", "there is no changer 'nowhere'"),
+        ("changer remove sl3", "drive 'drive0' is in it"),
+        ("changer transfer sl3 --from 1 --to 2", "slot 2 is full"),
+        ("changer transfer sl3 --from 5 --to 2", "slot 5 is empty"),
+        ("changer transfer sl3 --from 1 --to 99", "invalid slot number"),
+    ] {
+        let text = daemon.ctl_fails(line);
+        assert!(text.contains(words), "{line}: {text}");
+    }
+    assert_eq!(fs::read(home.join("etc/tape.cfg")).unwrap(), before);
+    for drive in ["drive0", "drive1"] {
+        daemon.ctl(&format!("drive remove {drive}"));
+    }
+    daemon.ctl("changer remove sl3");
+    // What nobody is configured for is let go of: another program may have it.
+    drop(EmulatedLibrary::open(&home.join("library")).expect("the library is free"));
+}
