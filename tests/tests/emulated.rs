@@ -77,8 +77,8 @@ fn prepare(daemon: &Daemon<'_>, home: &Home) {
 }
 
 fn only_set(daemon: &Daemon<'_>) -> String {
-    let sets = daemon.ls("media-sets").into_iter();
-    sets.filter(|name| name.len() == 36).next_back().expect("a media set")
+    let mut sets = daemon.ls("media-sets").into_iter();
+    sets.rfind(|name| name.len() == 36).expect("a media set")
 }
 
 /// What the changer's `status` says of a drive.
