@@ -106,7 +106,7 @@ fn a_library_that_does_not_eject_wants_the_drive_to() {
     let refused = robot.unload(DRIVE, None).unwrap_err().to_string();
     assert!(refused.contains("eject-before-unload"), "{refused}");
     let drives = library.clone();
-    let mut robot = robot.with_ejector(Box::new(move |_| open(&drives).unload()));
+    let mut robot = robot.with_ejector(Box::new(move |_| TapeDrive::unload(&mut open(&drives))));
     assert_eq!(robot.unload(DRIVE, None).unwrap(), slot(1));
 }
 
