@@ -7,9 +7,11 @@
 mod queued;
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber, VolumeTag};
+use crate::scsi::Condition;
 
 pub use queued::{QueuedChanger, RobotQueue};
 
@@ -142,6 +144,13 @@ impl ChangerStatus {
         free.map(|slot| slot.number).ok_or(Error::NoFreeExportSlot)
     }
 
+    /// The first storage slot with a cleaning cartridge.
+    fn cleaning_slot(&self) -> Result<SlotNumber> {
+        let mut slots = self.slots.iter().filter(|slot| !slot.import_export);
+        let found = slots.find(|slot| slot.content.tag().is_some_and(VolumeTag::is_cleaning));
+        found.map(|slot| slot.number).ok_or(Error::NoCleaningCartridge)
+    }
+
     /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
     pub(crate) fn load_source(
         &self,
@@ -210,9 +219,43 @@ pub trait Changer: Send {
         Ok(Some(target))
     }
 
+    /// Puts the first cleaning cartridge of a storage slot into an empty drive, and takes it out again when the drive is
+    /// done. A medium in the drive is unloaded first.
+    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+        let status = self.status()?;
+        let slot = status.cleaning_slot()?;
+        if !status.drive(drive)?.content.is_empty() {
+            self.unload(drive, None)?;
+        }
+        self.load_slot(slot, drive)?;
+        take_out_when_done(|| self.unload(drive, Some(slot)))
+    }
+
     /// Tags of all online media, see [`ChangerStatus::online_media`].
     fn online_media(&mut self) -> Result<Vec<VolumeTag>> {
         Ok(self.status()?.online_media())
+    }
+}
+
+/// A drive gives a cleaning cartridge out when it has done with it; until then the library is asked again.
+fn take_out_when_done(mut take_out: impl FnMut() -> Result<SlotNumber>) -> Result<()> {
+    /// Cleaning takes two to five minutes.
+    const LIMIT: Duration = Duration::from_secs(900);
+    const PAUSE: Duration = Duration::from_secs(1);
+    let started = Instant::now();
+    loop {
+        let error = match take_out() {
+            Ok(_) => return Ok(()),
+            Err(error) => error,
+        };
+        let is_busy = matches!(
+            error.condition(),
+            Some(Condition::BecomingReady | Condition::NotUnloaded | Condition::RemovalPrevented)
+        );
+        if !is_busy || started.elapsed() >= LIMIT {
+            return Err(error);
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -11,14 +11,18 @@
 //! * After an error the position is only known once [`TapeDrive::position`] was asked.
 
 mod alerts;
+mod facts;
 
 use std::fmt;
 
 use crate::changer::Changer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::number::{BlockNumber, Capacity, DriveNumber, FileNumber};
+use crate::scsi::attribute::AttributeList;
+use crate::scsi::log::VolumeStatisticsPage;
 
 pub use alerts::TapeAlerts;
+pub use facts::DriveFacts;
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,6 +231,30 @@ pub trait TapeDrive: Send {
 
     /// The alert flags that are set now.
     fn tape_alerts(&mut self) -> Result<TapeAlerts>;
+
+    /// What drive and medium say of themselves, in one look.
+    fn facts(&mut self) -> Result<DriveFacts> {
+        let mut facts =
+            DriveFacts { alerts: Some(self.tape_alerts()?), buffer_mode: 1, ..Default::default() };
+        if self.medium_loaded()? {
+            let statistics = self.statistics()?;
+            facts.position = Some(self.position()?);
+            facts.write_protect = Some(statistics.write_protect);
+            facts.bytes_written = statistics.lifetime_bytes_written.map(Capacity::bytes);
+            facts.bytes_read = statistics.lifetime_bytes_read.map(Capacity::bytes);
+        }
+        Ok(facts)
+    }
+
+    /// Everything on the medium's memory chip.
+    fn cartridge_memory(&mut self) -> Result<AttributeList> {
+        Err(Error::Unsupported { what: "cartridge memory", device: "this drive" })
+    }
+
+    /// Everything that was counted in the medium's life.
+    fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
+        Err(Error::Unsupported { what: "volume statistics", device: "this drive" })
+    }
 
     /// The changer that moves media for this drive through this same handle, if the drive is its own.
     fn as_changer(&mut self) -> Option<&mut dyn Changer> {

@@ -169,6 +169,10 @@ pub enum Error {
     #[error("'{0}' is a cleaning cartridge, not a medium")]
     CleaningCartridge(VolumeTag),
 
+    /// Nothing to clean a drive with.
+    #[error("no cleaning cartridge in the library's storage slots; put one in")]
+    NoCleaningCartridge,
+
     /// The changer has no such slot.
     #[error("invalid slot number {0}")]
     NoSuchSlot(SlotNumber),
@@ -258,7 +262,9 @@ impl Error {
             Self::Busy { .. } | Self::DriveFull { .. } | Self::MediumElsewhere { .. } => {
                 Errno::EBUSY
             }
-            Self::MediumNotFound(_) | Self::SlotEmpty(_) => Errno::ENOENT,
+            Self::MediumNotFound(_) | Self::SlotEmpty(_) | Self::NoCleaningCartridge => {
+                Errno::ENOENT
+            }
             Self::MediumExists(_) | Self::SlotFull(_) => Errno::EEXIST,
             Self::CleaningCartridge(_) | Self::NoSuchSlot(_) | Self::NoSuchDrive(_) => {
                 Errno::EINVAL

@@ -46,8 +46,8 @@ pub use changer::{
     Changer, ChangerStatus, DriveElement, ElementContent, QueuedChanger, RobotQueue, SlotElement,
 };
 pub use drive::{
-    DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
-    TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
+    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
 pub use lto::{LtoDrive, LtoOptions};

@@ -23,11 +23,13 @@ use in_library::Robot;
 use crate::changer::Changer;
 use crate::device::{DeviceError, Done, ScsiDevice};
 use crate::drive::{
-    DriveCounters, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts,
-    TapeDrive, VolumeStatistics, WriteOutcome,
+    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
+    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
+use crate::scsi::attribute::AttributeList;
+use crate::scsi::log::VolumeStatisticsPage;
 use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
@@ -265,6 +267,19 @@ impl TapeDrive for LtoDrive {
 
     fn tape_alerts(&mut self) -> Result<TapeAlerts> {
         self.ask_alerts()
+    }
+
+    fn facts(&mut self) -> Result<DriveFacts> {
+        self.look().map_err(|error| self.explain("read the drive's status", error))
+    }
+
+    fn cartridge_memory(&mut self) -> Result<AttributeList> {
+        self.attributes().map_err(|error| self.explain("read cartridge memory", error))
+    }
+
+    fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
+        let page = self.ask_volume_statistics();
+        page.map_err(|error| self.explain("read volume statistics", error))
     }
 
     fn as_changer(&mut self) -> Option<&mut dyn Changer> {

@@ -211,3 +211,40 @@ fn wrong_devices_are_refused_and_change_nothing() {
     // What nobody is configured for is let go of: another program may have it.
     drop(EmulatedLibrary::open(&home.join("library")).expect("the library is free"));
 }
+
+#[test]
+fn drives_and_media_tell_their_state() {
+    let home = Home::new();
+    make_library(&home.join("library"));
+    let daemon = home.start();
+    prepare(&daemon, &home);
+    let empty = daemon.json("status drive0");
+    assert_eq!((&empty["product"], &empty["compression"]), (&json!("ULTRIUM-TD8"), &json!(true)));
+    assert_eq!(empty.get("file-number"), None, "no medium");
+    daemon.ctl("load-media EMU001L8 --drive drive0");
+    daemon.ctl("eod --drive drive0");
+    let status = daemon.json("drive status drive0");
+    assert_eq!((&status["density"], &status["blocksize"]), (&json!("LTO8"), &json!(0)));
+    assert_eq!((&status["file-number"], &status["block-number"]), (&json!(1), &json!(2)));
+    assert_eq!(status["alert-flags"], "(empty)");
+    let memory = daemon.json("cartridge-memory --drive drive0");
+    let value = |name: &str| {
+        let mut rows = memory.as_array().unwrap().iter();
+        let row = rows.find(|row| row["name"] == name).expect(name);
+        row["value"].as_str().unwrap().trim_end_matches('\0').to_owned()
+    };
+    assert_eq!(value("User Medium Text Label"), "EMU001L8");
+    assert_eq!(value("Media Pool"), "daily");
+    let statistics = daemon.json("volume-statistics --drive drive0");
+    assert_eq!(statistics["write-protect"], false);
+    assert!(statistics["volume-mounts"].as_u64().unwrap() >= 1);
+    assert_eq!(
+        daemon.json("tape-alert-flags --drive drive0"),
+        json!({ "tape-alert-flags": "(empty)" })
+    );
+    let log = daemon.ctl("clean --drive drive0");
+    assert!(log.contains("Drive cleaned successfully"), "{log}");
+    assert_eq!(in_drive(&daemon, 0), "empty");
+    let slots = daemon.cat("changers/sl3/status");
+    assert!(slots.contains("slot-4: CLN001CU") && slots.contains("slot-1: EMU001L8"), "{slots}");
+}

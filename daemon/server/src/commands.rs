@@ -8,6 +8,7 @@ mod changer;
 mod client_key;
 mod datastore;
 mod drive;
+mod drive_health;
 mod group;
 mod jobs;
 mod media;
@@ -112,6 +113,11 @@ impl Reeld {
             Command::LoadMedia(command) => self.load_media(command, who),
             Command::LoadMediaFromSlot(command) => self.load_media_from_slot(command),
             Command::Unload(command) => self.unload(command, who),
+            Command::CartridgeMemory(command) => self.cartridge_memory(command),
+            Command::VolumeStatistics(command) => self.volume_statistics(command),
+            Command::TapeAlertFlags(command) => self.tape_alert_flags(command),
+            Command::EndOfData(command) => self.end_of_data(command),
+            Command::Clean(command) => self.clean(command, who),
             Command::ChangerScan(_) => self.changer_scan(),
             Command::ChangerList(_) => self.changer_list(),
             Command::ChangerConfig(command) => self.changer_config(command),

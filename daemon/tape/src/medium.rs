@@ -4,11 +4,11 @@
 //! written in the clear, rewriting file 1 gives up everything behind it, and neither counts before the
 //! drive has flushed.
 
-use reel_hw::TapeDrive;
 use reel_hw::number::{FileNumber, VolumeTag};
 use reel_hw::stream::{
     BlockReader, BlockWriter, ContentHeader, ContentMagic, OpenedFile, WrittenFile,
 };
+use reel_hw::{HostAttribute, TapeDrive};
 use reel_types::{LabelText, MediaId, TaskContext};
 use uuid::Uuid;
 
@@ -107,7 +107,11 @@ pub fn write_label(hold: &mut DriveHold, label: &MediaLabel) -> Result<()> {
     written.map_err(|error| name_drive(hold, error))?;
     match read_labels(hold)? {
         Beginning::Labelled(found) if found.label == *label => {
-            hold.drive().rewind().map_err(|source| hold.failed(source))
+            hold.drive().rewind().map_err(|source| hold.failed(source))?;
+            let text = (HostAttribute::UserMediumTextLabel, label.label_text.as_str());
+            let pool = label.pool.as_ref().map(|pool| (HostAttribute::MediaPool, pool.as_str()));
+            write_attributes(hold, [text].into_iter().chain(pool));
+            Ok(())
         }
         _ => Err(Error::InvalidInput(format!(
             "verifying the label '{}' failed: the medium doesn't give back what was written; \
@@ -129,7 +133,27 @@ fn write_label_to(drive: &mut dyn TapeDrive, label: &MediaLabel) -> Result<()> {
 pub fn write_set_label(hold: &mut DriveHold, label: &MediaSetLabel) -> Result<()> {
     hold.set_state(DriveState::Writing);
     let written = write_set_label_to(hold.drive(), label);
-    written.map_err(|error| name_drive(hold, error))
+    written.map_err(|error| name_drive(hold, error))?;
+    write_attributes(hold, [(HostAttribute::MediaPool, label.pool.as_str())].into_iter());
+    Ok(())
+}
+
+/// Notes on the medium's memory chip who wrote it, as PBS does, and what else is given. Labels on tape are what counts:
+/// a chip that cannot be written is only worth a warning.
+fn write_attributes<'a>(
+    hold: &mut DriveHold,
+    more: impl Iterator<Item = (HostAttribute, &'a str)>,
+) {
+    let who = [
+        (HostAttribute::ApplicationVendor, "Proxmox"),
+        (HostAttribute::ApplicationName, "Proxmox Backup Server"),
+        (HostAttribute::ApplicationVersion, env!("CARGO_PKG_VERSION")),
+    ];
+    for (attribute, value) in who.into_iter().chain(more) {
+        if let Err(error) = hold.drive().write_attribute(attribute, Some(value)) {
+            tracing::warn!(drive = %hold.name(), %error, "unable to set an attribute of the medium");
+        }
+    }
 }
 
 fn write_set_label_to(drive: &mut dyn TapeDrive, label: &MediaSetLabel) -> Result<()> {

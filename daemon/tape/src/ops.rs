@@ -2,11 +2,13 @@
 //!
 //! Each function works on a drive that the caller holds, and says in the task's log what PBS says there.
 
+mod clean;
 mod format;
 mod inventory;
 mod label;
 mod remove;
 
+pub use clean::clean_drive;
 pub use format::format_medium;
 pub use inventory::{InventoryUpdate, online_labels, read_and_store_labels, update_inventory};
 pub use label::label_medium;

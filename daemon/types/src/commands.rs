@@ -57,6 +57,7 @@ command_enum! {
     GroupList, GroupForget, GroupChangeOwner,
     DriveList, DriveConfig, DriveStatus, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
     Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
+    CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean,
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,

@@ -92,6 +92,13 @@ impl Changer for LtoDrive {
         self.robot()?.changer.transfer(from, to)
     }
 
+    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+        if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
+            self.unload(drive, None)?;
+        }
+        self.robot()?.changer.clean_drive(drive)
+    }
+
     /// A medium that is in the drive already, but ejected, is loaded.
     fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
         let status = self.status()?;

@@ -141,7 +141,7 @@ impl LtoDrive {
         Ok(position)
     }
 
-    fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {
+    pub(super) fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {
         let command = Command::ReadPosition { service_action: LONG_FORM, allocation: 0 };
         let bytes = self.device.ask_data(command, LONG_POSITION_BYTES, timeouts::IMMEDIATE)?;
         let position = LongPosition::decode(&bytes)?.known();

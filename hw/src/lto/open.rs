@@ -102,7 +102,7 @@ impl LtoDrive {
     }
 
     /// Who made the device, and what it is.
-    fn inquire(&mut self) -> std::result::Result<Inquiry, DeviceError> {
+    pub(super) fn inquire(&mut self) -> std::result::Result<Inquiry, DeviceError> {
         let command = Command::Inquiry { page: None, allocation: INQUIRY_BYTES };
         let bytes =
             self.device.ask_data(command, usize::from(INQUIRY_BYTES), timeouts::IMMEDIATE)?;

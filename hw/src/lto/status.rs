@@ -1,11 +1,13 @@
 //! What drive and medium say of themselves.
 
+use super::ready::Readiness;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
-use crate::drive::{HostAttribute, TapeAlerts, TapeDrive, VolumeStatistics};
+use crate::drive::{DriveFacts, HostAttribute, TapeAlerts, TapeDrive, VolumeStatistics};
 use crate::error::{Error, Result};
 use crate::scsi::Command;
 use crate::scsi::attribute::{Attribute, AttributeList};
+use crate::scsi::density::Density;
 use crate::scsi::log::{DeviceActivity, DeviceStatus, VolumeStatisticsPage, decode_alert_response};
 use crate::transport::Data;
 
@@ -33,13 +35,13 @@ impl LtoDrive {
     }
 
     pub(super) fn ask_statistics(&mut self) -> Result<VolumeStatistics> {
-        let page = self.volume_statistics();
+        let page = self.ask_volume_statistics();
         let page = page.map_err(|error| self.explain("read statistics", error))?;
         Ok(page.summary())
     }
 
     /// Everything that the volume statistics page tells (page 17h).
-    pub(super) fn volume_statistics(&mut self) -> Attempt<VolumeStatisticsPage> {
+    pub(super) fn ask_volume_statistics(&mut self) -> Attempt<VolumeStatisticsPage> {
         let bytes = self.log_sense(VOLUME_STATISTICS, 8192, timeouts::QUICK)?;
         Ok(VolumeStatisticsPage::decode(&bytes)?)
     }
@@ -59,6 +61,57 @@ impl LtoDrive {
     pub(super) fn activity(&mut self) -> Option<DeviceActivity> {
         let bytes = self.log_sense(DEVICE_STATUS, 8192, timeouts::ACTIVITY).ok()?;
         DeviceStatus::decode(&bytes).ok().map(|status| status.activity)
+    }
+
+    /// All attributes of the medium's memory.
+    pub(super) fn attributes(&mut self) -> Attempt<AttributeList> {
+        const BYTES: u32 = 32 << 10;
+        let command =
+            Command::ReadAttribute { service_action: 0, partition: 0, first: 0, allocation: BYTES };
+        let bytes = self.device.ask_data(command, BYTES as usize, timeouts::QUICK)?;
+        Ok(AttributeList::decode(&bytes)?)
+    }
+
+    /// Everything that `status` shows. Of a drive that is busy only what it tells at once.
+    pub(super) fn look(&mut self) -> Attempt<DriveFacts> {
+        let inquiry = self.inquire()?;
+        let (_, data) = self.mode_sense(COMPRESSION, 0)?;
+        let activity = self.activity();
+        let descriptor = data.descriptor.unwrap_or_default();
+        let mut facts = DriveFacts {
+            vendor: inquiry.vendor,
+            product: inquiry.product,
+            revision: inquiry.revision,
+            block_length: descriptor.block_length,
+            compression: data.compression()?.enabled,
+            buffer_mode: data.device.buffered_mode,
+            density: Density::from_code(descriptor.density).ok().map(|one| one.name().to_owned()),
+            activity: activity.map(|activity| activity.name().to_owned()),
+            ..DriveFacts::default()
+        };
+        if activity.is_some_and(|activity| activity != DeviceActivity::NoActivity) {
+            return Ok(facts);
+        }
+        facts.alerts = self.alerts().ok();
+        if self.readiness()? == Readiness::Ready {
+            facts.write_protect = data.device.write_protected.then_some(true);
+            self.look_at_medium(&mut facts);
+        }
+        Ok(facts)
+    }
+
+    /// What a medium does not tell stays absent.
+    fn look_at_medium(&mut self, facts: &mut DriveFacts) {
+        facts.position = self.ask_position().ok();
+        if let Some(usage) = self.attributes().ok().and_then(|list| list.usage()) {
+            facts.manufactured = Some(usage.manufactured);
+            facts.bytes_written = Some(usage.bytes_written);
+            facts.bytes_read = Some(usage.bytes_read);
+        }
+        if let Ok(statistics) = self.ask_volume_statistics() {
+            facts.medium_passes = statistics.passes();
+            facts.volume_mounts = statistics.volume_mounts;
+        }
     }
 
     pub(super) fn is_calibrating(&mut self) -> bool {

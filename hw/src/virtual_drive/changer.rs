@@ -55,6 +55,11 @@ impl Changer for VirtualLibrary {
         self.drive()?.transfer(from, to)
     }
 
+    /// Files gather no dust.
+    fn clean_drive(&mut self, _drive: DriveNumber) -> Result<()> {
+        Ok(())
+    }
+
     fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {
         self.drive()?.create_media(tag)
     }
@@ -88,6 +93,11 @@ impl Changer for VirtualDrive {
 
     fn transfer(&mut self, _from: SlotNumber, _to: SlotNumber) -> Result<()> {
         Err(Error::Unsupported { what: "moving media between slots", device: "virtual drives" })
+    }
+
+    /// Files gather no dust.
+    fn clean_drive(&mut self, _drive: DriveNumber) -> Result<()> {
+        Ok(())
     }
 
     fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {

@@ -6,14 +6,9 @@ use std::time::Duration;
 use reel_config::{ConfigPath, LtoDriveConfig, LtoDrives, VirtualDrive, VirtualDrives};
 use reel_hw::discovery::Discovery;
 use reel_hw::scsi::DeviceType;
-use reel_hw::stream::TAPE_BLOCK_SIZE;
-use reel_tape::DriveHold;
-use reel_types::Cancel;
-use reel_types::commands::results::{
-    DriveConfigEntry, DriveListEntry, DriveStatusEntry, ScanEntry,
-};
+use reel_types::commands::results::{DriveConfigEntry, DriveListEntry, ScanEntry};
 use reel_types::commands::{
-    DriveConfig, DriveCreate, DrivePath, DriveProperty, DriveRemove, DriveStatus, DriveUpdate,
+    DriveConfig, DriveCreate, DrivePath, DriveProperty, DriveRemove, DriveUpdate,
 };
 
 use super::Done;
@@ -164,13 +159,6 @@ impl Reeld {
         self.drives.let_go_of_unconfigured()?;
         Done::nothing()
     }
-
-    pub(super) fn drive_status(&self, command: &DriveStatus) -> Outcome<Done> {
-        let desk = self.drives.chosen(command.drive.as_ref())?;
-        let activity = Some(desk.state().as_str().to_string());
-        let mut hold = desk.hold("reading drive status", DRIVE_WAIT, &Cancel::new())?;
-        Done::data(status_of(&mut hold, activity)?)
-    }
 }
 
 fn drivenum(config: &ConfiguredDrive) -> Option<u64> {
@@ -197,35 +185,4 @@ pub(super) fn scan(kind: DeviceType) -> Outcome<Vec<ScanEntry>> {
         vendor: device.vendor,
     };
     Ok(found.into_iter().map(entry).collect())
-}
-
-fn status_of(hold: &mut DriveHold, drive_activity: Option<String>) -> Outcome<DriveStatusEntry> {
-    let loaded = hold.drive().medium_loaded()?;
-    let position = loaded.then(|| hold.drive().position()).transpose()?;
-    let statistics = loaded.then(|| hold.drive().statistics()).transpose()?;
-    let alerts = hold.drive().tape_alerts()?;
-    let flags: Vec<String> = alerts.flags().map(|flag| format!("{flag:#04x}")).collect();
-    Ok(DriveStatusEntry {
-        alert_flags: loaded.then(|| format!("({})", flags.join(" | "))),
-        block_number: position.map(|position| position.object.0),
-        blocksize: TAPE_BLOCK_SIZE as u64,
-        buffer_mode: 1,
-        bytes_read: statistics.as_ref().and_then(|s| s.lifetime_bytes_read).map(|b| b.bytes()),
-        bytes_written: statistics
-            .as_ref()
-            .and_then(|s| s.lifetime_bytes_written)
-            .map(|b| b.bytes()),
-        compression: false,
-        density: None,
-        drive_activity,
-        file_number: position.map(|position| position.file.0),
-        manufactured: None,
-        medium_passes: None,
-        medium_wearout: None,
-        product: "virtual".into(),
-        revision: env!("CARGO_PKG_VERSION").into(),
-        vendor: "reelfs".into(),
-        volume_mounts: None,
-        write_protect: statistics.as_ref().map(|statistics| statistics.write_protect),
-    })
 }

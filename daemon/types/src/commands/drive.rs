@@ -52,6 +52,38 @@ const LABEL: &[Column] = &[
 const INVENTORY: Listing =
     Listing { columns: &[text("label-text"), text("uuid")], sort_by: &["label-text"] };
 
+const MEMORY: Listing =
+    Listing { columns: &[number("id"), text("name"), text("value")], sort_by: &["id"] };
+
+const STATISTICS: &[Column] = &[
+    number("beginning-of-medium-passes"),
+    number("last-load-read-compression-ratio"),
+    number("last-load-write-compression-ratio"),
+    number("last-mount-bytes-read"),
+    number("last-mount-bytes-written"),
+    number("last-mount-unrecovered-read-errors"),
+    number("last-mount-unrecovered-write-errors"),
+    number("lifetime-bytes-read"),
+    number("lifetime-bytes-written"),
+    number("medium-mount-time"),
+    number("medium-ready-time"),
+    number("middle-of-tape-passes"),
+    text("serial"),
+    number("total-native-capacity"),
+    number("total-used-native-capacity"),
+    number("volume-datasets-read"),
+    number("volume-datasets-written"),
+    number("volume-mounts"),
+    number("volume-recovered-read-errors"),
+    number("volume-recovered-write-data-errors"),
+    number("volume-unrecovered-read-errors"),
+    number("volume-unrecovered-write-data-errors"),
+    number("volume-unrecovered-write-servo-errors"),
+    number("volume-write-servo-errors"),
+    number("worm"),
+    number("write-protect"),
+];
+
 const SCAN: Listing = Listing {
     columns: &[text("path"), text("vendor"), text("model"), text("serial")],
     sort_by: &["path"],
@@ -211,6 +243,41 @@ commands! {
     {
         /// The slot's number; where it came from or any free one, if absent.
         opt target_slot: Option<SlotParam>,
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
+    /// Show the memory chip of the medium in a drive.
+    CartridgeMemory ["cartridge-memory"] => Answer::List(&MEMORY);
+    {
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
+    /// Show what was counted in the life of the medium in a drive.
+    VolumeStatistics ["volume-statistics"] => Answer::Object(STATISTICS);
+    {
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
+    /// Show the alerts that a drive has set.
+    TapeAlertFlags ["tape-alert-flags"] => Answer::Text("tape-alert-flags");
+    {
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
+    /// Wind the medium in a drive to the end of what is recorded.
+    EndOfData ["eod"] => Answer::Nothing;
+    {
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
+    /// Clean a drive with a cleaning cartridge of its library.
+    Clean ["clean"] => Answer::Task;
+    {
         /// Drive name.
         opt drive: Option<DriveName>,
     }

@@ -188,7 +188,9 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
     let verb = |words, info| Verb::new(words, info).bind("drive", drive.as_str());
     vec![
         verb(&["rewind"], &Rewind::INFO),
+        verb(&["eod"], &EndOfData::INFO),
         verb(&["eject"], &Eject::INFO),
+        verb(&["clean"], &Clean::INFO),
         verb(&["load-media"], &LoadMedia::INFO),
         verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
         verb(&["unload"], &Unload::INFO),

@@ -182,6 +182,107 @@ pub struct DriveListEntry {
     pub activity: Option<String>,
 }
 
+/// An attribute of `cartridge-memory`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryEntry {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// Its value as text.
+    pub value: String,
+}
+
+/// The object of `volume-statistics`; byte counters are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VolumeStatisticsEntry {
+    /// `beginning-of-medium-passes` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beginning_of_medium_passes: Option<u64>,
+    /// `last-load-read-compression-ratio` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_load_read_compression_ratio: Option<u64>,
+    /// `last-load-write-compression-ratio` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_load_write_compression_ratio: Option<u64>,
+    /// `last-mount-bytes-read` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_mount_bytes_read: Option<u64>,
+    /// `last-mount-bytes-written` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_mount_bytes_written: Option<u64>,
+    /// `last-mount-unrecovered-read-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_mount_unrecovered_read_errors: Option<u64>,
+    /// `last-mount-unrecovered-write-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_mount_unrecovered_write_errors: Option<u64>,
+    /// `lifetime-bytes-read` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_bytes_read: Option<u64>,
+    /// `lifetime-bytes-written` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_bytes_written: Option<u64>,
+    /// `medium-mount-time` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium_mount_time: Option<u64>,
+    /// `medium-ready-time` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medium_ready_time: Option<u64>,
+    /// `middle-of-tape-passes` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub middle_of_tape_passes: Option<u64>,
+    /// `serial` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// `total-native-capacity` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_native_capacity: Option<u64>,
+    /// `total-used-native-capacity` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_used_native_capacity: Option<u64>,
+    /// `volume-datasets-read` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_datasets_read: Option<u64>,
+    /// `volume-datasets-written` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_datasets_written: Option<u64>,
+    /// `volume-mounts` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_mounts: Option<u64>,
+    /// `volume-recovered-read-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_recovered_read_errors: Option<u64>,
+    /// `volume-recovered-write-data-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_recovered_write_data_errors: Option<u64>,
+    /// `volume-unrecovered-read-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_unrecovered_read_errors: Option<u64>,
+    /// `volume-unrecovered-write-data-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_unrecovered_write_data_errors: Option<u64>,
+    /// `volume-unrecovered-write-servo-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_unrecovered_write_servo_errors: Option<u64>,
+    /// `volume-write-servo-errors` of spec scsi.md §7.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_write_servo_errors: Option<u64>,
+    /// Whether the medium is written once.
+    pub worm: bool,
+    /// Whether the medium may not be written.
+    pub write_protect: bool,
+}
+
+/// The object of `tape-alert-flags`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct AlertFlagsEntry {
+    /// The names of the flags, `(empty)` for none.
+    pub tape_alert_flags: String,
+}
+
 /// An entry of `drive scan` and `changer scan`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
