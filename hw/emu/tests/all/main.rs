@@ -6,4 +6,5 @@ mod changer;
 mod conformance;
 mod folder;
 mod support;
+mod time;
 mod trouble;
