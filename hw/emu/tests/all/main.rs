@@ -5,6 +5,7 @@
 mod changer;
 mod conformance;
 mod folder;
+mod order;
 mod support;
 mod time;
 mod trouble;
