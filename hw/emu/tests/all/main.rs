@@ -5,6 +5,7 @@
 mod changer;
 mod conformance;
 mod folder;
+mod logs;
 mod order;
 mod support;
 mod time;
