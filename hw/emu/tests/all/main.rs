@@ -4,6 +4,7 @@
 
 mod changer;
 mod cleaning;
+mod commands;
 mod conformance;
 mod folder;
 mod logs;
