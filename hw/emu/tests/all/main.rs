@@ -10,6 +10,7 @@ mod conformance;
 mod folder;
 mod logs;
 mod order;
+mod random;
 mod support;
 mod time;
 mod trouble;
