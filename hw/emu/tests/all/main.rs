@@ -8,6 +8,7 @@ mod cleaning;
 mod commands;
 mod conformance;
 mod folder;
+mod garbage;
 mod logs;
 mod order;
 mod random;
