@@ -8,6 +8,7 @@ use std::time::Duration;
 use reel_hw::scsi::log::DeviceActivity;
 use reel_hw::scsi::{Sense, SenseKey};
 
+use crate::time::clock::after;
 use crate::time::{EmuClock, Jitter, Perturbation};
 use crate::timing::{DriveCounts, Timing};
 
@@ -139,12 +140,12 @@ impl Clockwork {
         }
     }
 
-    /// The host was told to ask again: simulated time passes while it sleeps.
+    /// The host was told to ask again: simulated time passes as if it slept before it does.
     pub(crate) fn poll(&mut self) {
-        let is_simulated = self.clock.as_ref().is_some_and(EmuClock::is_simulated);
-        if let Some(busy) = self.busy().filter(|_| is_simulated) {
-            let poll_s = self.poll.as_secs_f64();
-            self.wait_until_s = Some(busy.until_s.min(self.now_s() + poll_s));
+        let (Some(clock), Some(busy)) = (&self.clock, self.busy()) else { return };
+        if clock.is_simulated() {
+            let until_s = busy.until_s.min(clock.now_s() + self.poll.as_secs_f64());
+            clock.wait_until(after(until_s));
         }
     }
 

@@ -22,6 +22,8 @@ impl Drive {
         let mut mounted = Mounted::new(cartridge, &self.model, self.clockwork.perturbation());
         mounted.arrives_s = arrives_s;
         self.mounted = Some(mounted);
+        self.order = None;
+        self.allowance = Default::default();
         self.clockwork.stop();
         self.clockwork.begin_at(arrives_s);
         self.thread(None);

@@ -14,7 +14,7 @@ use crate::answer::{Outcome, Refusal, reply};
 use crate::drive::{Context, Drive};
 use crate::fault::{Fault, Vanish};
 use crate::initiator::Initiator;
-use crate::time::clock::span;
+use crate::time::clock::after;
 
 const READ: u8 = 0x08;
 const WRITE: u8 = 0x0A;
@@ -52,8 +52,7 @@ impl EmulatedLibrary {
         let (Some(clock), Some(until_s), Some(limit)) = (self.clock(), until_s, limit) else {
             return Ok(());
         };
-        // An instant between two nanoseconds counts as the later one: what ends then has ended.
-        let until = span(until_s).saturating_add(Duration::from_nanos(1));
+        let until = after(until_s);
         clock.wait_until(until.min(limit));
         if until > limit {
             return Err(TransportError::TimedOut { limit: timeout });

@@ -4,7 +4,7 @@ use super::execution::reset;
 use super::{Device, EmulatedLibrary};
 use crate::drive::{CleaningWish, Drive};
 use crate::fault::{Fault, Flip, Garbage, Moment, Vanish};
-use crate::time::clock::span;
+use crate::time::clock::after;
 
 impl EmulatedLibrary {
     /// Lets a command fail.
@@ -99,7 +99,7 @@ impl EmulatedLibrary {
     pub fn wait_until_idle(&self, drive: usize) {
         let busy = || self.lock().elements.bays.get(drive)?.drive.clockwork.busy();
         while let (Some(clock), Some(busy)) = (self.clock(), busy()) {
-            clock.wait_until(span(busy.until_s) + std::time::Duration::from_nanos(1));
+            clock.wait_until(after(busy.until_s));
         }
     }
 

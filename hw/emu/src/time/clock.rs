@@ -85,6 +85,11 @@ pub fn span(s: f64) -> Duration {
     Duration::try_from_secs_f64(s.max(0.0)).unwrap_or(Duration::MAX)
 }
 
+/// An instant that a formula gave, as a `Duration` that is not before it: what ends then has ended.
+pub fn after(s: f64) -> Duration {
+    span(s).saturating_add(Duration::from_nanos(1))
+}
+
 fn whole_nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use reel_emu::time::{BadSpot, BadSpots, EmuClock, Seed, SpotReading};
 use reel_emu::{CartridgeFacts, Device, EmulatedLibrary, Generation, Maker, Timing};
-use reel_hw::BlockNumber;
 use reel_hw::scsi::Cdb;
 use reel_hw::scsi::access_order::WrapEnds;
 use reel_hw::scsi::log::{DeviceActivity, DeviceStatus};
 use reel_hw::transport::{Data, Transport, TransportError};
+use reel_hw::{BlockNumber, TapeDrive};
 
-use crate::support::{Ended, Host, blank_tape, cartridge, facts, model, recorded, timed_library};
+use crate::support::{
+    Ended, Host, blank_tape, cartridge, facts, model, open, recorded, timed_library,
+};
 
 const BLOCK: usize = 256 << 10;
 const REWIND: [u8; 6] = [0x01, 0, 0, 0, 0, 0];
@@ -334,4 +336,60 @@ fn inventories_and_moves_take_the_robots_time() {
     assert_near(time_s(&library, || assert!(robot.move_medium(0x1000, 0x10).is_good())), 15.0);
     let counts = library.robot_counts();
     assert_eq!((counts.moves, counts.move_s), (1, 15.0));
+}
+
+#[test]
+fn the_driver_waits_out_a_first_load() {
+    let timing = Timing { poll: Duration::from_secs(5000), ..Timing::simulated() };
+    let library = timed_library(model(Maker::Ibm, Generation::Lto9), &timing);
+    let mut tape = cartridge("NEW001L9", Generation::Lto9, 1 << 30);
+    tape.facts.initialized = false;
+    library.insert(0, tape);
+    let mut drive = open(&library);
+    assert!(drive.medium_loaded().unwrap());
+    assert!(clock(&library).now_s() >= 3617.0);
+}
+
+#[test]
+fn a_seed_bends_every_figure_a_little_and_always_the_same_way() {
+    let locate_s = |seed| {
+        let timing = Timing::simulated().seeded(Seed(seed));
+        let library = timed_library(model(Maker::Ibm, Generation::Lto8), &timing);
+        library.insert(0, recorded(Generation::Lto8, 1_000_010));
+        library.wait_until_idle(0);
+        let mut host = Host::new(&library, Device::Drive(0));
+        time_s(&library, || host.locate(1_000_000))
+    };
+    let times_s: Vec<_> = (0..8).map(locate_s).collect();
+    assert_eq!(times_s, (0..8).map(locate_s).collect::<Vec<_>>());
+    let nominal_s = 61.647;
+    assert!(times_s.iter().all(|s| (s / nominal_s - 1.0).abs() < 0.2), "{times_s:?}");
+    let spread_s = times_s.iter().fold(0.0_f64, |most, s| most.max((s - times_s[0]).abs()));
+    assert!(spread_s > 1.0, "{times_s:?}");
+}
+
+#[test]
+fn formats_and_long_erases_take_their_time() {
+    let (library, mut host) = loaded(Generation::Lto8, 100);
+    let erase_s = time_s(&library, || assert!(host.send(&[0x19, 1, 0, 0, 0, 0]).is_good()));
+    assert!((erase_s - 33_497.7).abs() < 0.1, "{erase_s}");
+    assert!(time_s(&library, || host.send(&[0x19, 0, 0, 0, 0, 0])) < 10.0);
+    let format_s = time_s(&library, || assert!(host.send(&[0x04, 0, 0, 0, 0, 0]).is_good()));
+    assert!(format_s > 60.0 && format_s < 3000.0, "{format_s}");
+    let (library, mut host) = loaded(Generation::Lto9, 100);
+    assert!(host.send(&[0x04, 1, 0, 0, 0, 0]).is_good());
+    assert_eq!(activity(&mut host), DeviceActivity::Calibrating);
+    assert_eq!(host.send(&[0x1B, 0, 0, 0, 0, 0]).triple().0, 2);
+    library.wait_until_idle(0);
+    assert!(host.send(&READY).is_good());
+}
+
+#[test]
+fn a_write_without_buffer_waits_for_the_tape() {
+    let (library, mut host) = loaded(Generation::Lto8, 0);
+    let block = vec![0; BLOCK];
+    assert!(time_s(&library, || host.write(&block)) < 0.001);
+    let unbuffered = [0, 0, 0, 0];
+    assert!(host.put(&[0x15, 0x10, 0, 0, 4, 0], &unbuffered).is_good());
+    assert!(time_s(&library, || host.write(&block)) > 0.001);
 }
