@@ -145,6 +145,11 @@ impl ScsiDevice {
         let started = Instant::now();
         loop {
             let reply = self.transport.execute(&cdb, data.reborrow(), timeout)?;
+            if reply.transferred > data.length() {
+                return Err(
+                    TransportError::Garbage("more bytes came than there is room for").into()
+                );
+            }
             if !matches!(reply.status, Status::Busy | Status::TaskSetFull) {
                 return read_reply(&reply);
             }

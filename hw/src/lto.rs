@@ -106,7 +106,8 @@ impl LtoDrive {
                 return Err(self.failed(what, error));
             };
             match sense.condition().next_step() {
-                NextStep::Repeat if !sense.deferred => {}
+                // A drive that did it all the same stands somewhere else now.
+                NextStep::Repeat if !sense.deferred => self.expect_place(what)?,
                 NextStep::Restore if !sense.deferred => self.restore(what, *sense)?,
                 _ => return Err(self.failed(what, error)),
             }

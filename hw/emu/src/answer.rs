@@ -72,23 +72,23 @@ impl Answer {
     }
 }
 
-/// Puts an outcome onto the wire.
-pub(crate) fn reply(outcome: Outcome, data: Data<'_>) -> Reply {
+/// Puts an outcome onto the wire, with sense in a format.
+pub(crate) fn reply(outcome: Outcome, format: SenseFormat, data: Data<'_>) -> Reply {
     let sent = |data: &Data<'_>| if let Data::Out(bytes) = data { bytes.len() } else { 0 };
     match outcome {
         Ok(Answer::Done) => good(sent(&data)),
         Ok(Answer::Data(bytes)) => good(fill(data, &bytes)),
         Ok(Answer::Filled(length)) => good(length),
-        Ok(Answer::Told(sense, length)) => told(sense, length.max(sent(&data))),
-        Err(Refusal::Check(sense)) => told(sense, 0),
+        Ok(Answer::Told(sense, length)) => told(sense, format, length.max(sent(&data))),
+        Err(Refusal::Check(sense)) => told(sense, format, 0),
         Err(Refusal::ReservationConflict) => {
             Reply { status: Status::ReservationConflict, transferred: 0, sense: Vec::new() }
         }
     }
 }
 
-fn told(sense: Sense, transferred: usize) -> Reply {
-    let sense = sense.encode(SenseFormat::Fixed);
+fn told(sense: Sense, format: SenseFormat, transferred: usize) -> Reply {
+    let sense = sense.encode(format);
     Reply { status: Status::CheckCondition, transferred, sense }
 }
 

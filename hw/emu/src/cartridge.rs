@@ -13,6 +13,7 @@ use objects::{Block, Objects};
 use store::TapeStore;
 
 use crate::folder::{self, FolderError};
+use crate::time::BadSpots;
 
 /// Room of an emulated medium that nobody gave a size: small, so that a set of several fills no disk.
 pub const CAPACITY_DEFAULT: u64 = 1 << 30;
@@ -58,12 +59,59 @@ pub struct CartridgeFacts {
     pub bytes_read: u64,
     /// What hosts wrote to its memory chip: attribute and value.
     pub attributes: BTreeMap<u16, Vec<u8>>,
+    /// What happened to it.
+    #[serde(default)]
+    pub life: MediumLife,
+}
+
+impl CartridgeFacts {
+    /// A new cartridge for data that a drive knows already, so that LTO-9 does not calibrate it.
+    pub fn blank(barcode: &str, density: u8, capacity: u64) -> Self {
+        Self {
+            barcode: Some(barcode.to_owned()),
+            kind: CartridgeKind::Data,
+            density,
+            capacity,
+            write_protected: false,
+            initialized: true,
+            seed: 1,
+            loads: 0,
+            bytes_written: 0,
+            bytes_read: 0,
+            attributes: BTreeMap::new(),
+            life: MediumLife::default(),
+        }
+    }
+}
+
+/// What happened to a medium in its life, beyond loads and bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct MediumLife {
+    /// Times that its beginning passed the head.
+    pub beginning_passes: u64,
+    /// Times that its middle passed the head.
+    pub middle_passes: u64,
+    /// Errors on writing that were corrected.
+    pub recovered_write_errors: u64,
+    /// Errors on writing that were not.
+    pub write_errors: u64,
+    /// Errors on reading that were corrected.
+    pub recovered_read_errors: u64,
+    /// Errors on reading that were not.
+    pub read_errors: u64,
+    /// Vendor and serial number of the drives that loaded it last, newest first; at most four.
+    pub last_drives: Vec<String>,
+    /// A cleaning cartridge was loaded that had no use left.
+    pub expired: bool,
 }
 
 /// A cartridge.
 pub struct Cartridge {
     /// What it is.
     pub facts: CartridgeFacts,
+    /// Its bad spots, where a test says which; else its seed and the library's decide.
+    pub spots: Option<BadSpots>,
     tape: Box<dyn TapeStore>,
     /// Objects that are on the tape for sure; those behind are in the buffer of the drive.
     flushed: u64,
@@ -81,7 +129,7 @@ impl Cartridge {
     /// A cartridge with this tape in it.
     pub fn new(facts: CartridgeFacts, tape: Box<dyn TapeStore>) -> Self {
         let flushed = tape.objects().count();
-        Self { facts, tape, flushed, kept: None }
+        Self { facts, spots: None, tape, flushed, kept: None }
     }
 
     /// Keeps what it is in a folder, under a name.
@@ -112,10 +160,9 @@ impl Cartridge {
         objects.bytes_before(number) + objects.filemarks_before(number) * FILEMARK_ROOM
     }
 
-    /// Where the early warning begins, in bytes.
-    pub(crate) fn early_warning(&self) -> u64 {
-        const ZONE_MIN: u64 = 8 * (256 << 10);
-        self.facts.capacity.saturating_sub(ZONE_MIN.max(self.facts.capacity / 64))
+    /// Whether it cleans.
+    pub(crate) fn is_cleaner(&self) -> bool {
+        matches!(self.facts.kind, CartridgeKind::Cleaning { .. })
     }
 
     /// Makes `number` the end of data, if it is not.

@@ -1,29 +1,50 @@
-//! An emulated LTO drive: what it holds, and which command goes where.
+//! An emulated LTO drive: what it holds, and how it takes a command.
 
 mod attributes;
+mod cleaning;
+mod clockwork;
+mod complaints;
+mod counters;
+mod diagnostics;
+mod dispatch;
 mod encryption;
 mod identity;
 mod logs;
 mod media_access;
+mod mode_pages;
 mod modes;
 mod motion;
+mod mounted;
+mod order;
+mod overwrite;
+mod readiness;
 mod transfer;
+mod verify;
+mod wraps;
 
+pub use cleaning::CleaningWish;
+pub(crate) use clockwork::Clockwork;
 pub(crate) use identity::designators;
+pub(crate) use modes::Modes;
+pub(crate) use mounted::Mounted;
 
 use std::io;
 
-use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
-use reel_hw::scsi::{Cdb, Command, DeviceType, Sense, SenseFormat, SenseKey};
+use reel_hw::scsi::access_order::AccessOrderList;
+use reel_hw::scsi::{Cdb, Command, DeviceType, NextStep, Sense, SenseFormat, SenseKey};
 use reel_hw::transport::Data;
 use reel_hw::{EncryptionKey, TapeAlerts};
 
 use crate::answer::{Answer, Outcome, Refusal, check, parameter_length, unknown_command};
 use crate::attention::Attentions;
-use crate::cartridge::{Cartridge, CartridgeKind};
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
 use crate::reservation::Reservations;
+use crate::timing::Timing;
+
+use cleaning::Cleanliness;
+use counters::Counters;
+use overwrite::Allowance;
 
 /// A drive.
 pub(crate) struct Drive {
@@ -40,40 +61,13 @@ pub(crate) struct Drive {
     /// A write that was reported as done and was lost: told with the next command.
     pub(crate) deferred: Option<Sense>,
     pub(crate) alerts: TapeAlerts,
-}
-
-/// A cartridge in a drive.
-pub(crate) struct Mounted {
-    pub(crate) cartridge: Cartridge,
-    /// Whether it is threaded; else it was ejected and sits in the mouth of the drive.
-    pub(crate) threaded: bool,
-    /// The next object.
-    pub(crate) position: u64,
-}
-
-/// What MODE SELECT sets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Modes {
-    pub(crate) compression: bool,
-    /// Block length in fixed mode; 0 in variable mode.
-    pub(crate) block_length: u32,
-    pub(crate) buffered: bool,
-    /// The CRC goes with blocks that are written.
-    pub(crate) protect_writes: bool,
-    /// The CRC goes with blocks that are read.
-    pub(crate) protect_reads: bool,
-}
-
-impl Default for Modes {
-    fn default() -> Self {
-        Self {
-            compression: true,
-            block_length: 0,
-            buffered: true,
-            protect_writes: false,
-            protect_reads: false,
-        }
-    }
+    pub(crate) clockwork: Clockwork,
+    pub(crate) counters: Counters,
+    pub(crate) cleanliness: Cleanliness,
+    /// The order of access that it recommends, until the medium goes.
+    order: Option<AccessOrderList>,
+    /// What may be overwritten in append-only mode.
+    allowance: Allowance,
 }
 
 /// What every handler is given.
@@ -84,8 +78,9 @@ pub(crate) struct Context<'a, 'd> {
 
 impl Drive {
     /// A drive without medium, after power on.
-    pub(crate) fn new(model: DriveModel) -> Self {
+    pub(crate) fn new(model: DriveModel, timing: &Timing) -> Self {
         Self {
+            clockwork: Clockwork::new(timing, &model.serial),
             model,
             mounted: None,
             modes: Modes::default(),
@@ -96,105 +91,81 @@ impl Drive {
             locks: Vec::new(),
             deferred: None,
             alerts: TapeAlerts::default(),
+            counters: Counters::default(),
+            cleanliness: Cleanliness::default(),
+            order: None,
+            allowance: Allowance::default(),
         }
     }
 
     /// Carries out a command.
     pub(crate) fn execute(&mut self, context: &mut Context<'_, '_>, cdb: &Cdb) -> Outcome {
+        self.clockwork.begin();
+        self.settle();
         let command = Command::from_cdb(DeviceType::Tape, cdb);
-        if let Some(Command::Inquiry { .. } | Command::ReportLuns { .. }) = command {
-            let allocation = command.map_or(0, |command| command.allocation());
-            return self.dispatch(context, command).map(|answer| answer.cut(allocation));
+        let outcome = self.answer(context, command);
+        let refusal = match &outcome {
+            Err(Refusal::Check(sense)) => Some(*sense),
+            _ => None,
+        };
+        if let Some(sense) = refusal {
+            self.complain(&sense, cdb.opcode());
         }
-        if let Some(Command::RequestSense { descriptor, .. }) = command {
-            return Ok(self.request_sense(context.initiator, descriptor));
+        self.clockwork.finish(command.is_some_and(dispatch::is_immediate));
+        if refusal.is_some_and(|sense| sense.condition().next_step() == NextStep::Wait) {
+            self.clockwork.poll();
         }
-        if let Some(attention) = self.attentions.take(context.initiator) {
+        outcome
+    }
+
+    fn answer(&mut self, context: &mut Context<'_, '_>, command: Option<Command>) -> Outcome {
+        let command = match command {
+            Some(command @ (Command::Inquiry { .. } | Command::ReportLuns { .. })) => command,
+            Some(command @ Command::RequestSense { descriptor, .. }) => {
+                let answer = self.request_sense(context.initiator, descriptor);
+                return Ok(answer.cut(command.allocation()));
+            }
+            command => self.admit(context.initiator, command)?,
+        };
+        let answer = self.dispatch(context, command)?;
+        Ok(answer.cut(command.allocation()))
+    }
+
+    /// What has to be told before a command is looked at.
+    fn admit(
+        &mut self,
+        initiator: Initiator,
+        command: Option<Command>,
+    ) -> Result<Command, Refusal> {
+        if let Some(attention) = self.attentions.take(initiator) {
             return Err(attention.into());
         }
         if let Some(deferred) = self.deferred.take() {
             return Err(deferred.into());
         }
-        if command.is_some_and(|command| self.reservations.forbid(context.initiator, &command)) {
+        let command = command.ok_or_else(unknown_command)?;
+        if self.reservations.forbid(initiator, &command) {
             return Err(Refusal::ReservationConflict);
         }
-        let allocation = command.map_or(0, |command| command.allocation());
-        self.dispatch(context, command).map(|answer| answer.cut(allocation))
-    }
-
-    fn dispatch(&mut self, context: &mut Context<'_, '_>, command: Option<Command>) -> Outcome {
-        match command.ok_or_else(unknown_command)? {
-            Command::TestUnitReady => self.ready().map(|_| Answer::Done),
-            Command::Rewind { .. } => self.rewind(),
-            Command::Read { fixed, suppress_length, length } => {
-                self.read(context, fixed, suppress_length, length)
-            }
-            Command::Write { fixed, length } => self.write(context, fixed, length),
-            Command::WriteFilemarks { immediate, count } => self.write_filemarks(immediate, count),
-            Command::Space6 { code, count } => self.space(code, i64::from(count)),
-            Command::Space16 { code, count } => self.space(code, count),
-            Command::Locate10 { object, .. } => self.locate_object(u64::from(object)),
-            Command::Locate16 { partition, target, .. } => self.locate(partition, target),
-            Command::Erase { .. } => self.erase(),
-            Command::FormatMedium { format, .. } => self.format(format),
-            Command::LoadUnload { load, .. } => self.load_unload(context.initiator, load),
-            Command::PreventRemoval { prevent } => self.prevent_removal(context.initiator, prevent),
-            Command::Inquiry { page, .. } => self.inquiry(page),
-            Command::ReadBlockLimits => self.block_limits(),
-            Command::ReportDensitySupport { medium, .. } => self.density_support(medium),
-            Command::ReadPosition { service_action, .. } => self.read_position(service_action),
-            Command::ModeSense { form, no_descriptor, control, page, subpage, .. } => {
-                self.mode_sense(form, no_descriptor, control, (page, subpage))
-            }
-            Command::ModeSelect { form, length, .. } => self.mode_select(context, form, length),
-            Command::LogSense { page, subpage, .. } => self.log_sense(page, subpage),
-            Command::ReadAttribute { service_action, first, .. } => {
-                self.read_attribute(service_action, first)
-            }
-            Command::WriteAttribute { length, .. } => self.write_attribute(context, length),
-            Command::SecurityProtocolIn { protocol, page, .. } => self.security_in(protocol, page),
-            Command::SecurityProtocolOut { protocol, page, length } => {
-                self.security_out(context, protocol, page, length)
-            }
-            Command::Reserve(_) => self.reservations.reserve(context.initiator),
-            Command::Release(_) => self.reservations.release(context.initiator),
-            Command::PersistentReserveIn { service_action, .. } => {
-                self.reservations.report(service_action)
-            }
-            Command::PersistentReserveOut { service_action, scope_type, length } => {
-                let parameters = parameters(context, length)?;
-                let parameters =
-                    OutParameters::decode(parameters).map_err(|_| parameter_length())?;
-                let action = ServiceAction::from_number(service_action);
-                self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
-            }
-            Command::SendDiagnostic { .. } => Ok(Answer::Done),
-            _ => Err(unknown_command()),
-        }
-    }
-
-    /// The medium, where one is threaded.
-    pub(crate) fn ready(&mut self) -> Result<&mut Mounted, Refusal> {
-        match &mut self.mounted {
-            None => Err(check(SenseKey::NotReady, 0x3A, 0x00)),
-            Some(mounted) if !mounted.threaded => Err(check(SenseKey::NotReady, 0x04, 0x02)),
-            Some(mounted)
-                if matches!(mounted.cartridge.facts.kind, CartridgeKind::Cleaning { .. }) =>
-            {
-                Err(check(SenseKey::NotReady, 0x30, 0x03))
-            }
-            Some(mounted) => Ok(mounted),
-        }
+        Ok(command)
     }
 
     fn request_sense(&mut self, initiator: Initiator, descriptor: bool) -> Answer {
-        let format = if descriptor { SenseFormat::Descriptor } else { SenseFormat::Fixed };
         let told = self.attentions.take(initiator).or_else(|| self.deferred.take());
         let state = || match self.ready() {
             Err(Refusal::Check(sense)) => sense,
             _ => Sense::new(SenseKey::NoSense, 0, 0),
         };
-        Answer::Data(told.unwrap_or_else(state).encode(format))
+        let sense = told.unwrap_or_else(state);
+        if descriptor {
+            return Answer::Data(sense.encode(SenseFormat::Descriptor));
+        }
+        Answer::Data(self.with_head_place(sense.encode(SenseFormat::Fixed)))
+    }
+
+    /// Which format its sense has.
+    pub(crate) fn sense_format(&self) -> SenseFormat {
+        if self.modes.descriptor_sense { SenseFormat::Descriptor } else { SenseFormat::Fixed }
     }
 
     /// As after power on or a reset: settings, key, locks and what was not on the tape are gone.
@@ -203,7 +174,12 @@ impl Drive {
         self.key = None;
         self.deferred = None;
         self.locks.clear();
+        self.order = None;
+        self.allowance = Allowance::default();
         self.lose_buffer();
+        if self.mounted.as_ref().is_some_and(|mounted| !mounted.calibrating && !mounted.cleaning) {
+            self.clockwork.stop();
+        }
         if let Some(mounted) = &mut self.mounted {
             mounted.position = 0;
         }
@@ -212,6 +188,7 @@ impl Drive {
     /// What was not on the tape yet is gone. A store that cannot even forget keeps it: as if it had been written.
     pub(crate) fn lose_buffer(&mut self) {
         let Some(mounted) = &mut self.mounted else { return };
+        mounted.drop_stream();
         if mounted.cartridge.lose_buffer().is_ok() {
             mounted.position = mounted.position.min(mounted.cartridge.objects().count());
         }
@@ -235,6 +212,9 @@ pub(crate) fn parameters<'a>(
     context: &'a Context<'_, '_>,
     length: u32,
 ) -> Result<&'a [u8], Refusal> {
+    if length == 0 {
+        return Ok(&[]);
+    }
     let Data::Out(bytes) = &*context.data else { return Err(parameter_length()) };
     bytes.get(..length as usize).ok_or_else(parameter_length)
 }

@@ -38,6 +38,11 @@ pub(crate) fn report(elements: &Elements, command: Command) -> Outcome {
     Ok(Answer::Data(ElementStatus { pages }.encode()))
 }
 
+/// The answer where no volume was searched for: a header, and no element.
+pub(crate) fn report_nothing() -> Answer {
+    Answer::Data(ElementStatus::default().encode())
+}
+
 fn last_address(elements: &Elements) -> u16 {
     let addresses = elements.addresses();
     let ranges =
@@ -55,7 +60,7 @@ fn all(elements: &Elements, tags: bool, ids: bool) -> [(ElementType, Vec<Element
     };
     let drives = elements.bays.iter().enumerate();
     [
-        (ElementType::Transport, vec![Element::empty(elements.addresses().transport.first)]),
+        (ElementType::Transport, vec![hand_element(elements, tags)]),
         (ElementType::Storage, kind(false).map(slot).collect()),
         (ElementType::ImportExport, kind(true).map(slot).collect()),
         (
@@ -71,18 +76,37 @@ fn with_content(address: u16, cartridge: Option<&Cartridge>, tags: bool) -> Elem
         Some(barcode) if tags => Element::with_medium(address, barcode),
         _ => Element { full: true, ..Element::empty(address) },
     };
-    element.medium_type = 1;
+    element.medium_type = if cartridge.is_cleaner() { 2 } else { 1 };
     element
 }
 
-fn slot_element(address: u16, slot: &Slot, tags: bool) -> Element {
+fn hand_element(elements: &Elements, tags: bool) -> Element {
+    let hand = elements.hand.as_ref();
+    let address = elements.addresses().transport.first;
     Element {
+        source: hand.and_then(|(_, home)| *home),
+        ..with_content(address, hand.map(|(cartridge, _)| cartridge), tags)
+    }
+}
+
+/// Code of an element whose bar code cannot be made out, as several vendors give it.
+const BAR_CODE_QUESTIONABLE: (u8, u8) = (0x83, 0x02);
+
+fn slot_element(address: u16, slot: &Slot, tags: bool) -> Element {
+    let is_unreadable = slot.unreadable && slot.cartridge.is_some();
+    let mut element = Element {
         accessible: true,
         by_operator: slot.by_operator && slot.cartridge.is_some(),
         export_enabled: slot.import_export,
         import_enabled: slot.import_export,
         ..with_content(address, slot.cartridge.as_ref(), tags)
+    };
+    if is_unreadable {
+        element.exception = true;
+        element.sense_code = BAR_CODE_QUESTIONABLE;
+        element.tag = None;
     }
+    element
 }
 
 fn drive_element(index: usize, bay: &Bay, tags: bool, ids: bool) -> Element {

@@ -8,6 +8,9 @@ use crate::cartridge::Cartridge;
 use crate::drive::Drive;
 use crate::folder::{DriveRecord, LibraryRecord, SlotRecord};
 use crate::model::DriveModel;
+use crate::robot::Shuttle;
+use crate::time;
+use crate::timing::Timing;
 
 /// First addresses of the four kinds of elements.
 const TRANSPORT: u16 = 0x0000;
@@ -22,6 +25,8 @@ pub(crate) struct Slot {
     pub(crate) cartridge: Option<Cartridge>,
     /// Whether an operator put it there.
     pub(crate) by_operator: bool,
+    /// The reader cannot make out the bar code there.
+    pub(crate) unreadable: bool,
 }
 
 /// A drive in its bay.
@@ -33,8 +38,8 @@ pub(crate) struct Bay {
 
 impl Bay {
     /// A drive with nothing in it.
-    pub(crate) fn empty(model: &DriveModel) -> Self {
-        Self { drive: Drive::new(model.clone()), home: None }
+    pub(crate) fn empty(model: &DriveModel, timing: &Timing) -> Self {
+        Self { drive: Drive::new(model.clone(), timing), home: None }
     }
 }
 
@@ -50,6 +55,8 @@ pub(crate) enum Place {
 pub(crate) struct Elements {
     pub(crate) bays: Vec<Bay>,
     pub(crate) slots: Vec<Slot>,
+    /// What the robot has in its hand since a move failed, and the slot that it came from.
+    pub(crate) hand: Option<(Cartridge, Option<u16>)>,
     /// Whether the library ejects a medium itself before it takes it out of a drive.
     pub(crate) ejects: bool,
 }
@@ -91,7 +98,9 @@ impl Elements {
         let name = |cartridge: Option<&Cartridge>, kept: &Option<String>| {
             cartridge.and_then(Cartridge::name) == kept.as_deref()
         };
-        slots.into_iter().all(|(slot, kept)| name(slot.cartridge.as_ref(), &kept.cartridge))
+        let hand = self.hand.as_ref().map(|(cartridge, _)| cartridge);
+        name(hand, &record.hand)
+            && slots.into_iter().all(|(slot, kept)| name(slot.cartridge.as_ref(), &kept.cartridge))
             && bays.all(|(bay, kept)| {
                 let mounted = bay.drive.mounted.as_ref();
                 name(mounted.map(|mounted| &mounted.cartridge), &kept.cartridge)
@@ -118,6 +127,7 @@ impl Elements {
         LibraryRecord {
             serial: serial.to_owned(),
             ejects: self.ejects,
+            hand: self.hand.as_ref().and_then(|(cartridge, _)| name(cartridge)),
             drives: self.bays.iter().map(drive).collect(),
             slots: self.slots.iter().map(slot).collect(),
         }
@@ -140,10 +150,19 @@ impl Elements {
         }
     }
 
+    /// Elements that an inventory looks at, from an address on, and how many of them have a medium.
+    pub(crate) fn to_look_at(&self, first: u16, count: u16) -> (usize, usize) {
+        let addresses = (0..self.slots.len()).map(|index| (self.slot_address(index), index));
+        let wanted = addresses
+            .filter(|(address, _)| address.checked_sub(first).is_some_and(|offset| offset < count));
+        let full: Vec<_> = wanted.map(|(_, index)| self.slots[index].cartridge.is_some()).collect();
+        (full.len(), full.iter().filter(|full| **full).count())
+    }
+
     /// What lies at a place.
     pub(crate) fn content(&self, place: Place) -> Option<&Cartridge> {
         match place {
-            Place::Transport => None,
+            Place::Transport => self.hand.as_ref().map(|(cartridge, _)| cartridge),
             Place::Slot(index) => self.slots.get(index)?.cartridge.as_ref(),
             Place::Drive(index) => {
                 let mounted = self.bays.get(index)?.drive.mounted.as_ref()?;
@@ -152,23 +171,88 @@ impl Elements {
         }
     }
 
-    /// Moves a cartridge.
-    pub(crate) fn move_medium(&mut self, from: u16, to: u16) -> Result<(), Refusal> {
+    /// Moves a cartridge; one that slips stays in the robot's hand.
+    pub(crate) fn move_medium(
+        &mut self,
+        shuttle: &mut Shuttle,
+        from: u16,
+        to: u16,
+        slips: bool,
+    ) -> Result<(), Refusal> {
         let (source, target) = (self.place(from)?, self.place(to)?);
-        if self.content(source).is_none() {
-            return Err(check(SenseKey::IllegalRequest, 0x3B, 0x0E));
-        }
-        if target == Place::Transport || (source != target && self.content(target).is_some()) {
-            return Err(check(SenseKey::IllegalRequest, 0x3B, 0x0D));
-        }
+        self.expect_full(source)?;
         if source == target {
             return Ok(());
         }
-        let home = self.home(source, from);
-        if let Some(cartridge) = self.take(source)? {
-            self.put(target, cartridge, home);
+        self.expect_empty(target)?;
+        if source != Place::Transport {
+            self.expect_empty(Place::Transport)?;
         }
+        let home = self.home(source, from);
+        let Some(cartridge) = self.take(shuttle, source)? else { return Ok(()) };
+        shuttle.carry(self.kind(source), self.kind(target));
+        if slips {
+            self.hand = Some((cartridge, home));
+            return Err(check(SenseKey::HardwareError, 0x15, 0x01));
+        }
+        self.put(shuttle, target, cartridge, home);
         Ok(())
+    }
+
+    /// Moves a cartridge to where another lies, and that to a third place, which may be where the first came from.
+    pub(crate) fn exchange(
+        &mut self,
+        shuttle: &mut Shuttle,
+        [from, to, away]: [u16; 3],
+    ) -> Result<(), Refusal> {
+        let (source, target, rest) = (self.place(from)?, self.place(to)?, self.place(away)?);
+        self.expect_full(source)?;
+        self.expect_full(target)?;
+        if source == target || rest == target {
+            return Err(check(SenseKey::IllegalRequest, 0x3B, 0x0D));
+        }
+        if rest != source {
+            self.expect_empty(rest)?;
+        }
+        let (home, other_home) = (self.home(source, from), self.home(target, to));
+        let Some(other) = self.take(shuttle, target)? else { return Ok(()) };
+        match self.take(shuttle, source) {
+            Ok(Some(cartridge)) => {
+                shuttle.carry(self.kind(source), self.kind(target));
+                self.put(shuttle, target, cartridge, home);
+            }
+            Ok(None) => {}
+            Err(refusal) => {
+                self.put(shuttle, target, other, other_home);
+                return Err(refusal);
+            }
+        }
+        shuttle.carry(self.kind(target), self.kind(rest));
+        self.put(shuttle, rest, other, other_home);
+        Ok(())
+    }
+
+    fn expect_full(&self, place: Place) -> Result<(), Refusal> {
+        let empty = || check(SenseKey::IllegalRequest, 0x3B, 0x0E);
+        self.content(place).map(|_| ()).ok_or_else(empty)
+    }
+
+    fn expect_empty(&self, place: Place) -> Result<(), Refusal> {
+        match self.content(place) {
+            None => Ok(()),
+            Some(_) => Err(check(SenseKey::IllegalRequest, 0x3B, 0x0D)),
+        }
+    }
+
+    /// What a place is to the time model; the robot's hand is near any slot.
+    fn kind(&self, place: Place) -> time::Place {
+        match place {
+            Place::Drive(_) => time::Place::Drive,
+            Place::Slot(index) if self.slots.get(index).is_some_and(|slot| slot.import_export) => {
+                time::Place::ImportExport
+            }
+            Place::Slot(_) | Place::Transport => time::Place::Slot,
+        }
     }
 
     /// The slot that a cartridge comes from.
@@ -176,26 +260,28 @@ impl Elements {
         match source {
             Place::Slot(_) => Some(address),
             Place::Drive(index) => self.bays.get(index).and_then(|bay| bay.home),
-            Place::Transport => None,
+            Place::Transport => self.hand.as_ref().and_then(|(_, home)| *home),
         }
     }
 
-    fn take(&mut self, place: Place) -> Result<Option<Cartridge>, Refusal> {
+    fn take(&mut self, shuttle: &mut Shuttle, place: Place) -> Result<Option<Cartridge>, Refusal> {
         match place {
-            Place::Transport => Ok(None),
+            Place::Transport => Ok(self.hand.take().map(|(cartridge, _)| cartridge)),
             Place::Slot(index) => {
                 Ok(self.slots.get_mut(index).and_then(|one| one.cartridge.take()))
             }
-            Place::Drive(index) => match self.bays.get_mut(index) {
-                Some(bay) => bay.drive.remove(self.ejects),
-                None => Ok(None),
-            },
+            Place::Drive(index) => {
+                let Some(bay) = self.bays.get_mut(index) else { return Ok(None) };
+                let (cartridge, out_s) = bay.drive.remove(self.ejects, shuttle.at_s())?;
+                shuttle.wait_until(out_s);
+                Ok(cartridge)
+            }
         }
     }
 
-    fn put(&mut self, place: Place, cartridge: Cartridge, home: Option<u16>) {
+    fn put(&mut self, shuttle: &Shuttle, place: Place, cartridge: Cartridge, home: Option<u16>) {
         match place {
-            Place::Transport => {}
+            Place::Transport => self.hand = Some((cartridge, home)),
             Place::Slot(index) => {
                 if let Some(slot) = self.slots.get_mut(index) {
                     slot.cartridge = Some(cartridge);
@@ -204,7 +290,7 @@ impl Elements {
             }
             Place::Drive(index) => {
                 if let Some(bay) = self.bays.get_mut(index) {
-                    bay.drive.insert(cartridge);
+                    bay.drive.insert(cartridge, shuttle.at_s());
                     bay.home = home;
                 }
             }

@@ -1,6 +1,14 @@
-//! Commands that fail because a test wants them to.
+//! What goes wrong because a test wants it to.
+
+mod garbage;
+
+pub use garbage::Garbage;
+
+use std::collections::BTreeSet;
 
 use reel_hw::scsi::{Condition, Sense};
+
+use crate::library::Device;
 
 /// When a planned failure happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +28,7 @@ impl Moment {
     }
 }
 
-/// A planned failure.
+/// A planned failure, of a drive or of the robot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// When.
@@ -46,10 +54,50 @@ impl Fault {
     }
 }
 
+/// A bit that flips on its way, counted from the beginning of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flip {
+    /// In the next block that is written.
+    ToDrive(u64),
+    /// In the next block that is read.
+    ToHost(u64),
+}
+
+impl Flip {
+    /// Flips its bit; one behind the end does nothing.
+    pub(crate) fn apply(self, bytes: &mut [u8]) {
+        let (Self::ToDrive(bit) | Self::ToHost(bit)) = self;
+        if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|place| bytes.get_mut(place)) {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+}
+
+/// When in a command a device goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vanish {
+    /// Before it does anything.
+    Before,
+    /// When it has done everything but answer.
+    After,
+}
+
+/// What is planned for one command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Planned {
+    pub(crate) fault: Option<Fault>,
+    pub(crate) garbage: Option<Garbage>,
+    pub(crate) vanish: Option<Vanish>,
+}
+
 /// All planned failures, and how many commands came.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     plan: Vec<Fault>,
+    garbage: Vec<(Moment, Garbage)>,
+    vanish: Vec<(u64, Vanish)>,
+    gone: BTreeSet<Device>,
+    flips: Vec<(usize, Flip)>,
     commands: u64,
 }
 
@@ -58,17 +106,62 @@ impl Faults {
         self.plan.push(fault);
     }
 
+    pub(crate) fn plan_garbage(&mut self, moment: Moment, garbage: Garbage) {
+        self.garbage.push((moment, garbage));
+    }
+
+    pub(crate) fn plan_vanish(&mut self, command: u64, vanish: Vanish) {
+        self.vanish.push((command, vanish));
+    }
+
+    pub(crate) fn plan_flip(&mut self, drive: usize, flip: Flip) {
+        self.flips.push((drive, flip));
+    }
+
+    /// Forgets what is planned; what is gone stays so.
     pub(crate) fn clear(&mut self) {
         self.plan.clear();
+        self.garbage.clear();
+        self.vanish.clear();
+        self.flips.clear();
     }
 
     pub(crate) fn commands(&self) -> u64 {
         self.commands
     }
 
-    /// Counts a command; the failure that is planned for it.
-    pub(crate) fn next(&mut self) -> Option<Fault> {
+    /// Counts a command; what is planned for it.
+    pub(crate) fn next(&mut self) -> Planned {
         self.commands += 1;
-        self.plan.iter().find(|fault| fault.moment.has_come(self.commands)).copied()
+        let number = self.commands;
+        let garbage = self.garbage.iter().find(|(moment, _)| moment.has_come(number));
+        let vanish = self.vanish.iter().find(|(command, _)| *command == number);
+        Planned {
+            fault: self.plan.iter().find(|fault| fault.moment.has_come(number)).copied(),
+            garbage: garbage.map(|(_, garbage)| *garbage),
+            vanish: vanish.map(|(_, vanish)| *vanish),
+        }
+    }
+
+    /// A device goes away, or comes back.
+    pub(crate) fn set_gone(&mut self, device: Device, gone: bool) {
+        if gone {
+            self.gone.insert(device);
+        } else {
+            self.gone.remove(&device);
+        }
+    }
+
+    pub(crate) fn is_gone(&self, device: Device) -> bool {
+        self.gone.contains(&device)
+    }
+
+    /// The flip that is planned for a block on its way to the drive, or from it.
+    pub(crate) fn take_flip(&mut self, drive: usize, to_drive: bool) -> Option<Flip> {
+        let fits = |(number, flip): &(usize, Flip)| {
+            *number == drive && matches!(flip, Flip::ToDrive(_)) == to_drive
+        };
+        let place = self.flips.iter().position(fits)?;
+        Some(self.flips.remove(place).1)
     }
 }

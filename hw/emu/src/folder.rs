@@ -18,6 +18,7 @@ use crate::cartridge::{Cartridge, CartridgeFacts};
 use crate::elements::{Bay, Slot};
 use crate::library::LibraryShape;
 use crate::model::DriveModel;
+use crate::timing::Timing;
 
 /// Why a library cannot be opened or kept.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,9 @@ pub enum FolderError {
 pub(crate) struct LibraryRecord {
     pub(crate) serial: String,
     pub(crate) ejects: bool,
+    /// The cartridge in the robot's hand, since a move failed.
+    #[serde(default)]
+    pub(crate) hand: Option<String>,
     pub(crate) drives: Vec<DriveRecord>,
     pub(crate) slots: Vec<SlotRecord>,
 }
@@ -109,6 +113,7 @@ impl LibraryRecord {
         Self {
             serial: shape.serial.clone(),
             ejects: shape.ejects,
+            hand: None,
             drives: shape.drives.iter().map(drive).collect(),
             slots: storage.chain(import_export).collect(),
         }
@@ -160,16 +165,21 @@ impl LibraryFolder {
     /// A slot with what lies in it.
     pub(crate) fn slot(&self, record: &SlotRecord) -> Result<Slot, FolderError> {
         let cartridge = record.cartridge.as_deref().map(|name| self.cartridge(name)).transpose()?;
-        Ok(Slot { import_export: record.import_export, cartridge, by_operator: false })
+        Ok(Slot { import_export: record.import_export, cartridge, ..Slot::default() })
     }
 
     /// A drive with what lies in it.
-    pub(crate) fn bay(&self, record: &DriveRecord) -> Result<Bay, FolderError> {
-        let mut bay = Bay { home: record.home, ..Bay::empty(&record.model) };
+    pub(crate) fn bay(&self, record: &DriveRecord, timing: &Timing) -> Result<Bay, FolderError> {
+        let mut bay = Bay { home: record.home, ..Bay::empty(&record.model, timing) };
         if let Some(name) = &record.cartridge {
             bay.drive.power_on_with(self.cartridge(name)?, record.threaded);
         }
         Ok(bay)
+    }
+
+    /// What the robot had in its hand.
+    pub(crate) fn hand(&self, record: &LibraryRecord) -> Result<Option<Cartridge>, FolderError> {
+        record.hand.as_deref().map(|name| self.cartridge(name)).transpose()
     }
 
     /// Opens a cartridge.

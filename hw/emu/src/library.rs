@@ -1,22 +1,21 @@
 //! The library: drives, changer and cartridges behind one door.
 
+mod execution;
+mod hooks;
+
 use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reel_hw::scsi::Cdb;
-use reel_hw::transport::{Data, Reply, TransportError};
-
-use crate::answer::{Outcome, Refusal, reply};
 use crate::cartridge::{Cartridge, CartridgeFacts};
-use crate::drive::{Context, Drive};
 use crate::elements::{Bay, Elements, Slot};
-use crate::fault::{Fault, Faults};
+use crate::fault::Faults;
 use crate::folder::{FolderError, LibraryFolder, LibraryRecord, SlotRecord};
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
 use crate::robot::Robot;
+use crate::time::EmuClock;
+use crate::timing::{DriveCounts, RobotCounts, Timing};
 use crate::transport::EmulatedTransport;
 
 /// A device of a library.
@@ -54,7 +53,10 @@ pub struct LibraryShape {
 
 /// A tape library. Clones are the same library.
 #[derive(Clone)]
-pub struct EmulatedLibrary(Arc<Mutex<State>>);
+pub struct EmulatedLibrary {
+    state: Arc<Mutex<State>>,
+    clock: Option<EmuClock>,
+}
 
 struct State {
     robot: Robot,
@@ -66,15 +68,20 @@ struct State {
 }
 
 impl EmulatedLibrary {
-    /// A library without cartridges, just switched on, kept nowhere.
+    /// A library without cartridges, just switched on, kept nowhere, in which nothing takes time.
     pub fn new(shape: &LibraryShape) -> Self {
+        Self::with_timing(shape, &Timing::none())
+    }
+
+    /// The same with devices that take their time.
+    pub fn with_timing(shape: &LibraryShape, timing: &Timing) -> Self {
         let record = LibraryRecord::of(shape);
-        let drives = record.drives.iter().map(|drive| Bay::empty(&drive.model)).collect();
+        let bays = record.drives.iter().map(|drive| Bay::empty(&drive.model, timing)).collect();
         let slot =
             |slot: &SlotRecord| Slot { import_export: slot.import_export, ..Slot::default() };
         let slots = record.slots.iter().map(slot).collect();
-        let elements = Elements { bays: drives, slots, ejects: record.ejects };
-        Self::of(Robot::new(&record.serial), elements, None)
+        let elements = Elements { bays, slots, hand: None, ejects: record.ejects };
+        Self::of(&record.serial, elements, timing, None)
     }
 
     /// Makes a library without cartridges in a folder.
@@ -86,29 +93,41 @@ impl EmulatedLibrary {
     }
 
     /// Switches a library on that is kept in a folder. Media are where they were left; drives have forgotten
-    /// everything else.
+    /// everything else. Nothing takes time.
     ///
     /// # Errors
     /// There is none; another program has it open; a file is damaged.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
+        Self::open_with_timing(folder, &Timing::none())
+    }
+
+    /// The same with devices that take their time.
+    ///
+    /// # Errors
+    /// As [`EmulatedLibrary::open`].
+    pub fn open_with_timing(folder: &Path, timing: &Timing) -> Result<Self, FolderError> {
         let (folder, record) = LibraryFolder::open(folder)?;
-        let bays = record.drives.iter().map(|drive| folder.bay(drive));
+        let bays = record.drives.iter().map(|drive| folder.bay(drive, timing));
         let slots = record.slots.iter().map(|slot| folder.slot(slot));
         let elements = Elements {
             bays: bays.collect::<Result<_, _>>()?,
             slots: slots.collect::<Result<_, _>>()?,
+            hand: folder.hand(&record)?.map(|cartridge| (cartridge, None)),
             ejects: record.ejects,
         };
-        Ok(Self::of(Robot::new(&record.serial), elements, Some((folder, record))))
+        let serial = record.serial.clone();
+        Ok(Self::of(&serial, elements, timing, Some((folder, record))))
     }
 
     fn of(
-        robot: Robot,
+        serial: &str,
         elements: Elements,
+        timing: &Timing,
         folder: Option<(LibraryFolder, LibraryRecord)>,
     ) -> Self {
-        let faults = Faults::default();
-        Self(Arc::new(Mutex::new(State { robot, elements, faults, initiators: 0, folder })))
+        let (robot, faults) = (Robot::new(serial, timing), Faults::default());
+        let state = State { robot, elements, faults, initiators: 0, folder };
+        Self { state: Arc::new(Mutex::new(state)), clock: timing.clock.clone() }
     }
 
     /// Puts a new cartridge into the first free storage slot of a library that is kept in a folder.
@@ -141,51 +160,41 @@ impl EmulatedLibrary {
         let mut state = self.lock();
         let Some(bay) = state.elements.bays.get_mut(drive) else { return Some(cartridge) };
         let before = bay.drive.mounted.take().map(|mounted| mounted.cartridge);
-        bay.drive.insert(cartridge);
+        bay.drive.insert(cartridge, 0.0);
         bay.home = None;
         before
     }
 
-    /// Puts a cartridge into a slot (storage slots first, from 0), as an operator would; what was in it comes out.
+    /// Puts a cartridge into a slot (storage slots first, from 0), as an operator would; what was in it comes out, or
+    /// the cartridge itself where a host has locked the door.
     pub fn put(&self, slot: usize, cartridge: Cartridge) -> Option<Cartridge> {
         let mut state = self.lock();
         let state = &mut *state;
         let Some(place) = state.elements.slots.get_mut(slot) else { return Some(cartridge) };
+        if place.import_export && state.robot.is_locked() {
+            return Some(cartridge);
+        }
         let before = place.cartridge.replace(cartridge);
         place.by_operator = true;
         state.robot.opened(place.import_export);
         before
     }
 
-    /// Takes a cartridge out of a slot, as an operator would.
+    /// Takes a cartridge out of a slot, as an operator would; none where a host has locked the door.
     pub fn take(&self, slot: usize) -> Option<Cartridge> {
         let mut state = self.lock();
         let state = &mut *state;
         let place = state.elements.slots.get_mut(slot)?;
+        if place.import_export && state.robot.is_locked() {
+            return None;
+        }
         state.robot.opened(place.import_export);
         place.cartridge.take()
-    }
-
-    /// Lets a command fail.
-    pub fn plan_fault(&self, fault: Fault) {
-        self.lock().faults.plan(fault);
-    }
-
-    /// Forgets all failures that were planned.
-    pub fn clear_faults(&self) {
-        self.lock().faults.clear();
     }
 
     /// How many commands its devices got.
     pub fn commands(&self) -> u64 {
         self.lock().faults.commands()
-    }
-
-    /// Resets a drive, as a bus reset would; everybody is told.
-    pub fn reset_drive(&self, drive: usize) {
-        if let Some(bay) = self.lock().elements.bays.get_mut(drive) {
-            reset(&mut bay.drive, None);
-        }
     }
 
     /// Looks at the cartridge in a drive, or changes it behind everybody's back.
@@ -195,54 +204,23 @@ impl EmulatedLibrary {
         Some(look(&mut mounted.cartridge))
     }
 
-    pub(crate) fn execute(
-        &self,
-        device: Device,
-        initiator: Initiator,
-        cdb: &Cdb,
-        mut data: Data<'_>,
-    ) -> Result<Reply, TransportError> {
-        let mut state = self.lock();
-        let fault = state.faults.next();
-        let mut context = Context { initiator, data: &mut data };
-        let outcome = match device {
-            Device::Changer => match fault {
-                Some(fault) => Err(Refusal::Check(fault.sense)),
-                None => {
-                    let State { robot, elements, .. } = &mut *state;
-                    robot.execute(elements, &mut context, cdb)
-                }
-            },
-            Device::Drive(number) => {
-                let bay = state.elements.bays.get_mut(number).ok_or(TransportError::Gone)?;
-                match fault {
-                    Some(fault) => fail(&mut bay.drive, initiator, fault),
-                    None => bay.drive.execute(&mut context, cdb),
-                }
-            }
-        };
-        let kept = state.keep();
-        drop(state);
-        match kept {
-            Ok(()) => Ok(reply(outcome, data)),
-            Err(error) => Err(TransportError::System(io::Error::other(error))),
-        }
+    /// Its clock; none where nothing takes time.
+    pub fn clock(&self) -> Option<&EmuClock> {
+        self.clock.as_ref()
     }
 
-    pub(crate) fn forget(&self, device: Device, initiator: Initiator) {
-        let mut state = self.lock();
-        match device {
-            Device::Changer => state.robot.forget(initiator),
-            Device::Drive(number) => {
-                if let Some(bay) = state.elements.bays.get_mut(number) {
-                    bay.drive.forget(initiator);
-                }
-            }
-        }
+    /// What a drive did with its time.
+    pub fn drive_counts(&self, drive: usize) -> Option<DriveCounts> {
+        Some(self.lock().elements.bays.get(drive)?.drive.clockwork.counts)
+    }
+
+    /// What the robot did with its time.
+    pub fn robot_counts(&self) -> RobotCounts {
+        self.lock().robot.shuttle.counts
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -258,19 +236,4 @@ impl State {
         *kept = record;
         Ok(())
     }
-}
-
-/// What a planned failure does to a drive.
-fn fail(drive: &mut Drive, initiator: Initiator, fault: Fault) -> Outcome {
-    if fault.resets() {
-        reset(drive, Some(initiator));
-    } else if fault.loses_buffer() {
-        drive.lose_buffer();
-    }
-    Err(Refusal::Check(fault.sense))
-}
-
-fn reset(drive: &mut Drive, cause: Option<Initiator>) {
-    drive.reset();
-    drive.attentions.raise(0x29, 0x00, cause);
 }

@@ -1,17 +1,25 @@
 //! The robot: what a media changer answers.
 
-use reel_hw::scsi::inquiry::{Inquiry, VpdData, VpdPage};
-use reel_hw::scsi::mode::{ModeData, PageContent};
-use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
-use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, Sense, SenseFormat, SenseKey};
+mod shuttle;
 
-use crate::answer::{Answer, Outcome, Refusal, invalid_field, parameter_length, unknown_command};
+pub(crate) use shuttle::Shuttle;
+
+use reel_hw::scsi::inquiry::{Inquiry, VpdData, VpdPage};
+use reel_hw::scsi::mode::{ElementAddresses, ModeData, PageContent};
+use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
+use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, PageControl, Sense, SenseFormat, SenseKey};
+
+use crate::answer::{
+    Answer, Outcome, Refusal, check, invalid_field, parameter_length, unknown_command,
+};
 use crate::attention::Attentions;
 use crate::drive::{Context, designators, parameters};
 use crate::element_status;
 use crate::elements::Elements;
 use crate::initiator::Initiator;
+use crate::opcodes;
 use crate::reservation::Reservations;
+use crate::timing::Timing;
 
 const VENDOR: &str = "REELFS";
 const PRODUCT: &str = "EMULATED LIBRARY";
@@ -28,21 +36,57 @@ pub(crate) struct Robot {
     reservations: Reservations,
     /// Who has locked the import/export door.
     locks: Vec<Initiator>,
+    pub(crate) shuttle: Shuttle,
+    /// The import/export door stands open.
+    door_open: bool,
+    /// A magazine is pulled out.
+    magazine_open: bool,
+    /// The next medium slips out of its hand on the way.
+    pub(crate) drops_next: bool,
 }
 
 impl Robot {
-    pub(crate) fn new(serial: &str) -> Self {
+    pub(crate) fn new(serial: &str, timing: &Timing) -> Self {
         Self {
             serial: serial.to_owned(),
             attentions: Attentions::default(),
             reservations: Reservations::default(),
             locks: Vec::new(),
+            shuttle: Shuttle::new(timing, serial),
+            door_open: false,
+            magazine_open: false,
+            drops_next: false,
         }
     }
 
-    /// An operator opened the door of the import/export slots, or of a magazine.
+    /// An operator opened the door of the import/export slots, or of a magazine, and closed it again.
     pub(crate) fn opened(&mut self, import_export: bool) {
         self.attentions.raise(0x28, u8::from(import_export), None);
+    }
+
+    /// Opens or closes the import/export door; `false` where a host has locked it.
+    pub(crate) fn set_door(&mut self, open: bool) -> bool {
+        if open && self.is_locked() {
+            return false;
+        }
+        if self.door_open && !open {
+            self.opened(true);
+        }
+        self.door_open = open;
+        true
+    }
+
+    /// Pulls a magazine out or pushes it in.
+    pub(crate) fn set_magazine(&mut self, open: bool) {
+        if self.magazine_open && !open {
+            self.opened(false);
+        }
+        self.magazine_open = open;
+    }
+
+    /// Whether a host has locked the import/export door.
+    pub(crate) fn is_locked(&self) -> bool {
+        !self.locks.is_empty()
     }
 
     pub(crate) fn forget(&mut self, initiator: Initiator) {
@@ -61,8 +105,9 @@ impl Robot {
         let command = Command::from_cdb(DeviceType::Changer, cdb);
         let waits = match command {
             Some(Command::Inquiry { .. } | Command::ReportLuns { .. }) => None,
-            Some(Command::RequestSense { descriptor, .. }) => {
-                return Ok(self.request_sense(context.initiator, descriptor));
+            Some(Command::RequestSense { descriptor, allocation }) => {
+                let answer = self.request_sense(context.initiator, descriptor);
+                return Ok(answer.cut(usize::from(allocation)));
             }
             _ => self.attentions.take(context.initiator),
         };
@@ -73,38 +118,63 @@ impl Robot {
         if self.reservations.forbid(context.initiator, &command) {
             return Err(Refusal::ReservationConflict);
         }
-        let allocation = command.allocation();
-        self.dispatch(elements, context, command).map(|answer| answer.cut(allocation))
+        let outcome = self
+            .robot_command(elements, command)
+            .or_else(|| self.host_command(elements, context, command))
+            .unwrap_or_else(|| Err(unknown_command()));
+        outcome.map(|answer| answer.cut(command.allocation()))
     }
 
-    fn dispatch(
-        &mut self,
-        elements: &mut Elements,
-        context: &mut Context<'_, '_>,
-        command: Command,
-    ) -> Outcome {
-        match command {
-            Command::TestUnitReady
-            | Command::InitializeElementStatus
-            | Command::InitializeElementStatusWithRange { .. }
-            | Command::OpenCloseImportExport { .. }
-            | Command::SendDiagnostic { .. } => Ok(Answer::Done),
-            Command::Inquiry { page, .. } => self.inquiry(page),
-            Command::ModeSense { form, page, .. } => mode_sense(elements, form, page),
-            Command::ReadElementStatus { .. } => element_status::report(elements, command),
-            Command::MoveMedium { transport, source, destination, .. } => {
-                expect_robot(elements, transport)?;
-                elements.move_medium(source, destination).map(|()| Answer::Done)
+    /// What the robot itself is needed for.
+    fn robot_command(&mut self, elements: &mut Elements, command: Command) -> Option<Outcome> {
+        Some(match command {
+            Command::TestUnitReady => self.ready().map(|()| Answer::Done),
+            Command::InitializeElementStatus => self.initialize(elements, None),
+            Command::InitializeElementStatusWithRange { range, first, count, .. } => {
+                self.initialize(elements, range.then_some((first, count)))
+            }
+            Command::ReadElementStatus { .. } => {
+                self.shuttle.tell();
+                element_status::report(elements, command)
+            }
+            Command::RequestVolumeElementAddress { .. } => Ok(element_status::report_nothing()),
+            Command::MoveMedium { transport, source, destination, invert } => {
+                self.move_medium(elements, transport, (source, destination), invert)
             }
             Command::ExchangeMedium { transport, source, destination, second_destination } => {
-                expect_robot(elements, transport)?;
-                elements.move_medium(destination, second_destination)?;
-                elements.move_medium(source, destination).map(|()| Answer::Done)
+                self.exchange(elements, transport, [source, destination, second_destination])
             }
             Command::PositionToElement { transport, destination } => {
-                expect_robot(elements, transport)?;
-                elements.place(destination).map(|_| Answer::Done)
+                self.position_to(elements, transport, destination)
             }
+            Command::OpenCloseImportExport { element, action } => {
+                self.open_close(elements, element, action)
+            }
+            _ => return None,
+        })
+    }
+
+    /// What is between the changer and its hosts.
+    fn host_command(
+        &mut self,
+        elements: &Elements,
+        context: &mut Context<'_, '_>,
+        command: Command,
+    ) -> Option<Outcome> {
+        Some(match command {
+            Command::Inquiry { page, .. } => self.inquiry(page),
+            Command::ReportLuns { select, .. } => opcodes::report_luns(select),
+            Command::ReportSupportedOpcodes {
+                timeouts, options, opcode, service_action, ..
+            } => {
+                let (all, kind) = (opcodes::of_changer(), DeviceType::Changer);
+                opcodes::report(kind, &all, timeouts, options, (opcode, service_action))
+            }
+            Command::ModeSense { form, control, page, .. } => {
+                mode_sense(elements, form, control, page)
+            }
+            Command::SendDiagnostic { length: 0, .. } => Ok(Answer::Done),
+            Command::SendDiagnostic { .. } => Err(invalid_field()),
             Command::PreventRemoval { prevent } => {
                 self.locks.retain(|holder| *holder != context.initiator);
                 if prevent {
@@ -118,13 +188,96 @@ impl Robot {
                 self.reservations.report(service_action)
             }
             Command::PersistentReserveOut { service_action, scope_type, length } => {
-                let parameters = OutParameters::decode(parameters(context, length)?);
-                let parameters = parameters.map_err(|_| parameter_length())?;
-                let action = ServiceAction::from_number(service_action);
-                self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
+                self.persistent_reserve_out(context, service_action, scope_type, length)
             }
-            _ => Err(unknown_command()),
+            _ => return None,
+        })
+    }
+
+    fn persistent_reserve_out(
+        &mut self,
+        context: &Context<'_, '_>,
+        service_action: u8,
+        scope_type: u8,
+        length: u32,
+    ) -> Outcome {
+        let parameters = OutParameters::decode(parameters(context, length)?);
+        let parameters = parameters.map_err(|_| parameter_length())?;
+        let action = ServiceAction::from_number(service_action);
+        self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
+    }
+
+    /// Whether the robot may move.
+    fn ready(&self) -> Result<(), Refusal> {
+        if self.door_open {
+            return Err(check(SenseKey::NotReady, 0x3A, 0x02));
         }
+        if self.magazine_open {
+            return Err(check(SenseKey::NotReady, 0x04, 0x12));
+        }
+        Ok(())
+    }
+
+    fn initialize(&mut self, elements: &Elements, range: Option<(u16, u16)>) -> Outcome {
+        self.ready()?;
+        let (slots, media) = match range {
+            None => elements.to_look_at(0, u16::MAX),
+            Some((first, count)) => {
+                elements.place(first)?;
+                elements.to_look_at(first, if count == 0 { u16::MAX } else { count })
+            }
+        };
+        self.shuttle.take_inventory(slots, media);
+        Ok(Answer::Done)
+    }
+
+    fn move_medium(
+        &mut self,
+        elements: &mut Elements,
+        transport: u16,
+        (source, destination): (u16, u16),
+        invert: bool,
+    ) -> Outcome {
+        expect_robot(elements, transport)?;
+        if invert {
+            return Err(invalid_field());
+        }
+        self.ready()?;
+        let slips = std::mem::take(&mut self.drops_next);
+        let moved = elements.move_medium(&mut self.shuttle, source, destination, slips);
+        moved.map(|()| Answer::Done)
+    }
+
+    fn exchange(
+        &mut self,
+        elements: &mut Elements,
+        transport: u16,
+        addresses: [u16; 3],
+    ) -> Outcome {
+        expect_robot(elements, transport)?;
+        self.ready()?;
+        elements.exchange(&mut self.shuttle, addresses).map(|()| Answer::Done)
+    }
+
+    fn position_to(&mut self, elements: &Elements, transport: u16, destination: u16) -> Outcome {
+        expect_robot(elements, transport)?;
+        self.ready()?;
+        elements.place(destination).map(|_| Answer::Done)
+    }
+
+    fn open_close(&mut self, elements: &Elements, element: u16, action: u8) -> Outcome {
+        if !elements.addresses().import_export.contains(element) {
+            return Err(check(SenseKey::IllegalRequest, 0x21, 0x01));
+        }
+        let open = match action {
+            0 => true,
+            1 => false,
+            _ => return Err(invalid_field()),
+        };
+        if self.set_door(open) {
+            return Ok(Answer::Done);
+        }
+        Err(check(SenseKey::IllegalRequest, 0x53, 0x02))
     }
 
     fn inquiry(&self, page: Option<u8>) -> Outcome {
@@ -141,7 +294,11 @@ impl Robot {
     fn request_sense(&mut self, initiator: Initiator, descriptor: bool) -> Answer {
         let format = if descriptor { SenseFormat::Descriptor } else { SenseFormat::Fixed };
         let told = self.attentions.take(initiator);
-        Answer::Data(told.unwrap_or(Sense::new(SenseKey::NoSense, 0, 0)).encode(format))
+        let state = || match self.ready() {
+            Err(Refusal::Check(sense)) => sense,
+            _ => Sense::new(SenseKey::NoSense, 0, 0),
+        };
+        Answer::Data(told.unwrap_or_else(state).encode(format))
     }
 }
 
@@ -158,11 +315,17 @@ fn standard_inquiry() -> Inquiry {
     }
 }
 
-fn mode_sense(elements: &Elements, form: CdbForm, page: u8) -> Outcome {
+/// Nothing of it can be changed.
+fn mode_sense(elements: &Elements, form: CdbForm, control: PageControl, page: u8) -> Outcome {
     if ![ADDRESSES, ALL_PAGES].contains(&page) {
         return Err(invalid_field());
     }
-    let pages = vec![PageContent::ElementAddresses(elements.addresses()).into()];
+    let addresses = match control {
+        PageControl::Current | PageControl::Default => elements.addresses(),
+        PageControl::Changeable => ElementAddresses::default(),
+        PageControl::Saved => return Err(check(SenseKey::IllegalRequest, 0x39, 0x00)),
+    };
+    let pages = vec![PageContent::ElementAddresses(addresses).into()];
     Ok(Answer::Data(ModeData { pages, ..ModeData::default() }.encode(form)))
 }
 
@@ -172,5 +335,5 @@ fn expect_robot(elements: &Elements, transport: u16) -> Result<(), Refusal> {
     if transport == 0 || robots.contains(transport) {
         return Ok(());
     }
-    Err(crate::answer::check(SenseKey::IllegalRequest, 0x21, 0x01))
+    Err(check(SenseKey::IllegalRequest, 0x21, 0x01))
 }

@@ -27,9 +27,9 @@ impl Transport for EmulatedTransport {
         &mut self,
         cdb: &Cdb,
         data: Data<'_>,
-        _timeout: Duration,
+        timeout: Duration,
     ) -> Result<Reply, TransportError> {
-        self.library.execute(self.device, self.initiator, cdb, data)
+        self.library.execute(self.device, self.initiator, cdb, data, timeout)
     }
 
     fn device(&self) -> &str {

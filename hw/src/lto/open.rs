@@ -127,22 +127,24 @@ impl LtoDrive {
     /// Takes the drive for this host. A drive that knows no reservations is used without.
     fn reserve(&mut self) -> std::result::Result<(), DeviceError> {
         let register = OutParameters { key: 0, new_key: RESERVATION_KEY };
+        // From here on the drive may have done it, whatever its answer is, so that it is undone at the end.
+        self.reserved = true;
         match self.reservation(ServiceAction::RegisterAndIgnore, &register) {
-            Err(DeviceError::Sense(sense)) if is_unknown(sense.condition()) => return Ok(()),
+            Err(DeviceError::Sense(sense)) if is_unknown(sense.condition()) => {
+                self.reserved = false;
+                return Ok(());
+            }
             other => other?,
         }
         let ours = OutParameters { key: RESERVATION_KEY, new_key: 0 };
         match self.reservation(ServiceAction::Reserve, &ours) {
-            Ok(()) => {
-                self.reserved = true;
-                Ok(())
-            }
             Err(DeviceError::Reserved { .. }) => {
                 let holder = self.reservation_holder();
                 self.unregister();
+                self.reserved = false;
                 Err(DeviceError::Reserved { holder })
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 

@@ -1,5 +1,6 @@
 //! The memory chip of the cartridge.
 
+use reel_hw::TapeAlerts;
 use reel_hw::scsi::attribute::{
     Attribute, AttributeFormat, AttributeIds, AttributeInfo, AttributeList,
 };
@@ -12,11 +13,18 @@ const HOST_FIRST: u16 = 0x0800;
 const HOST_LAST: u16 = 0x0BFF;
 
 impl Drive {
-    pub(super) fn read_attribute(&mut self, service_action: u8, first: u16) -> Outcome {
-        let model = self.model.clone();
+    pub(super) fn read_attribute(
+        &mut self,
+        service_action: u8,
+        partition: u8,
+        first: u16,
+    ) -> Outcome {
+        let alerts = self.alerts;
         let mounted = self.ready()?;
-        let serial = format!("{:8}{}", model.vendor(), model.serial);
-        let mut attributes = all(mounted, &serial);
+        if partition != 0 {
+            return Err(invalid_field());
+        }
+        let mut attributes = all(mounted, alerts);
         attributes.retain(|attribute| attribute.id >= first);
         Ok(Answer::Data(match service_action {
             0x00 => AttributeList { attributes }.encode(),
@@ -28,10 +36,21 @@ impl Drive {
         }))
     }
 
-    pub(super) fn write_attribute(&mut self, context: &Context<'_, '_>, length: u32) -> Outcome {
-        let list = AttributeList::decode(parameters(context, length)?);
-        let list = list.map_err(|_| invalid_parameter())?;
+    pub(super) fn write_attribute(
+        &mut self,
+        context: &Context<'_, '_>,
+        partition: u8,
+        length: u32,
+    ) -> Outcome {
         let mounted = self.ready()?;
+        if partition != 0 {
+            return Err(invalid_field());
+        }
+        let bytes = parameters(context, length)?;
+        if bytes.is_empty() {
+            return Ok(Answer::Done);
+        }
+        let list = AttributeList::decode(bytes).map_err(|_| invalid_parameter())?;
         let writable = |attribute: &Attribute| (HOST_FIRST..=HOST_LAST).contains(&attribute.id);
         if !list.attributes.iter().all(writable) {
             return Err(invalid_parameter());
@@ -50,23 +69,25 @@ impl Drive {
 }
 
 /// Everything on the chip, ascending.
-fn all(mounted: &Mounted, drive: &str) -> Vec<Attribute> {
+fn all(mounted: &Mounted, alerts: TapeAlerts) -> Vec<Attribute> {
     let facts = &mounted.cartridge.facts;
-    let used = mounted.cartridge.room_before(mounted.cartridge.objects().count());
+    let used = mounted.used_before(mounted.cartridge.objects().count());
     let mib = |bytes: u64| bytes >> 20;
     let (encrypted, clear) = mounted.cartridge.objects().encryption_change();
     let nowhere = u64::MAX;
     let mut attributes = vec![
-        number(0x0000, mib(facts.capacity.saturating_sub(used)), 8),
+        number(0x0000, mib(mounted.room().saturating_sub(used)), 8),
         number(0x0001, mib(facts.capacity), 8),
+        number(0x0002, alerts.0, 8),
         number(0x0003, facts.loads, 8),
         number(0x0004, 0x0800, 8),
         text(0x0005, "LTO-CVE", 8),
         number(0x0006, u64::from(facts.density), 1),
         number(0x0007, u64::from(facts.initialized), 2),
-        text(0x020A, drive, 40),
         number(0x0220, mib(facts.bytes_written), 8),
         number(0x0221, mib(facts.bytes_read), 8),
+        number(0x0222, mib(mounted.written), 8),
+        number(0x0223, mib(mounted.read), 8),
         number(0x0224, encrypted.unwrap_or(nowhere), 8),
         number(0x0225, clear.unwrap_or(nowhere), 8),
         text(0x0400, "REELFS", 8),
@@ -77,8 +98,11 @@ fn all(mounted: &Mounted, drive: &str) -> Vec<Attribute> {
         number(0x0407, 16 << 10, 8),
         number(0x0408, 0, 1),
     ];
+    let drives = (0x020A..).zip(&facts.life.last_drives);
+    attributes.extend(drives.map(|(id, drive)| text(id, drive, 40)));
     let stored = facts.attributes.iter();
     attributes.extend(stored.map(|(id, value)| attribute(*id, false, value.clone())));
+    attributes.sort_by_key(|attribute| attribute.id);
     attributes
 }
 

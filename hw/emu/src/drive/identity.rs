@@ -10,6 +10,7 @@ use reel_hw::scsi::DeviceType;
 
 use super::Drive;
 use crate::answer::{Answer, Outcome, invalid_field};
+use crate::media::{self, Use};
 use crate::model::Generation;
 
 impl Drive {
@@ -78,7 +79,7 @@ impl Drive {
         let densities = if of_medium {
             vec![self.ready()?.cartridge.facts.density]
         } else {
-            readable(own).map(Generation::density).collect()
+            media::readable(own).collect()
         };
         let descriptors = densities.into_iter().map(|code| descriptor(code, own)).collect();
         Ok(Answer::Data(DensitySupport { descriptors }.encode()))
@@ -105,40 +106,34 @@ pub(crate) fn designators(vendor: &str, product: &str, serial: &str) -> Vec<Desi
     ]
 }
 
-/// Generations whose media a drive reads.
-fn readable(own: Generation) -> impl Iterator<Item = Generation> {
-    const ALL: [Generation; 5] =
-        [Generation::Lto5, Generation::Lto6, Generation::Lto7, Generation::Lto8, Generation::Lto9];
-    let back = if own < Generation::Lto8 { 2 } else { 1 };
-    ALL.into_iter().filter(move |media| *media <= own && media.number() + back >= own.number())
-}
-
 fn descriptor(code: u8, own: Generation) -> DensityDescriptor {
-    let generation = readable(own).find(|media| media.density() == code).unwrap_or(own);
-    let number = generation.number();
-    let writable = number + 1 >= own.number();
+    let (number, capacity_mb) = nominal(code);
     DensityDescriptor {
         primary: code,
         secondary: code,
-        writable,
+        writable: media::usable(own, code) == Use::Full,
         duplicate: false,
-        default: generation == own,
+        default: code == own.density(),
         bits_per_mm: 0,
         media_width: 127,
         tracks: 0,
-        capacity_mb: nominal_capacity_mb(generation),
+        capacity_mb,
         organization: "LTO-CVE".to_owned(),
         name: format!("U-{number}16"),
         description: format!("Ultrium {number}/16T"),
     }
 }
 
-fn nominal_capacity_mb(generation: Generation) -> u32 {
-    match generation {
-        Generation::Lto5 => 1_500_000,
-        Generation::Lto6 => 2_500_000,
-        Generation::Lto7 => 6_000_000,
-        Generation::Lto8 => 12_000_000,
-        Generation::Lto9 => 18_000_000,
+/// Generation and capacity, MB, of a density.
+fn nominal(code: u8) -> (u8, u32) {
+    match code {
+        0x44 => (3, 400_000),
+        0x46 => (4, 800_000),
+        0x58 => (5, 1_500_000),
+        0x5A => (6, 2_500_000),
+        0x5C => (7, 6_000_000),
+        0x5D => (7, 9_000_000),
+        0x5E => (8, 12_000_000),
+        _ => (9, 18_000_000),
     }
 }

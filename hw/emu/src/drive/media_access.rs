@@ -1,75 +1,175 @@
 //! Loading, ejecting, locking, erasing and formatting.
 
 use reel_hw::scsi::SenseKey;
+use reel_hw::scsi::log::DeviceActivity;
 
 use super::{Drive, Mounted, store_failed};
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
 use crate::cartridge::{Cartridge, CartridgeKind};
 use crate::initiator::Initiator;
+use crate::media::Use;
+
+/// A short erase or a format of few tracks, s.
+const SHORT_ERASE_S: f64 = 3.0;
+/// FORMAT MEDIUM without measuring the tape, s.
+const FORMAT_S: f64 = 90.0;
+/// Drives that loaded a medium last, which its memory knows.
+const LAST_DRIVES: usize = 4;
 
 impl Drive {
-    /// A cartridge was put in: the drive threads it.
-    pub(crate) fn insert(&mut self, cartridge: Cartridge) {
-        self.mounted = Some(Mounted { cartridge, threaded: false, position: 0 });
+    /// A cartridge is put in at an instant that may lie ahead (s on the clock): the drive threads it.
+    pub(crate) fn insert(&mut self, cartridge: Cartridge, arrives_s: f64) {
+        let mut mounted = Mounted::new(cartridge, &self.model, self.clockwork.perturbation());
+        mounted.arrives_s = arrives_s;
+        self.mounted = Some(mounted);
+        self.order = None;
+        self.allowance = Default::default();
+        self.clockwork.stop();
+        self.clockwork.begin_at(arrives_s);
         self.thread(None);
+        self.clockwork.finish(true);
+        self.settle();
     }
 
     /// The drive was switched on with a cartridge in it.
     pub(crate) fn power_on_with(&mut self, cartridge: Cartridge, threaded: bool) {
-        self.mounted = Some(Mounted { cartridge, threaded, position: 0 });
+        let mut mounted = Mounted::new(cartridge, &self.model, self.clockwork.perturbation());
+        mounted.threaded = threaded;
+        self.mounted = Some(mounted);
     }
 
-    /// A cartridge is taken out; `None` where there is none.
+    /// A cartridge is taken out by a robot that comes at an instant (s on the clock); `None` where there is none.
+    /// Returns also when it is out.
     ///
     /// # Errors
     /// Where somebody prevents it, or the medium is threaded and the drive does not eject for a robot.
-    pub(crate) fn remove(&mut self, ejects: bool) -> Result<Option<Cartridge>, Refusal> {
-        if !self.locks.is_empty() {
+    pub(crate) fn remove(
+        &mut self,
+        ejects: bool,
+        comes_s: f64,
+    ) -> Result<(Option<Cartridge>, f64), Refusal> {
+        self.settle();
+        let must_stay = |mounted: &Mounted| mounted.calibrating || mounted.cleaning;
+        if !self.locks.is_empty() || self.mounted.as_ref().is_some_and(must_stay) {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
+        self.clockwork.begin_at(comes_s);
+        self.clockwork.join();
         if self.mounted.as_ref().is_some_and(|mounted| mounted.threaded) {
             if !ejects {
                 return Err(check(SenseKey::IllegalRequest, 0x53, 0x01));
             }
             self.eject();
         }
-        Ok(self.mounted.take().map(|mounted| mounted.cartridge))
+        let out_s = self.clockwork.at_s();
+        self.clockwork.finish(true);
+        Ok((self.mounted.take().map(|mounted| mounted.cartridge), out_s))
     }
 
+    /// Threads what sits in the mouth of the drive.
     fn thread(&mut self, cause: Option<Initiator>) {
         let Some(mounted) = &mut self.mounted else { return };
         mounted.position = 0;
-        if !mounted.threaded {
-            mounted.threaded = true;
-            mounted.cartridge.facts.loads += 1;
-            mounted.cartridge.facts.initialized = true;
+        if mounted.threaded {
+            return;
+        }
+        mounted.threaded = true;
+        let kind = mounted.cartridge.facts.kind;
+        self.forget_medium_alerts();
+        if let CartridgeKind::Cleaning { uses } = kind {
+            self.clean(uses);
+            return;
+        }
+        self.load_data_cartridge();
+        self.attentions.raise(0x28, 0x00, cause);
+    }
+
+    fn load_data_cartridge(&mut self) {
+        let serial = format!("{:8}{}", self.model.vendor(), self.model.serial);
+        let Some(mounted) = &mut self.mounted else { return };
+        let facts = &mut mounted.cartridge.facts;
+        facts.loads += 1;
+        facts.life.beginning_passes += 1;
+        facts.life.last_drives.insert(0, serial);
+        facts.life.last_drives.truncate(LAST_DRIVES);
+        self.counters.loads += 1;
+        let load_s = mounted.mechanism.load_s();
+        self.clockwork.spend(DeviceActivity::Loading, load_s);
+        let is_new = !facts.initialized && mounted.usable != Use::None;
+        if is_new && mounted.mechanism.figures().is_thin {
+            self.calibrate();
+        } else if is_new {
+            facts.initialized = true;
+        }
+        self.look_at_medium();
+        self.save_medium();
+    }
+
+    /// Measures an LTO-9 medium: 40 to 120 minutes (spec timing.md §5).
+    fn calibrate(&mut self) {
+        let Some(mounted) = &mut self.mounted else { return };
+        mounted.calibrating = true;
+        let facts = &mounted.cartridge.facts;
+        let name = format!("{}/{}", facts.barcode.as_deref().unwrap_or_default(), facts.seed);
+        let calibrate_s = self.clockwork.perturbation().first_load_s(&name);
+        self.clockwork.pass(DeviceActivity::Calibrating, calibrate_s);
+    }
+
+    fn save_medium(&mut self) {
+        if let Some(mounted) = &self.mounted {
             keep_facts(&mounted.cartridge);
-            self.attentions.raise(0x28, 0x00, cause);
         }
     }
 
     fn eject(&mut self) {
-        let Some(mounted) = &mut self.mounted else { return };
-        mounted.cartridge.flush();
-        mounted.position = 0;
-        mounted.threaded = false;
+        let (Some(mounted), clockwork) = (&mut self.mounted, &mut self.clockwork) else { return };
+        mounted.unload(clockwork);
         keep_facts(&mounted.cartridge);
         self.key = None;
+        self.order = None;
+        self.allowance = Default::default();
     }
 
-    pub(super) fn load_unload(&mut self, initiator: Initiator, load: bool) -> Outcome {
-        if self.mounted.is_none() {
+    pub(super) fn load_unload(&mut self, initiator: Initiator, load: bool, hold: bool) -> Outcome {
+        let now_s = self.clockwork.now_s();
+        let Some(mounted) = self.mounted.as_ref().filter(|one| one.arrives_s <= now_s) else {
             return Err(check(SenseKey::NotReady, 0x3A, 0x00));
+        };
+        if let Some(busy) = self.clockwork.busy().filter(|_| mounted.calibrating) {
+            return Err(busy.sense(now_s).into());
         }
+        if mounted.cleaning {
+            return Err(check(SenseKey::NotReady, 0x30, 0x03));
+        }
+        self.clockwork.join();
         if load {
-            self.thread(Some(initiator));
-            return Ok(Answer::Done);
+            return self.load(initiator, hold);
         }
         if !self.locks.is_empty() {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
-        self.eject();
+        if mounted.threaded {
+            self.eject();
+        }
         Ok(Answer::Done)
+    }
+
+    /// With HOLD the medium is only drawn in, which it is.
+    fn load(&mut self, initiator: Initiator, hold: bool) -> Outcome {
+        if hold {
+            return Ok(Answer::Done);
+        }
+        if let Some(mounted) = self.mounted.as_mut().filter(|mounted| mounted.threaded) {
+            mounted.rewind(&mut self.clockwork);
+        }
+        self.thread(Some(initiator));
+        if self.mounted.as_ref().is_some_and(|mounted| mounted.calibrating) {
+            self.clockwork.finish(true);
+            self.settle();
+            self.clockwork.begin();
+        }
+        let is_cleaner = self.mounted.as_ref().is_some_and(|one| one.cartridge.is_cleaner());
+        if is_cleaner { Ok(Answer::Done) } else { self.ready().map(|_| Answer::Done) }
     }
 
     pub(super) fn prevent_removal(&mut self, initiator: Initiator, prevent: bool) -> Outcome {
@@ -80,11 +180,20 @@ impl Drive {
         Ok(Answer::Done)
     }
 
-    pub(super) fn erase(&mut self) -> Outcome {
+    pub(super) fn erase(&mut self, long: bool) -> Outcome {
         self.writable()?;
-        let mounted = self.ready()?;
+        let (mounted, clockwork) = self.at_work()?;
+        mounted.end_stream(clockwork);
         mounted.cartridge.cut(mounted.position).map_err(store_failed)?;
         mounted.cartridge.flush();
+        let place = mounted.place(mounted.position);
+        let rest = mounted.mechanism.wraps().room().saturating_sub(place.0);
+        let erase_s = match long {
+            false => SHORT_ERASE_S,
+            true => mounted.mechanism.stream_s(place, rest, f64::INFINITY),
+        };
+        clockwork.spend(DeviceActivity::Erasing, erase_s);
+        self.allowance = Default::default();
         Ok(Answer::Done)
     }
 
@@ -99,11 +208,22 @@ impl Drive {
         if mounted.cartridge.facts.kind == CartridgeKind::Worm {
             return Err(check(SenseKey::DataProtect, 0x30, 0x0C));
         }
-        self.erase()
+        self.allowance.for_format();
+        self.writable()?;
+        let (mounted, clockwork) = self.at_work()?;
+        mounted.end_stream(clockwork);
+        mounted.cartridge.cut(0).map_err(store_failed)?;
+        mounted.cartridge.flush();
+        clockwork.spend(DeviceActivity::Formatting, FORMAT_S);
+        if mounted.mechanism.figures().is_thin {
+            self.calibrate();
+        }
+        self.allowance = Default::default();
+        Ok(Answer::Done)
     }
 }
 
 /// Counters that cannot be kept are as those of a chip that cannot be written: nothing depends on them.
-fn keep_facts(cartridge: &Cartridge) {
+pub(super) fn keep_facts(cartridge: &Cartridge) {
     let _ = cartridge.save();
 }

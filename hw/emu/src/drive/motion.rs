@@ -3,22 +3,20 @@
 use reel_hw::scsi::position::{LongPosition, ShortPosition};
 use reel_hw::scsi::{LocateTarget, Sense, SenseKey, SpaceCode};
 
-use super::{Drive, Mounted};
+use super::{Clockwork, Drive, Mounted};
 use crate::answer::{Answer, Outcome, invalid_field};
 use crate::cartridge::objects::Objects;
 use crate::model::Maker;
 
 impl Drive {
     pub(super) fn rewind(&mut self) -> Outcome {
-        let mounted = self.ready()?;
-        mounted.cartridge.flush();
-        mounted.position = 0;
+        let (mounted, clockwork) = self.at_work()?;
+        mounted.rewind(clockwork);
         Ok(Answer::Done)
     }
 
     pub(super) fn space(&mut self, code: SpaceCode, count: i64) -> Outcome {
-        let mounted = self.ready()?;
-        mounted.cartridge.flush();
+        let (mounted, clockwork) = self.at_work()?;
         let objects = mounted.cartridge.objects();
         let (place, met) = match code {
             SpaceCode::EndOfData => (objects.count(), None),
@@ -26,7 +24,7 @@ impl Drive {
             SpaceCode::Filemarks => over_filemarks(objects, mounted.position, count),
             SpaceCode::Other(_) => return Err(invalid_field()),
         };
-        mounted.position = place;
+        mounted.travel(clockwork, place);
         match met {
             None => Ok(Answer::Done),
             Some(sense) => Err(sense.into()),
@@ -46,17 +44,15 @@ impl Drive {
     }
 
     pub(super) fn locate_object(&mut self, number: u64) -> Outcome {
-        let mounted = self.ready()?;
-        mounted.cartridge.flush();
-        go_to(mounted, Some(number))
+        let (mounted, clockwork) = self.at_work()?;
+        go_to(mounted, clockwork, Some(number))
     }
 
     pub(super) fn read_position(&mut self, service_action: u8) -> Outcome {
         let mounted = self.ready()?;
         let (object, objects) = (mounted.position, mounted.cartridge.objects());
         let file = objects.filemarks_before(object);
-        let early_warning =
-            mounted.cartridge.room_before(object) > mounted.cartridge.early_warning();
+        let early_warning = mounted.used_before(object) > mounted.early_warning();
         match service_action {
             0 => {
                 let number = u32::try_from(object).map_err(|_| invalid_field())?;
@@ -86,24 +82,23 @@ impl Drive {
     /// In front of the filemark that ends this file, or the file before, as the makers disagree.
     fn locate_file(&mut self, file: u64) -> Outcome {
         let maker = self.model.maker;
-        let mounted = self.ready()?;
-        mounted.cartridge.flush();
+        let (mounted, clockwork) = self.at_work()?;
         let filemark = match maker {
             Maker::Ibm => file.saturating_add(1),
             Maker::Hp => file,
         };
         if filemark == 0 {
-            return go_to(mounted, Some(0));
+            return go_to(mounted, clockwork, Some(0));
         }
         let place = mounted.cartridge.objects().filemark_after(0, filemark);
-        go_to(mounted, place)
+        go_to(mounted, clockwork, place)
     }
 }
 
 /// Goes to an object; beyond the end of data it stays there.
-fn go_to(mounted: &mut Mounted, place: Option<u64>) -> Outcome {
+fn go_to(mounted: &mut Mounted, clockwork: &mut Clockwork, place: Option<u64>) -> Outcome {
     let end = mounted.cartridge.objects().count();
-    mounted.position = place.unwrap_or(u64::MAX).min(end);
+    mounted.travel(clockwork, place.unwrap_or(u64::MAX).min(end));
     match place {
         Some(place) if place <= end => Ok(Answer::Done),
         _ => Err(Sense::new(SenseKey::BlankCheck, 0x00, 0x05).into()),

@@ -1,14 +1,17 @@
 //! Reading and writing.
 
+use reel_hw::scsi::log::DeviceActivity;
 use reel_hw::scsi::{Sense, SenseKey};
 use reel_hw::transport::Data;
 
-use super::{Context, Drive, store_failed};
+use super::mounted::Legible;
+use super::{Context, Drive, Mounted, store_failed};
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
+use crate::cartridge::Cartridge;
 use crate::cartridge::objects::{Block, Object};
-use crate::cartridge::{Cartridge, CartridgeKind};
 use crate::cipher;
 use crate::protection::{self, CRC_BYTES};
+use crate::time::generation::BLOCK_BYTES;
 
 /// The longest block of an LTO drive.
 const BLOCK_BYTES_MAX: u32 = 0x80_0000;
@@ -60,25 +63,27 @@ impl Drive {
     }
 
     /// Reads the object at the position.
-    fn read_block(&mut self, buffer: &mut [u8], suppress_length: bool) -> Outcome {
+    pub(super) fn read_block(&mut self, buffer: &mut [u8], suppress_length: bool) -> Outcome {
         if buffer.is_empty() {
             return Ok(Answer::Filled(0));
         }
         let protect = self.modes.protect_reads;
-        let key = self.key.clone();
-        let mounted = self.ready()?;
-        let object = mounted.cartridge.objects().get(mounted.position);
         let requested = buffer.len() as i64;
-        let Some((object, offset)) = object else {
+        let (mounted, clockwork) = self.at_work()?;
+        let Some((object, offset)) = mounted.cartridge.objects().get(mounted.position) else {
             let mut sense = Sense::new(SenseKey::BlankCheck, 0x00, 0x05);
             sense.information = Some(requested);
             return Err(sense.into());
         };
         let Object::Block(block) = object else {
+            mounted.stream_read(clockwork, DeviceActivity::Reading, BLOCK_BYTES);
             mounted.position += 1;
             return Ok(Answer::Told(filemark(requested), 0));
         };
-        let content = fetch(&mut mounted.cartridge, block, offset, key.as_ref(), buffer, protect)?;
+        self.pass_to_read(block)?;
+        let key = self.key.as_ref();
+        let Some(mounted) = &mut self.mounted else { return Err(invalid_field()) };
+        let content = fetch(&mut mounted.cartridge, block, offset, key, buffer, protect)?;
         mounted.position += 1;
         let whole = block.length as usize + if protect { CRC_BYTES } else { 0 };
         if whole == buffer.len() || suppress_length {
@@ -88,6 +93,30 @@ impl Drive {
         sense.incorrect_length = true;
         sense.information = Some(requested - whole as i64);
         Ok(Answer::Told(sense, content))
+    }
+
+    /// The block at the position passes the head.
+    fn pass_to_read(&mut self, block: Block) -> Result<(), Refusal> {
+        let activity = match block.encrypted {
+            true => DeviceActivity::ReadingEncrypted,
+            false => DeviceActivity::Reading,
+        };
+        let bytes = u64::from(block.length);
+        let (mounted, clockwork) = self.at_work()?;
+        let legible = mounted.try_to_read();
+        if legible == Legible::No {
+            let backhitch_s = mounted.mechanism.figures().backhitch_s;
+            clockwork.spend(activity, backhitch_s);
+            return Err(check(SenseKey::MediumError, 0x11, 0x00));
+        }
+        mounted.stream_read(clockwork, activity, block.stored_length());
+        mounted.read += bytes;
+        let corrected = u64::from(legible == Legible::WithTrouble);
+        mounted.cartridge.facts.life.recovered_read_errors += corrected;
+        self.counters.read.corrected += corrected;
+        self.counters.read.bytes += bytes;
+        self.soil(bytes);
+        Ok(())
     }
 
     pub(super) fn write(
@@ -116,6 +145,10 @@ impl Drive {
         for block in bytes.chunks(block_length as usize) {
             room = self.write_block(block)?;
         }
+        if !self.modes.buffered {
+            let (mounted, clockwork) = self.at_work()?;
+            mounted.drain(clockwork);
+        }
         Ok(told(room))
     }
 
@@ -127,19 +160,26 @@ impl Drive {
             false => bytes,
         };
         let key = self.key.clone();
-        let mounted = self.ready()?;
-        let cartridge = &mut mounted.cartridge;
         let block = Block { length: bytes.len() as u32, encrypted: key.is_some() };
-        let room = make_room(cartridge, mounted.position, block.stored_length())?;
-        match key {
-            None => cartridge.push_block(block, bytes),
+        let (mounted, clockwork) = self.at_work()?;
+        let room = make_room(mounted, block.stored_length())?;
+        match &key {
+            None => mounted.cartridge.push_block(block, bytes),
             Some(key) => {
-                let sealed = cipher::seal(&key, bytes).map_err(store_failed)?;
-                cartridge.push_block(block, &sealed)
+                let sealed = cipher::seal(key, bytes).map_err(store_failed)?;
+                mounted.cartridge.push_block(block, &sealed)
             }
         }
         .map_err(store_failed)?;
+        let activity = match key {
+            Some(_) => DeviceActivity::WritingEncrypted,
+            None => DeviceActivity::Writing,
+        };
+        mounted.stream_write(clockwork, activity, block.stored_length());
         mounted.position += 1;
+        mounted.written += u64::from(block.length);
+        self.counters.write.bytes += u64::from(block.length);
+        self.soil(u64::from(block.length));
         Ok(room)
     }
 
@@ -147,31 +187,18 @@ impl Drive {
         if count > 0 {
             self.writable()?;
         }
-        let mounted = self.ready()?;
+        let (mounted, clockwork) = self.at_work()?;
         let mut room = Room::Enough;
         for _ in 0..count {
-            room = make_room(&mut mounted.cartridge, mounted.position, 0)?;
+            room = make_room(mounted, 0)?;
             mounted.cartridge.push_filemark().map_err(store_failed)?;
+            mounted.stream_write(clockwork, DeviceActivity::Writing, BLOCK_BYTES);
             mounted.position += 1;
         }
         if !immediate {
-            mounted.cartridge.flush();
+            mounted.drain(clockwork);
         }
         Ok(told(room))
-    }
-
-    /// Whether the medium may be written at the position.
-    pub(super) fn writable(&mut self) -> Result<(), Refusal> {
-        let mounted = self.ready()?;
-        let facts = &mounted.cartridge.facts;
-        if facts.write_protected {
-            return Err(check(SenseKey::DataProtect, 0x27, 0x00));
-        }
-        let overwrites = mounted.position < mounted.cartridge.objects().count();
-        if facts.kind == CartridgeKind::Worm && overwrites {
-            return Err(check(SenseKey::DataProtect, 0x30, 0x0C));
-        }
-        Ok(())
     }
 }
 
@@ -208,13 +235,13 @@ fn fetch(
 }
 
 /// Cuts off what lies at and behind the position, and says how much room there is for `length` bytes more.
-fn make_room(cartridge: &mut Cartridge, position: u64, length: u64) -> Result<Room, Refusal> {
-    let end = cartridge.room_before(position) + length;
-    if end > cartridge.facts.capacity {
+fn make_room(mounted: &mut Mounted, length: u64) -> Result<Room, Refusal> {
+    let end = mounted.used_before(mounted.position) + length;
+    if end > mounted.room() {
         return Err(overflow());
     }
-    cartridge.cut(position).map_err(store_failed)?;
-    if end > cartridge.early_warning() {
+    mounted.cartridge.cut(mounted.position).map_err(store_failed)?;
+    if end > mounted.early_warning() {
         return Ok(Room::EarlyWarning);
     }
     Ok(Room::Enough)

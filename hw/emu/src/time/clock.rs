@@ -15,7 +15,8 @@ pub struct EmuClock(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Real(Instant),
+    /// When it began, and how much faster than a wall clock it runs.
+    Real(Instant, u32),
     /// Nanoseconds since the beginning.
     Simulated(Arc<AtomicU64>),
 }
@@ -23,7 +24,12 @@ enum Kind {
 impl EmuClock {
     /// Time as it is; waiting sleeps.
     pub fn real() -> Self {
-        Self(Kind::Real(Instant::now()))
+        Self::quickened(1)
+    }
+
+    /// Time as it is, but so many times faster (at least once): a library to look at while it works.
+    pub fn quickened(factor: u32) -> Self {
+        Self(Kind::Real(Instant::now(), factor.max(1)))
     }
 
     /// Time that passes only by waiting, and then at once.
@@ -39,7 +45,7 @@ impl EmuClock {
     /// Time since the clock was made.
     pub fn now(&self) -> Duration {
         match &self.0 {
-            Kind::Real(begin) => begin.elapsed(),
+            Kind::Real(begin, factor) => begin.elapsed().saturating_mul(*factor),
             Kind::Simulated(nanos) => Duration::from_nanos(nanos.load(Ordering::Acquire)),
         }
     }
@@ -52,7 +58,7 @@ impl EmuClock {
     /// Lets time pass. Simulated time that several threads let pass adds up.
     pub fn advance(&self, span: Duration) {
         match &self.0 {
-            Kind::Real(_) => thread::sleep(span),
+            Kind::Real(_, factor) => thread::sleep(span / *factor),
             Kind::Simulated(nanos) => {
                 // The closure always gives a value, so there is no failure to look at.
                 let _ = nanos.fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| {
@@ -65,7 +71,7 @@ impl EmuClock {
     /// Waits until an instant; one in the past is no wait.
     pub fn wait_until(&self, instant: Duration) {
         match &self.0 {
-            Kind::Real(begin) => thread::sleep(instant.saturating_sub(begin.elapsed())),
+            Kind::Real(_, factor) => thread::sleep(instant.saturating_sub(self.now()) / *factor),
             Kind::Simulated(nanos) => {
                 nanos.fetch_max(whole_nanos(instant), Ordering::AcqRel);
             }
@@ -77,6 +83,11 @@ impl EmuClock {
 /// does not fit.
 pub fn span(s: f64) -> Duration {
     Duration::try_from_secs_f64(s.max(0.0)).unwrap_or(Duration::MAX)
+}
+
+/// An instant that a formula gave, as a `Duration` that is not before it: what ends then has ended.
+pub fn after(s: f64) -> Duration {
+    span(s).saturating_add(Duration::from_nanos(1))
 }
 
 fn whole_nanos(span: Duration) -> u64 {
@@ -113,6 +124,15 @@ mod tests {
         clock.wait_until(Duration::from_millis(4));
         assert!(clock.now() >= Duration::from_millis(4));
         assert!(!clock.is_simulated());
+    }
+
+    #[test]
+    fn time_can_be_quickened() {
+        let clock = EmuClock::quickened(1000);
+        let begin = Instant::now();
+        clock.wait_until(Duration::from_secs(10));
+        assert!(clock.now() >= Duration::from_secs(10));
+        assert!(begin.elapsed() < Duration::from_secs(5));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The changer of the emulated library, by the driver of `reel-hw`.
 
-use reel_emu::{Device, EmulatedLibrary, Generation, LibraryShape, Maker};
+use reel_emu::{Device, EmulatedLibrary, Garbage, Generation, LibraryShape, Maker, Moment};
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, ElementContent, Error, ScsiChanger, SlotNumber,
     TapeDrive, VolumeTag,
@@ -145,4 +145,36 @@ fn a_drive_is_no_changer_and_a_changer_no_drive() {
     let refused = reel_hw::LtoDrive::open(transport, Default::default(), &Cancel::new());
     let text = refused.err().unwrap().to_string();
     assert!(text.contains("not a tape device (peripheral_type = 8)"), "{text}");
+}
+
+#[test]
+fn spoiled_answers_do_not_mislead_about_where_media_lie() {
+    let kinds = [
+        Garbage::Cut(0),
+        Garbage::Cut(9),
+        Garbage::Longer,
+        Garbage::TooMany,
+        Garbage::Scrambled(1),
+        Garbage::Scrambled(2),
+        Garbage::Filled(0),
+        Garbage::Filled(0xFF),
+    ];
+    let job = |garbage: Option<(u64, Garbage)>| {
+        let library = with_media(true);
+        let mut robot = changer(&library, ChangerOptions::default());
+        if let Some((number, garbage)) = garbage {
+            library.plan_garbage(Moment::Once(number), garbage);
+        }
+        let loaded = robot.load_media(&tag("TEST02L8"), DRIVE).is_ok();
+        let found = library.cartridge(0, |one| one.facts.barcode.clone()).flatten();
+        assert!(!loaded || found.as_deref() == Some("TEST02L8"), "{garbage:?}: {found:?}");
+        let _ = (robot.status(), robot.unload(DRIVE, None));
+        library.commands()
+    };
+    let commands = job(None);
+    for kind in kinds {
+        for number in 1..=commands {
+            job(Some((number, kind)));
+        }
+    }
 }

@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod accidents;
 mod changer;
+mod cleaning;
+mod commands;
 mod conformance;
 mod folder;
+mod garbage;
+mod logs;
+mod order;
+mod random;
 mod support;
+mod time;
 mod trouble;
