@@ -7,7 +7,7 @@
 mod queued;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber, VolumeTag};
@@ -228,7 +228,20 @@ pub trait Changer: Send {
             self.unload(drive, None)?;
         }
         self.load_slot(slot, drive)?;
-        take_out_when_done(|| self.unload(drive, Some(slot)))
+        // Cleaning takes two to five minutes.
+        for _ in 0..900 {
+            match self.unload(drive, Some(slot)) {
+                Err(error) if is_busy(&error) => self.pause(Duration::from_secs(1))?,
+                other => return other.map(drop),
+            }
+        }
+        self.unload(drive, Some(slot)).map(drop)
+    }
+
+    /// Waits, unless somebody asks to stop.
+    fn pause(&mut self, pause: Duration) -> Result<()> {
+        std::thread::sleep(pause);
+        Ok(())
     }
 
     /// Tags of all online media, see [`ChangerStatus::online_media`].
@@ -237,26 +250,12 @@ pub trait Changer: Send {
     }
 }
 
-/// A drive gives a cleaning cartridge out when it has done with it; until then the library is asked again.
-fn take_out_when_done(mut take_out: impl FnMut() -> Result<SlotNumber>) -> Result<()> {
-    /// Cleaning takes two to five minutes.
-    const LIMIT: Duration = Duration::from_secs(900);
-    const PAUSE: Duration = Duration::from_secs(1);
-    let started = Instant::now();
-    loop {
-        let error = match take_out() {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
-        let is_busy = matches!(
-            error.condition(),
-            Some(Condition::BecomingReady | Condition::NotUnloaded | Condition::RemovalPrevented)
-        );
-        if !is_busy || started.elapsed() >= LIMIT {
-            return Err(error);
-        }
-        std::thread::sleep(PAUSE);
-    }
+/// Whether a library only has to be asked again: the drive has not done with its cartridge.
+fn is_busy(error: &Error) -> bool {
+    matches!(
+        error.condition(),
+        Some(Condition::BecomingReady | Condition::NotUnloaded | Condition::RemovalPrevented)
+    )
 }
 
 #[cfg(test)]

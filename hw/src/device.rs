@@ -1,9 +1,10 @@
 //! A SCSI device behind a transport: sends typed commands, tells trouble from success, repeats what may be repeated.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cancel::Cancel;
+use crate::clock::{Clock, RealClock};
 use crate::scsi::inquiry::{Inquiry, VpdData, VpdPage};
 use crate::scsi::{Command, Condition, DecodeError, DeviceType, NextStep, Sense};
 use crate::transport::{Data, Reply, Status, Transport, TransportError};
@@ -111,6 +112,7 @@ impl Done {
 pub struct ScsiDevice {
     transport: Box<dyn Transport>,
     cancel: Cancel,
+    clock: Arc<dyn Clock>,
     /// Told to a command that could be repeated at once: settings, key or position may be gone all the same.
     unsettled: Option<Sense>,
 }
@@ -118,7 +120,17 @@ pub struct ScsiDevice {
 impl ScsiDevice {
     /// A device behind a transport. `cancel` ends waiting, not a command that runs.
     pub fn new(transport: Box<dyn Transport>, cancel: Cancel) -> Self {
-        Self { transport, cancel, unsettled: None }
+        Self { transport, cancel, clock: Arc::new(RealClock), unsettled: None }
+    }
+
+    /// The same device by another time.
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The time by which it waits.
+    pub fn now(&self) -> Duration {
+        self.clock.now()
     }
 
     /// How messages name it.
@@ -142,7 +154,7 @@ impl ScsiDevice {
         timeout: Duration,
     ) -> Result<Done, DeviceError> {
         let cdb = command.to_cdb();
-        let started = Instant::now();
+        let started = self.now();
         loop {
             let reply = self.transport.execute(&cdb, data.reborrow(), timeout)?;
             if reply.transferred > data.length() {
@@ -153,7 +165,7 @@ impl ScsiDevice {
             if !matches!(reply.status, Status::Busy | Status::TaskSetFull) {
                 return read_reply(&reply);
             }
-            if started.elapsed() >= BUSY_LIMIT {
+            if self.now().saturating_sub(started) >= BUSY_LIMIT {
                 return Err(DeviceError::Busy);
             }
             self.pause(BUSY_PAUSE)?;
@@ -203,16 +215,16 @@ impl ScsiDevice {
     pub fn pause(&self, pause: Duration) -> Result<(), DeviceError> {
         /// So often a waiting task looks whether it should stop.
         const STEP: Duration = Duration::from_millis(100);
-        let until = Instant::now() + pause;
+        let until = self.now() + pause;
         loop {
             if self.cancel.cancelled() {
                 return Err(DeviceError::Cancelled);
             }
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.saturating_sub(self.now());
             if left.is_zero() {
                 return Ok(());
             }
-            thread::sleep(left.min(STEP));
+            self.clock.wait(left.min(STEP));
         }
     }
 }

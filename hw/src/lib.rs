@@ -25,6 +25,7 @@
 
 pub mod cancel;
 pub mod changer;
+pub mod clock;
 pub mod conformance;
 pub mod device;
 pub mod discovery;
@@ -45,6 +46,7 @@ pub use cancel::Cancel;
 pub use changer::{
     Changer, ChangerStatus, DriveElement, ElementContent, QueuedChanger, RobotQueue, SlotElement,
 };
+pub use clock::{Clock, RealClock};
 pub use drive::{
     DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
     TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,

@@ -5,10 +5,12 @@
 
 mod elements;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cancel::Cancel;
 use crate::changer::{Changer, ChangerStatus};
+use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
@@ -33,10 +35,18 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 pub type Ejector = Box<dyn FnMut(DriveNumber) -> Result<()> + Send>;
 
 /// How a changer is to be used.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ChangerOptions {
     /// Storage slots that count as import/export slots.
     pub export_slots: Vec<SlotNumber>,
+    /// By what waiting goes.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for ChangerOptions {
+    fn default() -> Self {
+        Self { export_slots: Vec::new(), clock: Arc::new(RealClock) }
+    }
 }
 
 /// A changer that is open.
@@ -58,7 +68,8 @@ impl ScsiChanger {
         options: ChangerOptions,
         cancel: &Cancel,
     ) -> Result<Self> {
-        let device = ScsiDevice::new(transport, cancel.clone());
+        let device =
+            ScsiDevice::new(transport, cancel.clone()).with_clock(Arc::clone(&options.clock));
         let mut changer = Self { device, options, ejector: None };
         let identified =
             changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
@@ -107,7 +118,7 @@ impl ScsiChanger {
 
     /// Asks again for a while where the changer does not answer, longer where it says that it is getting ready.
     fn patiently<T>(&mut self, mut ask: impl FnMut(&mut Self) -> Attempt<T>) -> Attempt<T> {
-        let started = Instant::now();
+        let started = self.device.now();
         let mut limit = RETRY_LIMIT;
         loop {
             let error = match ask(self) {
@@ -119,7 +130,7 @@ impl ScsiChanger {
                 }
                 other => return other,
             };
-            if started.elapsed() >= limit {
+            if self.device.now().saturating_sub(started) >= limit {
                 return Err(error);
             }
             self.device.pause(RETRY_PAUSE)?;
@@ -183,6 +194,10 @@ impl Changer for ScsiChanger {
         }
         self.move_medium("unload medium", source.address, destination.address)?;
         Ok(target)
+    }
+
+    fn pause(&mut self, pause: Duration) -> Result<()> {
+        self.device.pause(pause).map_err(|error| self.explain("wait", error))
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {

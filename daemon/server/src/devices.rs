@@ -128,7 +128,7 @@ impl Devices {
         cancel: &Cancel,
     ) -> reel_hw::Result<Box<dyn Changer>> {
         let slots = changer.export_slots.iter().filter_map(|slot| SlotNumber::new(*slot));
-        let options = ChangerOptions { export_slots: slots.collect() };
+        let options = ChangerOptions { export_slots: slots.collect(), ..Default::default() };
         let mut robot = ScsiChanger::open(self.changer(&changer.path)?, options, cancel)?;
         if let Some(ejector) = ejector {
             robot = robot.with_ejector(ejector);

@@ -1,6 +1,7 @@
 //! One queue for a robot that several users share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::{Changer, ChangerStatus};
 use crate::error::Result;
@@ -108,6 +109,10 @@ impl Changer for QueuedChanger {
         self.moved(what, |changer| changer.transfer(from, to))
     }
 
+    fn pause(&mut self, pause: Duration) -> Result<()> {
+        self.changer.pause(pause)
+    }
+
     fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {
         self.changer.create_media(tag)
     }
@@ -115,8 +120,6 @@ impl Changer for QueuedChanger {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A robot that panics where two callers meet in it.

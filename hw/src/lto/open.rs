@@ -1,10 +1,12 @@
 //! Opening a drive, and leaving it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::settings::Protection;
 use super::{LtoDrive, Written, ready::Readiness, timeouts};
 use crate::cancel::Cancel;
+use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
 use crate::drive::DriveCounters;
 use crate::error::Result;
@@ -46,6 +48,8 @@ pub struct LtoOptions {
     pub ready_limit: Duration,
     /// Reserve the drive, where it can be.
     pub reserve: bool,
+    /// By what waiting goes.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for LtoOptions {
@@ -55,6 +59,7 @@ impl Default for LtoOptions {
             protection: ProtectionChoice::Auto,
             ready_limit: Duration::from_secs(600),
             reserve: true,
+            clock: Arc::new(RealClock),
         }
     }
 }
@@ -71,7 +76,8 @@ impl LtoDrive {
         cancel: &Cancel,
     ) -> Result<Self> {
         let mut drive = Self {
-            device: ScsiDevice::new(transport, cancel.clone()),
+            device: ScsiDevice::new(transport, cancel.clone())
+                .with_clock(Arc::clone(&options.clock)),
             options,
             place: None,
             written: Written::Flushed,

@@ -1,6 +1,6 @@
 //! Waiting for a medium to be ready, loading and ejecting.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{LtoDrive, Written, timeouts};
 use crate::device::DeviceError;
@@ -45,7 +45,7 @@ impl LtoDrive {
     /// Waits while the drive is getting ready: as long as the options say, or as long as a calibration takes where
     /// it says that it calibrates. Does not wait for a medium that nobody put in.
     pub(super) fn wait_ready(&mut self) -> std::result::Result<Readiness, DeviceError> {
-        let started = Instant::now();
+        let started = self.device.now();
         loop {
             let readiness = self.readiness()?;
             let Readiness::Coming(sense) = readiness else { return Ok(readiness) };
@@ -54,7 +54,7 @@ impl LtoDrive {
             } else {
                 self.options.ready_limit
             };
-            if started.elapsed() >= limit {
+            if self.device.now().saturating_sub(started) >= limit {
                 return Err(DeviceError::Sense(sense));
             }
             self.device.pause(POLL)?;

@@ -79,6 +79,16 @@ impl EmuClock {
     }
 }
 
+impl reel_hw::Clock for EmuClock {
+    fn now(&self) -> Duration {
+        Self::now(self)
+    }
+
+    fn wait(&self, pause: Duration) {
+        self.advance(pause);
+    }
+}
+
 /// A span that a formula gave, as a `Duration`: nothing for what is negative or no number, the longest for what
 /// does not fit.
 pub fn span(s: f64) -> Duration {

@@ -40,7 +40,7 @@ fn changer(library: &EmulatedLibrary, options: ChangerOptions) -> ScsiChanger {
 #[test]
 fn status_tells_slots_drives_and_what_lies_in_them() {
     let library = with_media(true);
-    let options = ChangerOptions { export_slots: vec![slot(2)] };
+    let options = ChangerOptions { export_slots: vec![slot(2)], ..Default::default() };
     let status = changer(&library, options).status().unwrap();
     let slots: Vec<_> = status
         .slots

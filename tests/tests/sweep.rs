@@ -1,0 +1,411 @@
+//! The fault sweep: a job of fixed shape on an emulated library in simulated time (label three media, back three
+//! snapshots up over two of them, restore, catalogue, export), in which one command fails, or each one from some point
+//! on. Whatever happens, nothing panics or hangs, no wrong byte comes back, and what catalogs state afterwards can be
+//! read back.
+//!
+//! Each run does a tenth of all cases, chosen by a seed; `REELFS_SWEEP=all` does all.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reel_emu::cartridge::store::MemoryStore;
+use reel_emu::{
+    Cartridge, CartridgeFacts, Device, DriveModel, EmulatedLibrary, Fault, Generation,
+    LibraryShape, Maker, Moment,
+};
+use reel_hw::scsi::{Sense, SenseKey};
+use reel_hw::{
+    Changer, ChangerOptions, Clock, DriveNumber, LtoDrive, LtoOptions, ScsiChanger, TapeDrive,
+};
+use reel_store::chunk_store::SyncLevel;
+use reel_store::datastore::{
+    ChunkOrder, Datastore, DatastoreConfig, LocalBackup, LocalSource, StoreEnvironment,
+};
+use reel_store::locks::{ProcessLocks, RunDir};
+use reel_store::source::Chunk;
+use reel_store::{ChunkIndex, DataBlob, FixedIndex, ServiceUser, plain_digest};
+use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
+use reel_tape::medium::load_by_label;
+use reel_tape::ops::label_medium;
+use reel_tape::restore::{RestoreJob, restore};
+use reel_tape::set_contents::SetContents;
+use reel_tape::{
+    DriveDesk, DriveHold, DriveOpener, NoCommitPoints, PoolRules, Site, TapeEnv,
+};
+use reel_types::commands::StoreMap;
+use reel_types::{Cancel, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
+use tempfile::TempDir;
+
+const LABELS: [&str; 3] = ["SWP001L8", "SWP002L8", "SWP003L8"];
+const SNAPSHOTS: [&str; 3] =
+    ["vm/100/2026-01-01T00:00:00Z", "vm/100/2026-01-02T00:00:00Z", "vm/101/2026-01-01T00:00:00Z"];
+/// Room of a medium: with its labels, one snapshot and half of the next fit before the early warning.
+const CAPACITY: u64 = 19 * (256 << 10);
+const IMAGE_BYTES: usize = 1 << 20;
+
+/// No case may take longer than this, whatever its simulated time.
+const CASE_LIMIT: Duration = Duration::from_secs(60);
+
+/// What a device may say instead of doing what it was asked.
+fn sense_kinds() -> Vec<Sense> {
+    [
+        (SenseKey::NotReady, 0x04, 0x01),
+        (SenseKey::NotReady, 0x3A, 0x00),
+        (SenseKey::UnitAttention, 0x28, 0x00),
+        (SenseKey::UnitAttention, 0x29, 0x00),
+        (SenseKey::UnitAttention, 0x2A, 0x01),
+        (SenseKey::MediumError, 0x11, 0x00),
+        (SenseKey::MediumError, 0x0C, 0x00),
+        (SenseKey::BlankCheck, 0x00, 0x05),
+        (SenseKey::VolumeOverflow, 0x00, 0x02),
+        (SenseKey::IllegalRequest, 0x24, 0x00),
+        (SenseKey::HardwareError, 0x04, 0x03),
+        (SenseKey::AbortedCommand, 0x00, 0x00),
+        (SenseKey::DataProtect, 0x27, 0x00),
+    ]
+    .into_iter()
+    .map(|(key, asc, ascq)| Sense::new(key, asc, ascq))
+    .collect()
+}
+
+/// Opens the drive with its robot, both in the time of the library.
+struct Opener {
+    library: EmulatedLibrary,
+    clock: Arc<dyn Clock>,
+    lock_path: PathBuf,
+}
+
+impl Opener {
+    fn robot(&self) -> reel_hw::Result<Box<dyn Changer>> {
+        let options = ChangerOptions { clock: Arc::clone(&self.clock), ..Default::default() };
+        let way = Box::new(self.library.transport(Device::Changer));
+        Ok(Box::new(ScsiChanger::open(way, options, &reel_hw::Cancel::new())?))
+    }
+}
+
+impl DriveOpener for Opener {
+    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        let options = LtoOptions { clock: Arc::clone(&self.clock), ..Default::default() };
+        let way = Box::new(self.library.transport(Device::Drive(0)));
+        let drive = LtoDrive::open(way, options, cancel)?;
+        Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
+    }
+
+    fn library(&self) -> Option<Box<dyn Changer>> {
+        self.robot().ok()
+    }
+
+    fn lock_path(&self) -> &Path {
+        &self.lock_path
+    }
+}
+
+/// Simulated time for the drivers alone: whoever waits, waits no time.
+#[derive(Debug, Default)]
+struct NoTime(std::sync::Mutex<Duration>);
+
+impl Clock for NoTime {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn wait(&self, pause: Duration) {
+        *self.0.lock().unwrap() += pause;
+    }
+}
+
+fn new_library() -> EmulatedLibrary {
+    let library = EmulatedLibrary::new(&LibraryShape {
+        serial: "ROBOT".into(),
+        drives: vec![DriveModel {
+            maker: Maker::Ibm,
+            generation: Generation::Lto8,
+            full_height: true,
+            serial: "DRIVE".into(),
+        }],
+        storage_slots: LABELS.len() + 1,
+        import_export_slots: LABELS.len(),
+        ejects: true,
+    });
+    for (slot, label) in LABELS.iter().enumerate() {
+        let facts: CartridgeFacts = serde_json::from_value(serde_json::json!({
+            "barcode": label, "kind": "data", "density": Generation::Lto8.density(),
+            "capacity": CAPACITY, "write-protected": false, "initialized": true, "seed": slot,
+            "loads": 0, "bytes-written": 0, "bytes-read": 0, "attributes": {},
+        }))
+        .unwrap();
+        library.put(slot, Cartridge::new(facts, Box::new(MemoryStore::default())));
+    }
+    library
+}
+
+/// The datastore that every case backs up: made once.
+struct Source {
+    _folder: TempDir,
+    store: Arc<Datastore>,
+    images: BTreeMap<&'static str, Vec<u8>>,
+}
+
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    tempfile::Builder::new().prefix("reelfs-sweep-").tempdir_in(parent).unwrap()
+}
+
+fn open_store(name: &str, base: &Path) -> Arc<Datastore> {
+    fs::create_dir_all(base.join(name).join(".chunks")).unwrap();
+    let user = ServiceUser::current();
+    let environment = StoreEnvironment {
+        locks: ProcessLocks::new(),
+        run: RunDir::new(base.join("run-store"), user).with_patience(Duration::ZERO),
+        user,
+        clock: Arc::new(SystemClock),
+    };
+    let config = DatastoreConfig {
+        name: name.parse().unwrap(),
+        path: base.join(name),
+        sync_level: SyncLevel::None,
+        chunk_order: ChunkOrder::Inode,
+    };
+    Datastore::open(&config, &environment).unwrap()
+}
+
+/// Folders for the chunks of all images, in a store that has none yet.
+fn make_chunk_folders<'a>(store: &Path, images: impl Iterator<Item = &'a Vec<u8>>) {
+    for image in images {
+        let digest = plain_digest(image).to_string();
+        fs::create_dir_all(store.join(".chunks").join(&digest[..4])).unwrap();
+    }
+}
+
+impl Source {
+    fn new() -> Self {
+        let folder = scratch();
+        let images: BTreeMap<_, _> = SNAPSHOTS
+            .iter()
+            .zip(1..)
+            .map(|(snapshot, seed)| (*snapshot, reel_tests::noise(IMAGE_BYTES, seed)))
+            .collect();
+        make_chunk_folders(&folder.path().join("store1"), images.values());
+        let store = open_store("store1", folder.path());
+        let actor = "root@pam".parse().unwrap();
+        for (snapshot, image) in &images {
+            let path = folder.path().join("disk.img");
+            fs::write(&path, image).unwrap();
+            let source: LocalSource = format!("disk.img={}", path.display()).parse().unwrap();
+            let backup = LocalBackup {
+                sources: &[source],
+                crypt: None,
+                threads: NonZeroUsize::MIN,
+                actor: &actor,
+            };
+            backup.run(&store, &snapshot.parse().unwrap(), &NoTask::default()).unwrap();
+        }
+        Self { _folder: folder, store, images }
+    }
+}
+
+/// One run of the job.
+struct Case {
+    folder: TempDir,
+    library: EmulatedLibrary,
+    env: Arc<TapeEnv>,
+    desk: Arc<DriveDesk>,
+}
+
+type Step = std::result::Result<(), String>;
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+impl Case {
+    fn new() -> Self {
+        let folder = scratch();
+        let base = folder.path();
+        for part in ["run/drive-lock", "run/drive-state"] {
+            fs::create_dir_all(base.join(part)).unwrap();
+        }
+        let (state, cache) = (base.join("state"), base.join("cache"));
+        let clock = Arc::new(SystemClock);
+        let env =
+            TapeEnv::open(&state, &cache, clock, TimeZone::UTC, Arc::new(NoCommitPoints)).unwrap();
+        let library = new_library();
+        let opener = Arc::new(Opener {
+            library: library.clone(),
+            clock: Arc::new(NoTime::default()),
+            lock_path: "/dev/sweep".into(),
+        });
+        let desk = DriveDesk::new("drive0".parse().unwrap(), opener, &base.join("run"));
+        Self { folder, library, env: Arc::new(env), desk }
+    }
+
+    fn hold(&self) -> Result<DriveHold, String> {
+        self.desk.hold("sweep", Duration::ZERO, &Cancel::new()).map_err(text)
+    }
+
+    /// The whole job; a step that fails does not keep the next from being tried, as an operator would.
+    fn run(&self, source: &Source) -> Vec<Step> {
+        let mut steps: Vec<Step> = LABELS.iter().map(|label| self.label(label)).collect();
+        steps.push(self.back_up(source, false));
+        steps.push(self.restore_all(source, "store2").map(drop));
+        steps.push(self.catalogue());
+        steps.push(self.back_up(source, true));
+        steps
+    }
+
+    fn label(&self, label: &str) -> Step {
+        let label: LabelText = label.parse().unwrap();
+        let pool = "daily".parse().unwrap();
+        let mut hold = self.hold()?;
+        load_by_label(&mut hold, &label).map_err(text)?;
+        let labelled =
+            label_medium(&self.env, &mut hold, &label, Some(&pool), &NoTask::default());
+        labelled.map(drop).map_err(text)
+    }
+
+    fn back_up(&self, source: &Source, export: bool) -> Step {
+        let job = BackupJob {
+            store: Arc::clone(&source.store),
+            pool: PoolRules::new("daily".parse().unwrap()),
+            site: Site::Anywhere,
+            selection: Selection::default(),
+            force_media_set: false,
+            eject_media: false,
+            export_media_set: export,
+        };
+        let mut hold = self.hold()?;
+        backup(&self.env, &mut hold, &job, &NoTask::default()).map(drop).map_err(text)
+    }
+
+    fn catalogue(&self) -> Step {
+        let label: LabelText = LABELS[0].parse().unwrap();
+        let options = CatalogOptions { force: true, scan: true, verbose: false };
+        let mut hold = self.hold()?;
+        load_by_label(&mut hold, &label).map_err(text)?;
+        restore_catalog(&self.env, &mut hold, options, &NoTask::default()).map_err(text)
+    }
+
+    fn sets(&self) -> BTreeSet<MediaSetId> {
+        let inventory = self.env.inventory.load().unwrap();
+        inventory.iter().filter_map(|entry| Some(entry.assigned_set()?.uuid)).collect()
+    }
+
+    /// Restores every set into a new datastore; the snapshots that it has then.
+    fn restore_all(&self, source: &Source, name: &str) -> Result<Arc<Datastore>, String> {
+        make_chunk_folders(&self.folder.path().join(name), source.images.values());
+        let store = open_store(name, self.folder.path());
+        for set in self.sets() {
+            let map: StoreMap = name.parse().unwrap();
+            let job = RestoreJob {
+                set,
+                map,
+                stores: BTreeMap::from([(name.parse().unwrap(), Arc::clone(&store))]),
+                snapshots: Vec::new(),
+                namespaces: Vec::new(),
+                owner: "root@pam".parse().unwrap(),
+            };
+            let mut hold = self.hold()?;
+            restore(&self.env, &mut hold, &job, &NoTask::default()).map_err(text)?;
+        }
+        Ok(store)
+    }
+
+    /// The snapshots that the catalogs state.
+    fn stated(&self) -> BTreeSet<String> {
+        let inventory = self.env.inventory.load().unwrap();
+        let mut stated = BTreeSet::new();
+        for set in self.sets() {
+            let contents = SetContents::open(&self.env, &inventory, set).unwrap();
+            stated.extend(contents.snapshots().into_iter().map(|snapshot| snapshot.path.to_string()));
+        }
+        stated
+    }
+
+    /// Brings all media back to where they can be loaded, as an operator would, and everything that failed to its end.
+    fn put_right(&self) {
+        self.library.clear_faults();
+        for slot in LABELS.len() + 1..2 * LABELS.len() + 1 {
+            let mut exported = self.library.take(slot);
+            for free in 0..=LABELS.len() {
+                let Some(cartridge) = exported.take() else { break };
+                exported = self.library.put(free, cartridge);
+                if let Some(before) = exported.take() {
+                    exported = self.library.put(free, before);
+                }
+            }
+        }
+    }
+}
+
+/// Runs a case and judges it. How many commands it took, and how many steps failed.
+fn judge(source: &Source, fault: Option<Fault>) -> (u64, usize) {
+    let case = Case::new();
+    if let Some(fault) = fault {
+        case.library.plan_fault(fault);
+    }
+    let steps = case.run(source);
+    let commands = case.library.commands();
+    case.put_right();
+    let stated = case.stated();
+    case.restore_all(source, "store3")
+        .unwrap_or_else(|error| panic!("{stated:?} can't be read back: {error}; {steps:?}"));
+    for path in &stated {
+        assert!(SNAPSHOTS.contains(&path.as_str()), "{path}");
+        assert_restored(source, &case.folder.path().join("store3"), path);
+    }
+    if fault.is_none() {
+        assert_eq!(stated.len(), SNAPSHOTS.len());
+        assert!(steps.iter().all(Result::is_ok), "{steps:?}");
+    }
+    (commands, steps.iter().filter(|step| step.is_err()).count())
+}
+
+/// The snapshot is there, and its image is what was backed up.
+fn assert_restored(source: &Source, folder: &Path, path: &str) {
+    let index = File::open(folder.join(path).join("disk.img.fidx"));
+    let index = index.unwrap_or_else(|error| panic!("{path} did not come back: {error}"));
+    let index = FixedIndex::open(index).unwrap();
+    let digest = index.entries(0..1).next().unwrap().unwrap().digest;
+    assert_eq!(digest, plain_digest(&source.images[path]), "{path}");
+    let name = digest.to_string();
+    let raw = fs::read(folder.join(".chunks").join(&name[..4]).join(name)).unwrap();
+    Chunk::checked(DataBlob::from_raw(raw.into()).unwrap(), &digest).unwrap();
+}
+
+#[test]
+fn no_failing_command_loses_what_catalogs_state() {
+    let source = Source::new();
+    let (trace, failed) = judge(&source, None);
+    assert_eq!(failed, 0);
+    assert!((100..=400).contains(&trace), "the job takes {trace} commands");
+    let all = std::env::var("REELFS_SWEEP").is_ok_and(|value| value == "all");
+    let (mut cases, mut done, mut with_failures) = (0u64, 0u64, 0u64);
+    for sense in sense_kinds() {
+        for number in 1..=trace {
+            for moment in [Moment::Once(number), Moment::From(number)] {
+                cases += 1;
+                if !all && !cases.wrapping_mul(0x9E37_79B9_7F4A_7C15).is_multiple_of(10) {
+                    continue;
+                }
+                let fault = Fault { moment, sense };
+                let started = Instant::now();
+                let judged = catch_unwind(AssertUnwindSafe(|| judge(&source, Some(fault))));
+                let (_, failed) = judged.unwrap_or_else(|_| panic!("{sense} {moment:?}"));
+                assert!(started.elapsed() < CASE_LIMIT, "{sense} {moment:?} hangs");
+                done += 1;
+                with_failures += u64::from(failed > 0);
+            }
+        }
+    }
+    assert_eq!(cases, trace * 2 * sense_kinds().len() as u64);
+    println!("{done} of {cases} cases ({trace} commands); steps failed in {with_failures}");
+}
