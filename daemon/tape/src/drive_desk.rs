@@ -386,7 +386,7 @@ mod tests {
 
     impl DriveOpener for Opener {
         fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-            Ok(Box::new(self.0.drive(reel_hw::number::DriveNumber(0))?))
+            Ok(Box::new(self.0.drive(DriveNumber(0))?))
         }
 
         fn library(&self) -> Option<Box<dyn Changer>> {
