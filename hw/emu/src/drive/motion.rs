@@ -58,7 +58,8 @@ impl Drive {
         let early_warning =
             mounted.cartridge.room_before(object) > mounted.cartridge.early_warning();
         match service_action {
-            0 => {
+            // Linux's `st` asks for the vendor's own short form, which LTO drives answer as the other.
+            0 | 1 => {
                 let number = u32::try_from(object).map_err(|_| invalid_field())?;
                 let position = ShortPosition {
                     beginning: object == 0,
