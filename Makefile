@@ -1,6 +1,6 @@
 # Two commands for a fresh Debian 12 with Rust: `make demo` and `make test`.
 
-.PHONY: demo test check lint bench fuzz setup
+.PHONY: demo test test-kernel check lint bench fuzz setup
 
 setup:
 	@scripts/setup
@@ -12,6 +12,9 @@ demo: setup
 test: setup lint
 	cargo build --workspace --bins
 	cargo test --workspace --no-fail-fast
+
+test-kernel: setup
+	@scripts/test-kernel
 
 lint:
 	cargo fmt --all --check

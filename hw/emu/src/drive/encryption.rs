@@ -72,7 +72,8 @@ impl Drive {
         let set = set.map_err(|_| invalid_parameter())?;
         let mode = EncryptionMode::from_numbers(set.encryption, set.decryption);
         self.key = match (mode, set.key) {
-            (Ok(EncryptionMode::Off), None) => None,
+            // A key that comes along when encryption is switched off is of no use, and stenc sends one.
+            (Ok(EncryptionMode::Off), _) => None,
             (Ok(EncryptionMode::Mixed | EncryptionMode::On), Some(key)) => Some(key),
             _ => return Err(check(SenseKey::IllegalRequest, 0x26, 0x11)),
         };

@@ -54,7 +54,8 @@ impl Drive {
         let file = objects.filemarks_before(object);
         let early_warning = mounted.used_before(object) > mounted.early_warning();
         match service_action {
-            0 => {
+            // Linux's `st` asks for the vendor's own short form, which LTO drives answer as the other.
+            0 | 1 => {
                 let number = u32::try_from(object).map_err(|_| invalid_field())?;
                 let position = ShortPosition {
                     beginning: object == 0,
