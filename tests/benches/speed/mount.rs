@@ -105,7 +105,8 @@ fn out_of_media_set(options: &Options, home: &Home, set: &str) {
             },
             || {
                 let number = next.replace(next.get() + 1);
-                fresh.watched(|daemon| drop(daemon.ctl(&format!("restore {set} restored{number}"))));
+                fresh
+                    .watched(|daemon| drop(daemon.ctl(&format!("restore {set} restored{number}"))));
             },
             || fresh.watched(|_| shell(home.path(), &line)),
         );
