@@ -215,7 +215,8 @@ fn two_media_with_one_label_are_told_apart_and_never_mistaken() {
     let media = daemon.json("media list");
     let uuid_of = |pool: &serde_json::Value| {
         let mut rows = media.as_array().into_iter().flatten();
-        let row = rows.find(|row| row["pool"] == *pool).expect("a medium");
+        let row = rows.find(|row| row["pool"] == *pool && row["label-text"] == "T1");
+        let row = row.expect("a medium");
         row["uuid"].as_str().expect("its uuid").to_owned()
     };
     let (first, second) = (uuid_of(&"daily".into()), uuid_of(&serde_json::Value::Null));
