@@ -77,9 +77,10 @@ impl Drive {
     ) -> Option<Outcome> {
         Some(match command {
             Command::TestUnitReady => self.ready().map(|_| Answer::Done),
-            Command::LoadUnload { load, hold, .. } => {
-                self.load_unload(context.initiator, load, hold)
+            Command::LoadUnload { load: true, hold, retension, .. } => {
+                self.load(context.initiator, hold, retension)
             }
+            Command::LoadUnload { .. } => self.unload(),
             Command::PreventRemoval { prevent } => self.prevent_removal(context.initiator, prevent),
             Command::ReadAttribute { service_action, partition, first, .. } => {
                 self.read_attribute(service_action, partition, first)

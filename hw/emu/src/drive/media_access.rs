@@ -130,32 +130,21 @@ impl Drive {
         self.allowance = Default::default();
     }
 
-    pub(super) fn load_unload(&mut self, initiator: Initiator, load: bool, hold: bool) -> Outcome {
-        let now_s = self.clockwork.now_s();
-        let Some(mounted) = self.mounted.as_ref().filter(|one| one.arrives_s <= now_s) else {
-            return Err(check(SenseKey::NotReady, 0x3A, 0x00));
-        };
-        if let Some(busy) = self.clockwork.busy().filter(|_| mounted.calibrating) {
-            return Err(busy.sense(now_s).into());
-        }
-        if mounted.cleaning {
-            return Err(check(SenseKey::NotReady, 0x30, 0x03));
-        }
-        self.clockwork.join();
-        if load {
-            return self.load(initiator, hold);
-        }
+    pub(super) fn unload(&mut self) -> Outcome {
+        self.wait_for_medium()?;
         if !self.locks.is_empty() {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
-        if mounted.threaded {
+        if self.mounted.as_ref().is_some_and(|mounted| mounted.threaded) {
             self.eject();
         }
         Ok(Answer::Done)
     }
 
-    /// With HOLD the medium is only drawn in, which it is.
-    fn load(&mut self, initiator: Initiator, hold: bool) -> Outcome {
+    /// Threads the medium, or rewinds it. With `hold` it is only drawn in, which it is; with `retension` the whole tape
+    /// is wound there and back.
+    pub(super) fn load(&mut self, initiator: Initiator, hold: bool, retension: bool) -> Outcome {
+        self.wait_for_medium()?;
         if hold {
             return Ok(Answer::Done);
         }
@@ -168,8 +157,31 @@ impl Drive {
             self.settle();
             self.clockwork.begin();
         }
-        let is_cleaner = self.mounted.as_ref().is_some_and(|one| one.cartridge.is_cleaner());
-        if is_cleaner { Ok(Answer::Done) } else { self.ready().map(|_| Answer::Done) }
+        if self.mounted.as_ref().is_some_and(|mounted| mounted.cartridge.is_cleaner()) {
+            return Ok(Answer::Done);
+        }
+        let (mounted, clockwork) = self.at_work()?;
+        if retension {
+            let pass_s = mounted.mechanism.figures().mean_rewind_s;
+            clockwork.spend(DeviceActivity::Other, 4.0 * pass_s);
+        }
+        Ok(Answer::Done)
+    }
+
+    /// A command that loads or unloads waits for what the drive does with the medium, unless that takes too long.
+    fn wait_for_medium(&mut self) -> Result<(), Refusal> {
+        let now_s = self.clockwork.now_s();
+        let Some(mounted) = self.mounted.as_ref().filter(|one| one.arrives_s <= now_s) else {
+            return Err(check(SenseKey::NotReady, 0x3A, 0x00));
+        };
+        if let Some(busy) = self.clockwork.busy().filter(|_| mounted.calibrating) {
+            return Err(busy.sense(now_s).into());
+        }
+        if mounted.cleaning {
+            return Err(check(SenseKey::NotReady, 0x30, 0x03));
+        }
+        self.clockwork.join();
+        Ok(())
     }
 
     pub(super) fn prevent_removal(&mut self, initiator: Initiator, prevent: bool) -> Outcome {

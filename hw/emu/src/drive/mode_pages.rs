@@ -49,6 +49,7 @@ pub(super) fn changeable(model: &DriveModel) -> Vec<ModePage> {
     let mut bytes = [0; 14];
     bytes[4..6].fill(0xFF);
     bytes[8] = SOFTWARE_PROTECT;
+    bytes[12] = 0xFF;
     let all = ControlDataProtection {
         method: reel_hw::scsi::protection::ProtectionMethod::from_number(0xFF),
         information_bytes: 0x3F,

@@ -40,8 +40,15 @@ pub(crate) struct Modes {
     pub(crate) software_protect: bool,
     /// How long data may wait in the buffer, in tenths of a second; only told.
     pub(crate) write_delay: u16,
-    /// Programmable early warning, MB; only told.
+    /// Programmable early warning: so many MB in front of the medium's own.
     pub(crate) early_warning_mb: u16,
+}
+
+impl Modes {
+    /// The zone of the programmable early warning, bytes.
+    pub(super) fn early_warning_bytes(&self) -> u64 {
+        u64::from(self.early_warning_mb) * 1_000_000
+    }
 }
 
 impl Default for Modes {
@@ -175,6 +182,7 @@ impl Drive {
 fn configuration(modes: &mut Modes, page: &DeviceConfiguration) {
     modes.write_delay = page.write_delay_time();
     modes.software_protect = page.software_write_protect();
+    modes.compression = page.bytes[12] != 0;
 }
 
 fn extension(modes: &mut Modes, page: &DeviceConfigurationExtension) -> Result<(), Refusal> {

@@ -19,6 +19,8 @@ const BLOCK_BYTES_MAX: u32 = 0x80_0000;
 /// How a write left the medium.
 enum Room {
     Enough,
+    /// Behind the early warning that a host has set in front of the medium's own.
+    HostWarning,
     EarlyWarning,
 }
 
@@ -161,8 +163,9 @@ impl Drive {
         };
         let key = self.key.clone();
         let block = Block { length: bytes.len() as u32, encrypted: key.is_some() };
+        let zone = self.modes.early_warning_bytes();
         let (mounted, clockwork) = self.at_work()?;
-        let room = make_room(mounted, block.stored_length())?;
+        let room = make_room(mounted, block.stored_length(), zone)?;
         match &key {
             None => mounted.cartridge.push_block(block, bytes),
             Some(key) => {
@@ -178,6 +181,7 @@ impl Drive {
         mounted.stream_write(clockwork, activity, block.stored_length());
         mounted.position += 1;
         mounted.written += u64::from(block.length);
+        self.allowance = Default::default();
         self.counters.write.bytes += u64::from(block.length);
         self.soil(u64::from(block.length));
         Ok(room)
@@ -187,10 +191,11 @@ impl Drive {
         if count > 0 {
             self.writable()?;
         }
+        let zone = self.modes.early_warning_bytes();
         let (mounted, clockwork) = self.at_work()?;
         let mut room = Room::Enough;
         for _ in 0..count {
-            room = make_room(mounted, 0)?;
+            room = make_room(mounted, 0, zone)?;
             mounted.cartridge.push_filemark().map_err(store_failed)?;
             mounted.stream_write(clockwork, DeviceActivity::Writing, BLOCK_BYTES);
             mounted.position += 1;
@@ -234,28 +239,31 @@ fn fetch(
     Ok(count)
 }
 
-/// Cuts off what lies at and behind the position, and says how much room there is for `length` bytes more.
-fn make_room(mounted: &mut Mounted, length: u64) -> Result<Room, Refusal> {
+/// Cuts off what lies at and behind the position, and says how much room there is for `length` bytes more. A host may
+/// want to be warned `zone` bytes before the early warning.
+fn make_room(mounted: &mut Mounted, length: u64, zone: u64) -> Result<Room, Refusal> {
     let end = mounted.used_before(mounted.position) + length;
     if end > mounted.room() {
         return Err(overflow());
     }
     mounted.cartridge.cut(mounted.position).map_err(store_failed)?;
-    if end > mounted.early_warning() {
-        return Ok(Room::EarlyWarning);
-    }
-    Ok(Room::Enough)
+    let early_warning = mounted.early_warning();
+    Ok(match end {
+        _ if end > early_warning => Room::EarlyWarning,
+        _ if zone > 0 && end > early_warning.saturating_sub(zone) => Room::HostWarning,
+        _ => Room::Enough,
+    })
 }
 
 fn told(room: Room) -> Answer {
-    match room {
-        Room::Enough => Answer::Done,
-        Room::EarlyWarning => {
-            let mut sense = Sense::new(SenseKey::NoSense, 0x00, 0x02);
-            sense.end_of_medium = true;
-            Answer::Told(sense, 0)
-        }
-    }
+    let ascq = match room {
+        Room::Enough => return Answer::Done,
+        Room::HostWarning => 0x07,
+        Room::EarlyWarning => 0x02,
+    };
+    let mut sense = Sense::new(SenseKey::NoSense, 0x00, ascq);
+    sense.end_of_medium = true;
+    Answer::Told(sense, 0)
 }
 
 fn overflow() -> Refusal {

@@ -98,12 +98,12 @@ impl State {
         }
         let (outcome, until_s) =
             self.dispatch(device, initiator, cdb, data.reborrow(), planned.fault);
+        if let Err(error) = self.keep() {
+            return (Err(TransportError::System(io::Error::other(error))), until_s);
+        }
         if planned.vanish == Some(Vanish::After) {
             self.faults.set_gone(device, true);
             return (Err(TransportError::Gone), until_s);
-        }
-        if let Err(error) = self.keep() {
-            return (Err(TransportError::System(io::Error::other(error))), until_s);
         }
         let Some(outcome) = outcome else { return (Err(TransportError::Gone), until_s) };
         let mut reply = reply(outcome, self.sense_format(device), data.reborrow());

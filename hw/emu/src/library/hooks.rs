@@ -101,6 +101,7 @@ impl EmulatedLibrary {
         while let (Some(clock), Some(busy)) = (self.clock(), busy()) {
             clock.wait_until(after(busy.until_s));
         }
+        self.with_drive(drive, Drive::settle);
     }
 
     fn with_drive(&self, drive: usize, change: impl FnOnce(&mut Drive)) {

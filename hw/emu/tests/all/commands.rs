@@ -144,11 +144,33 @@ fn a_medium_in_append_only_mode_is_overwritten_only_where_that_was_allowed() {
     assert!(host.send(&allow(1, 2)).is_good());
     assert!(host.write(&block(b'x')).is_good());
     assert!(host.write(&block(b'y')).is_good());
+    host.locate(2);
+    assert_eq!(host.write(&block(b'z')).triple(), (7, 0x27, 6), "it was allowed once");
     host.send(&REWIND);
     assert_eq!(host.write(&block(b'x')).triple(), (7, 0x27, 6));
     assert!(host.send(&allow(2, 0)).is_good());
     assert!(host.send(&[0x04, 0, 0, 0, 0, 0]).is_good());
     assert!(host.write(&block(b'x')).is_good());
+}
+
+#[test]
+fn a_host_can_be_warned_earlier() {
+    let library = library(model(Maker::Ibm, Generation::Lto8));
+    library.insert(0, cartridge("TEST01L8", Generation::Lto8, 40 << 18));
+    let mut host = Host::new(&library, Device::Drive(0));
+    let extension = reel_hw::scsi::mode::DeviceConfigurationExtension {
+        early_warning_mb: 2,
+        ..Default::default()
+    };
+    let mut data = ModeData::default();
+    data.device.buffered_mode = 1;
+    data.pages = vec![PageContent::DeviceConfigurationExtension(extension).into()];
+    let bytes = data.encode_select(CdbForm::Ten);
+    assert!(host.put(&[0x55, 0x10, 0, 0, 0, 0, 0, 0, bytes.len() as u8, 0], &bytes).is_good());
+    let ends: Vec<_> = (0..41).map(|_| host.write(&block(1)).triple()).collect();
+    let count = |triple| ends.iter().filter(|end| **end == triple).count();
+    let counts = [count((0, 0, 0)), count((0, 0, 7)), count((0, 0, 2)), count((13, 0, 2))];
+    assert_eq!(counts, [24, 8, 8, 1]);
 }
 
 #[test]

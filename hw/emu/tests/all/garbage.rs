@@ -18,12 +18,12 @@ struct Trace {
 
 fn loaded(
     options: LtoOptions,
-    garbage: Option<(u64, Garbage)>,
+    garbage: Option<(Moment, Garbage)>,
 ) -> (EmulatedLibrary, Result<LtoDrive>) {
     let library = library(model(Maker::Ibm, Generation::Lto8));
     library.insert(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
-    if let Some((number, garbage)) = garbage {
-        library.plan_garbage(Moment::Once(number), garbage);
+    if let Some((moment, garbage)) = garbage {
+        library.plan_garbage(moment, garbage);
     }
     let transport = Box::new(library.transport(Device::Drive(0)));
     let drive = LtoDrive::open(transport, options, &Cancel::new());
@@ -31,7 +31,7 @@ fn loaded(
 }
 
 /// Everything that a backup and a restore do, in small. Whatever fails, the job goes on with the next thing.
-fn job(protection: ProtectionChoice, garbage: Option<(u64, Garbage)>) -> Trace {
+fn job(protection: ProtectionChoice, garbage: Option<(Moment, Garbage)>) -> Trace {
     let options = LtoOptions { protection, ..LtoOptions::default() };
     let (library, drive) = loaded(options, garbage);
     let mut flushed = Vec::new();
@@ -108,7 +108,7 @@ fn run(protection: ProtectionChoice, kinds: &[Garbage]) {
         for number in 1..=clean.commands {
             let what = format!("{kind:?} at command {number}");
             println!("{what}");
-            check_medium(&job(protection, Some((number, *kind))), &what);
+            check_medium(&job(protection, Some((Moment::Once(number), *kind))), &what);
         }
     }
 }
@@ -147,4 +147,23 @@ fn senses_of_junk() {
     kinds.extend([Garbage::JunkSense(1, 1), Garbage::JunkSense(7, 2)]);
     run(ProtectionChoice::Auto, &kinds);
     run(ProtectionChoice::Off, &kinds[..6]);
+}
+
+#[test]
+fn answers_that_are_never_right_again() {
+    let kinds = [
+        Garbage::Cut(0),
+        Garbage::Cut(20),
+        Garbage::TooMany,
+        Garbage::Scrambled(9),
+        Garbage::Filled(0),
+        Garbage::NoSense,
+        Garbage::Status(0x40),
+    ];
+    let commands = job(ProtectionChoice::On, None).commands;
+    for kind in kinds {
+        for number in (1..=commands).step_by(3) {
+            job(ProtectionChoice::On, Some((Moment::From(number), kind)));
+        }
+    }
 }
