@@ -37,9 +37,7 @@ use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
-use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, NoCommitPoints, PoolRules, Site, TapeEnv,
-};
+use reel_tape::{DriveDesk, DriveHold, DriveOpener, NoCommitPoints, PoolRules, Site, TapeEnv};
 use reel_types::commands::StoreMap;
 use reel_types::{Cancel, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
 use tempfile::TempDir;
@@ -221,7 +219,7 @@ struct Case {
     desk: Arc<DriveDesk>,
 }
 
-type Step = std::result::Result<(), String>;
+type Step = Result<(), String>;
 
 fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
@@ -267,8 +265,7 @@ impl Case {
         let pool = "daily".parse().unwrap();
         let mut hold = self.hold()?;
         load_by_label(&mut hold, &label).map_err(text)?;
-        let labelled =
-            label_medium(&self.env, &mut hold, &label, Some(&pool), &NoTask::default());
+        let labelled = label_medium(&self.env, &mut hold, &label, Some(&pool), &NoTask::default());
         labelled.map(drop).map_err(text)
     }
 
@@ -325,7 +322,8 @@ impl Case {
         let mut stated = BTreeSet::new();
         for set in self.sets() {
             let contents = SetContents::open(&self.env, &inventory, set).unwrap();
-            stated.extend(contents.snapshots().into_iter().map(|snapshot| snapshot.path.to_string()));
+            stated
+                .extend(contents.snapshots().into_iter().map(|snapshot| snapshot.path.to_string()));
         }
         stated
     }

@@ -51,19 +51,9 @@ fn facts(wanted: &Create, barcode: &str, seed: u64) -> CartridgeFacts {
         worm if worm_generation(worm).is_some() => CartridgeKind::Worm,
         _ => CartridgeKind::Data,
     };
-    CartridgeFacts {
-        barcode: Some(barcode.to_owned()),
-        kind,
-        density: generation(barcode).unwrap_or(wanted.generation.0).density(),
-        capacity: wanted.capacity.0,
-        write_protected: false,
-        initialized: true,
-        seed,
-        loads: 0,
-        bytes_written: 0,
-        bytes_read: 0,
-        attributes: BTreeMap::new(),
-    }
+    let density = generation(barcode).unwrap_or(wanted.generation.0).density();
+    let blank = CartridgeFacts::blank(barcode, density, wanted.capacity.0);
+    CartridgeFacts { kind, initialized: true, seed, ..blank }
 }
 
 /// The generation that a bar code ends with: `L8`, or `LY` for media that are written once.

@@ -231,25 +231,16 @@ pub(super) fn make_library(folder: &Path) -> Outcome<()> {
     let data = (1..=6).map(|number| (format!("REEL{number:02}L8"), CartridgeKind::Data));
     let cleaning = ("CLN001CU".to_owned(), CartridgeKind::Cleaning { uses: 50 });
     for (barcode, kind) in data.chain([cleaning]) {
-        library.add_cartridge(blank(barcode, kind)).map_err(library_failed)?;
+        library.add_cartridge(blank(&barcode, kind)).map_err(library_failed)?;
     }
     Ok(())
 }
 
-fn blank(barcode: String, kind: CartridgeKind) -> CartridgeFacts {
-    CartridgeFacts {
-        seed: barcode.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte)),
-        barcode: Some(barcode),
-        kind,
-        density: Generation::Lto8.density(),
-        capacity: reel_emu::cartridge::CAPACITY_DEFAULT,
-        write_protected: false,
-        initialized: false,
-        loads: 0,
-        bytes_written: 0,
-        bytes_read: 0,
-        attributes: BTreeMap::new(),
-    }
+fn blank(barcode: &str, kind: CartridgeKind) -> CartridgeFacts {
+    let seed = barcode.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
+    let capacity = reel_emu::cartridge::CAPACITY_DEFAULT;
+    let blank = CartridgeFacts::blank(barcode, Generation::Lto8.density(), capacity);
+    CartridgeFacts { kind, seed, ..blank }
 }
 
 fn library_failed(error: FolderError) -> Failure {

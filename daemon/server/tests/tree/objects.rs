@@ -24,6 +24,7 @@ fn the_root_says_what_it_is() {
             "pools",
             "media",
             "media-sets",
+            "changers",
             "drives",
             "tasks",
         ]

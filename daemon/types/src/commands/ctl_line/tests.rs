@@ -138,7 +138,9 @@ fn the_grammar_shows_what_may_be_written() {
     );
     assert!(text.starts_with("load-media [drive=<string>]\n    Load a medium by its label.\n"));
     let text = ctl_grammar(&verbs(Place::Drives));
-    assert!(text.starts_with("create <name> path=virtual:<path> [max-size=<string>]\n"), "{text}");
+    let first = "create <name> path=<path> [changer=<string>] [changer-drivenum=<integer> (0 - 255)] \
+                 [max-size=<string>]\n";
+    assert!(text.starts_with(first), "{text}");
 }
 
 #[test]
@@ -156,6 +158,8 @@ fn verbs_bind_only_parameters_that_their_command_has() {
         Place::Media,
         Place::MediaSet(set),
         Place::SetSnapshot(set, store, "vm/1/2021-01-11T10:43:48Z".parse().unwrap()),
+        Place::Changers,
+        Place::Changer("sl3".parse().unwrap()),
         Place::Drives,
         Place::Drive("vt0".parse().unwrap()),
         Place::Task(upid),
