@@ -163,7 +163,7 @@ impl ScsiDevice {
                 );
             }
             if !matches!(reply.status, Status::Busy | Status::TaskSetFull) {
-                return read_reply(&reply);
+                return read_reply(command, &reply);
             }
             if self.now().saturating_sub(started) >= BUSY_LIMIT {
                 return Err(DeviceError::Busy);
@@ -229,7 +229,21 @@ impl ScsiDevice {
     }
 }
 
-fn read_reply(reply: &Reply) -> Result<Done, DeviceError> {
+/// Whether a command can meet the end of data and have done its work all the same. Whatever else is answered with a
+/// blank check was not done.
+fn may_meet_the_end(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Read { .. }
+            | Command::Verify { .. }
+            | Command::Space6 { .. }
+            | Command::Space16 { .. }
+            | Command::Locate10 { .. }
+            | Command::Locate16 { .. }
+    )
+}
+
+fn read_reply(command: Command, reply: &Reply) -> Result<Done, DeviceError> {
     let transferred = reply.transferred;
     match reply.status {
         Status::Good => Ok(Done { transferred, sense: None }),
@@ -237,10 +251,12 @@ fn read_reply(reply: &Reply) -> Result<Done, DeviceError> {
         Status::CheckCondition if reply.sense.is_empty() => Err(DeviceError::NoSense),
         Status::CheckCondition => {
             let sense = Sense::decode(&reply.sense)?;
-            match sense.condition().next_step() {
-                NextStep::GoOn if !sense.deferred => Ok(Done { transferred, sense: Some(sense) }),
-                _ => Err(DeviceError::Sense(sense)),
+            let condition = sense.condition();
+            let fits = condition != Condition::EndOfData || may_meet_the_end(command);
+            if condition.next_step() == NextStep::GoOn && fits && !sense.deferred {
+                return Ok(Done { transferred, sense: Some(sense) });
             }
+            Err(DeviceError::Sense(sense))
         }
         other => Err(DeviceError::Status(other.to_byte())),
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_config::{ChangerConfig, ConfigPath, LtoDriveConfig};
-use reel_emu::{Device, EmulatedLibrary};
+use reel_emu::{Device, EmulatedLibrary, Host};
 use reel_hw::scsi::DeviceType;
 use reel_hw::scsi_changer::Ejector;
 use reel_hw::transport::Transport;
@@ -98,7 +98,7 @@ pub(crate) struct Identity {
 /// What is open over all commands: emulated libraries, and the queue of each robot.
 #[derive(Default)]
 pub(crate) struct Devices {
-    libraries: Mutex<BTreeMap<PathBuf, EmulatedLibrary>>,
+    libraries: Mutex<BTreeMap<PathBuf, (EmulatedLibrary, Host)>>,
     robots: Mutex<BTreeMap<ChangerName, RobotQueue>>,
 }
 
@@ -115,7 +115,10 @@ impl Devices {
 
     fn transport(&self, path: &ConfigPath, device: Device) -> reel_hw::Result<Box<dyn Transport>> {
         match path.emulated_folder() {
-            Some(folder) => Ok(Box::new(self.library(folder)?.transport(device))),
+            Some(folder) => {
+                let (library, host) = self.library(folder)?;
+                Ok(Box::new(library.transport_of(&host, device)))
+            }
             None => reel_hw::transport::open(path.as_path()),
         }
     }
@@ -169,19 +172,20 @@ impl Devices {
         })
     }
 
-    /// An emulated library; switched on when it is first wanted.
-    pub(crate) fn library(&self, folder: &Path) -> reel_hw::Result<EmulatedLibrary> {
+    /// An emulated library, switched on when it is first wanted, and this daemon as a host of it.
+    fn library(&self, folder: &Path) -> reel_hw::Result<(EmulatedLibrary, Host)> {
         let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(library) = libraries.get(folder) {
-            return Ok(library.clone());
+        if let Some((library, host)) = libraries.get(folder) {
+            return Ok((library.clone(), *host));
         }
         let opened = EmulatedLibrary::open(folder).map_err(|error| reel_hw::Error::Io {
             action: "open the emulated library in",
             path: folder.to_owned(),
             source: std::io::Error::other(error),
         })?;
-        libraries.insert(folder.to_owned(), opened.clone());
-        Ok(opened)
+        let host = opened.new_host();
+        libraries.insert(folder.to_owned(), (opened.clone(), host));
+        Ok((opened, host))
     }
 
     /// Switches those off that nothing is configured to be in.

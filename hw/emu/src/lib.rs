@@ -39,7 +39,7 @@ pub use cartridge::{Cartridge, CartridgeFacts, CartridgeKind, MediumLife};
 pub use drive::CleaningWish;
 pub use fault::{Fault, Flip, Garbage, Moment, Vanish};
 pub use folder::FolderError;
-pub use library::{Device, EmulatedLibrary, LibraryShape};
+pub use library::{Device, EmulatedLibrary, Host, LibraryShape};
 pub use model::{DriveModel, Generation, Maker};
 pub use timing::{DriveCounts, RobotCounts, Timing};
 pub use transport::EmulatedTransport;

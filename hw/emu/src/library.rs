@@ -36,6 +36,10 @@ impl fmt::Display for Device {
     }
 }
 
+/// A host that a library knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Host(Initiator);
+
 /// What a library is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryShape {
@@ -146,13 +150,25 @@ impl EmulatedLibrary {
         state.keep()
     }
 
-    /// A way to one of its devices, as from a host of its own.
+    /// A way to one of its devices, as from a host of its own that is switched off when the way is given up.
     pub fn transport(&self, device: Device) -> EmulatedTransport {
+        EmulatedTransport::new(self.clone(), device, self.new_initiator(), true)
+    }
+
+    /// A host, which stays what it is over all ways that it takes: so do its reservations.
+    pub fn new_host(&self) -> Host {
+        Host(self.new_initiator())
+    }
+
+    /// A way of a host to one of its devices.
+    pub fn transport_of(&self, host: &Host, device: Device) -> EmulatedTransport {
+        EmulatedTransport::new(self.clone(), device, host.0, false)
+    }
+
+    fn new_initiator(&self) -> Initiator {
         let mut state = self.lock();
         state.initiators += 1;
-        let initiator = Initiator(state.initiators);
-        drop(state);
-        EmulatedTransport::new(self.clone(), device, initiator)
+        Initiator(state.initiators)
     }
 
     /// Puts a cartridge into a drive, as a hand would; what was in it comes out.

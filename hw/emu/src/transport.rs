@@ -13,12 +13,19 @@ pub struct EmulatedTransport {
     library: EmulatedLibrary,
     device: Device,
     initiator: Initiator,
+    /// Whether the host goes with this way.
+    is_only_way: bool,
     name: String,
 }
 
 impl EmulatedTransport {
-    pub(crate) fn new(library: EmulatedLibrary, device: Device, initiator: Initiator) -> Self {
-        Self { library, device, initiator, name: format!("emulated {device}") }
+    pub(crate) fn new(
+        library: EmulatedLibrary,
+        device: Device,
+        initiator: Initiator,
+        is_only_way: bool,
+    ) -> Self {
+        Self { library, device, initiator, is_only_way, name: format!("emulated {device}") }
     }
 }
 
@@ -39,6 +46,8 @@ impl Transport for EmulatedTransport {
 
 impl Drop for EmulatedTransport {
     fn drop(&mut self) {
-        self.library.forget(self.device, self.initiator);
+        if self.is_only_way {
+            self.library.forget(self.device, self.initiator);
+        }
     }
 }

@@ -175,10 +175,11 @@ impl<'d, D: TapeDrive + ?Sized> BlockWriter<'d, D> {
 }
 
 impl<D: TapeDrive + ?Sized> Drop for BlockWriter<'_, D> {
-    /// An abandoned file gets its filemark. Where that fails too, the next append repairs it
+    /// An abandoned file gets its filemark, unless not one block of it was written: a filemark alone would be an empty
+    /// file in the place of what was to come. Where that fails too, the next append repairs it
     /// ([`move_to_append_position`](crate::move_to_append_position)); the caller knows of the failure already.
     fn drop(&mut self) {
-        if self.state != State::Closed {
+        if self.state != State::Closed && self.sequence > 0 {
             let _ = self.write_filemark();
         }
     }

@@ -1,6 +1,5 @@
 //! `reel-vtl create`: makes a library in a folder, with its media.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
 use reel_emu::{
