@@ -1,6 +1,6 @@
 # Two commands for a fresh Debian 12 with Rust: `make demo` and `make test`.
 
-.PHONY: demo test test-kernel check lint bench fuzz setup
+.PHONY: demo test test-kernel sweep check lint bench fuzz setup
 
 setup:
 	@scripts/setup
@@ -15,6 +15,9 @@ test: setup lint
 
 test-kernel: setup
 	@scripts/test-kernel
+
+sweep: setup
+	REELFS_SWEEP=all cargo test -p reel-tests --test sweep -- --nocapture
 
 lint:
 	cargo fmt --all --check
