@@ -189,10 +189,13 @@ impl ScsiDevice {
         loop {
             let outcome = self.send(command, data.reborrow(), timeout);
             let Err(DeviceError::Sense(sense)) = &outcome else { return outcome };
-            let passes =
-                matches!(sense.condition().next_step(), NextStep::Repeat | NextStep::Restore);
-            if !passes || attentions == ATTENTIONS_MAX {
+            let next = sense.condition().next_step();
+            let passes = matches!(next, NextStep::Repeat | NextStep::Restore);
+            if !passes || sense.deferred || attentions == ATTENTIONS_MAX {
                 return outcome;
+            }
+            if next == NextStep::Restore {
+                self.unsettled = Some(*sense);
             }
             attentions += 1;
         }

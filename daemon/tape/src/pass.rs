@@ -182,15 +182,19 @@ impl Pass<'_> {
                 Ok(false)
             }
             located => {
-                self.note_damage(format!("File {file}: {error}"));
+                if is_cut_off(&error) {
+                    self.warn_of_killed_writer(file);
+                } else {
+                    self.note_damage(format!("File {file}: {error}"));
+                }
                 located?;
                 Ok(true)
             }
         }
     }
 
-    /// A writer that was killed leaves a file without end marker, or one that no filemark ends. What it held is
-    /// written again, or missed by the snapshots that need it; by itself it is no damage.
+    /// A writer that was killed, or that gave up, leaves a file without end marker, and perhaps one that no filemark
+    /// ends. What it held is written again, or missed by the snapshots that need it; by itself it is no damage.
     fn warn_of_killed_writer(&self, file: FileNumber) {
         self.task.warn(&format!("File {file}: missing stream end marker, not registered"));
     }
@@ -246,7 +250,7 @@ impl Pass<'_> {
         let read = self.take_chunks(&mut chunks, &store);
         let has_end = match &read {
             Ok(_) => has_end(reader)?,
-            Err(Broken { error, .. }) => !is_end_of_data(error),
+            Err(Broken { error, .. }) => !is_cut_off(error),
         };
         self.sink.end_of_chunks(&store)?;
         if !has_end {
@@ -361,12 +365,21 @@ pub(crate) fn has_end(reader: &mut BlockReader<'_, dyn TapeDrive + '_>) -> Resul
 
 /// Whether the medium ends inside the file that was read.
 pub(crate) fn is_end_of_data(error: &Error) -> bool {
-    let device = match error {
+    matches!(device_error(error), Some(reel_hw::Error::UnexpectedEndOfData { .. }))
+}
+
+/// Whether the file, or the medium, ends in front of the file's end marker.
+fn is_cut_off(error: &Error) -> bool {
+    is_end_of_data(error)
+        || matches!(device_error(error), Some(reel_hw::Error::UnexpectedFilemark { .. }))
+}
+
+fn device_error(error: &Error) -> Option<&reel_hw::Error> {
+    match error {
         Error::Device(device) => Some(device),
         Error::Io { source, .. } => source.get_ref().and_then(|inner| inner.downcast_ref()),
         _ => None,
-    };
-    matches!(device, Some(reel_hw::Error::UnexpectedEndOfData { .. }))
+    }
 }
 
 /// The next chunk that is wholly there and whose CRC is right, with its blob where that is wanted.

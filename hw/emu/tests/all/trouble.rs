@@ -220,6 +220,20 @@ fn conditions_that_an_operator_can_act_on_say_how() {
     }
 }
 
+#[test]
+fn a_reset_that_a_harmless_command_hears_of_takes_settings_all_the_same() {
+    let (library, mut drive) = loaded();
+    record(&mut drive, &[b"a"]).unwrap();
+    drive.sync().unwrap();
+    library.reset_drive(0);
+    drive.tape_alerts().unwrap();
+    drive.space_to_end_of_data().unwrap();
+    drive.write_block(&block(b'b')).unwrap();
+    drive.sync().unwrap();
+    let length = library.cartridge(0, |cartridge| cartridge.objects().bytes_before(3)).unwrap();
+    assert_eq!(length, 2 * 262_144, "no block with a CRC in it");
+}
+
 /// One unit attention or error at every command of a small job: whatever is reported as flushed can be read.
 #[test]
 fn no_failure_at_any_command_loses_what_was_reported_as_written() {
