@@ -6,7 +6,7 @@ use crate::drive::{Position, SpaceOutcome};
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, FileNumber};
 use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
-use crate::scsi::{Command, Condition, LocateTarget, SpaceCode};
+use crate::scsi::{Command, Condition, LocateTarget, Sense, SpaceCode};
 use crate::transport::Data;
 
 /// READ POSITION in its long form.
@@ -136,9 +136,25 @@ impl LtoDrive {
 
     /// Asks the drive where it is.
     pub(super) fn position_now(&mut self, what: &'static str) -> Result<Position> {
-        let position = self.ask_position().map_err(|error| self.explain(what, error))?;
+        let mut position = self.ask_position().map_err(|error| self.explain(what, error))?;
+        if let Some(sense) = self.device.take_unsettled() {
+            self.go_back(what, sense)?;
+            position = self.ask_position().map_err(|error| self.explain(what, error))?;
+        }
         self.place = Some(position.object);
         Ok(position)
+    }
+
+    /// A drive that was reset answers with the beginning of the tape. Who asked would take that for the place where the
+    /// last motion ended, and write there: so the drive goes back first, and where to is not known that is an error.
+    fn go_back(&mut self, what: &'static str, sense: Sense) -> Result<()> {
+        let was_known = self.place.is_some();
+        self.restore(what, sense)?;
+        if was_known || sense.condition() != Condition::Reset {
+            return Ok(());
+        }
+        let problem = "it was reset, and where it stood before is not known";
+        Err(self.failed(what, DeviceError::Refused(problem.to_owned())))
     }
 
     pub(super) fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {

@@ -234,6 +234,23 @@ fn a_reset_that_a_harmless_command_hears_of_takes_settings_all_the_same() {
     assert_eq!(length, 2 * 262_144, "no block with a CRC in it");
 }
 
+#[test]
+fn a_reset_drive_does_not_pass_the_beginning_off_as_where_it_stood() {
+    let (library, mut drive) = loaded();
+    record(&mut drive, &[b"abc"]).unwrap();
+    drive.sync().unwrap();
+    drive.locate(BlockNumber(2)).unwrap();
+    library.reset_drive(0);
+    assert_eq!(drive.position().unwrap().object, BlockNumber(2), "it was known, and gone back to");
+    drive.space_to_end_of_data().unwrap();
+    library.reset_drive(0);
+    let text = drive.position().unwrap_err().to_string();
+    assert!(text.contains("where it stood before is not known"), "{text}");
+    drive.space_to_end_of_data().unwrap();
+    assert_eq!(drive.position().unwrap().object, BlockNumber(4));
+    assert_eq!(objects(&library), 4);
+}
+
 /// One unit attention or error at every command of a small job: whatever is reported as flushed can be read.
 #[test]
 fn no_failure_at_any_command_loses_what_was_reported_as_written() {
