@@ -31,6 +31,13 @@ impl LtoDrive {
             _ => Command::Space16 { code, count },
         };
         let done = self.motion("space", command, timeouts::LOCATE)?;
+        // A drive that went to the end of data has met nothing on its way: one that says so stands who knows where, and
+        // what is written there could hit what is recorded.
+        if let (SpaceCode::EndOfData, Some(sense)) = (code, done.sense)
+            && sense.condition() != Condition::Fine
+        {
+            return Err(self.failed("space to the end of data", DeviceError::Sense(sense)));
+        }
         Ok(match done.condition() {
             Condition::Filemark => SpaceOutcome::Filemark,
             Condition::EndOfData => SpaceOutcome::EndOfData,
