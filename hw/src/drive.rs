@@ -276,15 +276,22 @@ pub fn move_to_append_position<D: TapeDrive + ?Sized>(drive: &mut D) -> Result<F
         return Ok(end.file);
     }
     match drive.space_blocks(-1)? {
-        SpaceOutcome::Filemark => {
-            drive.space_filemarks(1)?;
-        }
+        SpaceOutcome::Filemark => must_be_done(drive.space_filemarks(1)?)?,
         _ => {
-            drive.space_blocks(1)?;
+            must_be_done(drive.space_blocks(1)?)?;
             drive.write_filemarks(1, false)?;
         }
     }
     Ok(drive.position()?.file)
+}
+
+/// A drive that did not come back to the end must not write: it would hit what is recorded.
+fn must_be_done(outcome: SpaceOutcome) -> Result<()> {
+    if outcome == SpaceOutcome::Done {
+        return Ok(());
+    }
+    let what = "go back to the end of data, where the next file begins".to_owned();
+    Err(Error::UnexpectedEndOfData { what })
 }
 
 #[cfg(test)]
