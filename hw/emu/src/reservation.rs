@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use reel_hw::scsi::reservation::{KeysReport, OutParameters, ReservationReport, ServiceAction};
 use reel_hw::scsi::{Command, SenseKey};
 
-use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
+use crate::answer::{Answer, Outcome, Refusal, check, invalid_field, parameter_length};
+use crate::drive::{Context, parameters};
 use crate::initiator::Initiator;
 
 /// Reservations of a device.
@@ -41,7 +42,37 @@ impl Reservations {
         )
     }
 
-    pub(crate) fn reserve(&mut self, initiator: Initiator) -> Outcome {
+    /// Carries out the commands that reserve and release; `None` for all others.
+    pub(crate) fn carry_out(
+        &mut self,
+        context: &Context<'_, '_>,
+        command: Command,
+    ) -> Option<Outcome> {
+        Some(match command {
+            Command::Reserve(_) => self.reserve(context.initiator),
+            Command::Release(_) => self.release(context.initiator),
+            Command::PersistentReserveIn { service_action, .. } => self.report(service_action),
+            Command::PersistentReserveOut { service_action, scope_type, length } => {
+                self.persistent_out(context, service_action, scope_type & 0xF, length)
+            }
+            _ => return None,
+        })
+    }
+
+    fn persistent_out(
+        &mut self,
+        context: &Context<'_, '_>,
+        service_action: u8,
+        kind: u8,
+        length: u32,
+    ) -> Outcome {
+        let parameters = OutParameters::decode(parameters(context, length)?);
+        let parameters = parameters.map_err(|_| parameter_length())?;
+        let action = ServiceAction::from_number(service_action);
+        self.change(context.initiator, action, kind, &parameters)
+    }
+
+    fn reserve(&mut self, initiator: Initiator) -> Outcome {
         match self.simple {
             Some(holder) if holder != initiator => Err(Refusal::ReservationConflict),
             _ => {
@@ -51,7 +82,7 @@ impl Reservations {
         }
     }
 
-    pub(crate) fn release(&mut self, initiator: Initiator) -> Outcome {
+    fn release(&mut self, initiator: Initiator) -> Outcome {
         if self.simple == Some(initiator) {
             self.simple = None;
         }
@@ -59,7 +90,7 @@ impl Reservations {
     }
 
     /// PERSISTENT RESERVE IN.
-    pub(crate) fn report(&self, service_action: u8) -> Outcome {
+    fn report(&self, service_action: u8) -> Outcome {
         let generation = self.generation;
         Ok(Answer::Data(match service_action {
             0 => KeysReport { generation, keys: self.keys.values().copied().collect() }.encode(),
@@ -73,7 +104,7 @@ impl Reservations {
     }
 
     /// PERSISTENT RESERVE OUT.
-    pub(crate) fn change(
+    fn change(
         &mut self,
         initiator: Initiator,
         action: Option<ServiceAction>,

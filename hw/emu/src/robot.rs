@@ -6,14 +6,11 @@ pub(crate) use shuttle::Shuttle;
 
 use reel_hw::scsi::inquiry::{Inquiry, VpdData, VpdPage};
 use reel_hw::scsi::mode::{ElementAddresses, ModeData, PageContent};
-use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
 use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, PageControl, Sense, SenseFormat, SenseKey};
 
-use crate::answer::{
-    Answer, Outcome, Refusal, check, invalid_field, parameter_length, unknown_command,
-};
+use crate::answer::{Answer, Outcome, Refusal, check, invalid_field, unknown_command};
 use crate::attention::Attentions;
-use crate::drive::{Context, designators, parameters};
+use crate::drive::{Context, designators};
 use crate::element_status;
 use crate::elements::Elements;
 use crate::initiator::Initiator;
@@ -182,29 +179,8 @@ impl Robot {
                 }
                 Ok(Answer::Done)
             }
-            Command::Reserve(_) => self.reservations.reserve(context.initiator),
-            Command::Release(_) => self.reservations.release(context.initiator),
-            Command::PersistentReserveIn { service_action, .. } => {
-                self.reservations.report(service_action)
-            }
-            Command::PersistentReserveOut { service_action, scope_type, length } => {
-                self.persistent_reserve_out(context, service_action, scope_type, length)
-            }
-            _ => return None,
+            _ => return self.reservations.carry_out(context, command),
         })
-    }
-
-    fn persistent_reserve_out(
-        &mut self,
-        context: &Context<'_, '_>,
-        service_action: u8,
-        scope_type: u8,
-        length: u32,
-    ) -> Outcome {
-        let parameters = OutParameters::decode(parameters(context, length)?);
-        let parameters = parameters.map_err(|_| parameter_length())?;
-        let action = ServiceAction::from_number(service_action);
-        self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
     }
 
     /// Whether the robot may move.

@@ -1,13 +1,10 @@
 //! What drives and media say of their state (`cli-tape.md` §3).
 
+use reel_hw::DriveFacts;
 use reel_hw::scsi::attribute::Attribute;
-use reel_hw::scsi::log::VolumeStatisticsPage;
-use reel_hw::{DriveFacts, TapeAlerts};
 use reel_tape::DriveState;
 use reel_tape::ops::clean_drive;
-use reel_types::commands::results::{
-    AlertFlagsEntry, DriveStatusEntry, MemoryEntry, VolumeStatisticsEntry,
-};
+use reel_types::commands::results::{AlertFlagsEntry, DriveStatusEntry, MemoryEntry};
 use reel_types::commands::{
     CartridgeMemory, Clean, DriveStatus, EndOfData, TapeAlertFlags, VolumeStatistics,
 };
@@ -36,13 +33,13 @@ impl Reeld {
     pub(super) fn volume_statistics(&self, command: &VolumeStatistics) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let mut hold = desk.hold("reading volume statistics", DRIVE_WAIT, &Cancel::new())?;
-        Done::data(statistics_entry(hold.drive().volume_statistics()?))
+        Done::data(hold.drive().volume_statistics()?)
     }
 
     pub(super) fn tape_alert_flags(&self, command: &TapeAlertFlags) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let mut hold = desk.hold("reading tape alerts", DRIVE_WAIT, &Cancel::new())?;
-        let alerts: TapeAlerts = hold.drive().tape_alerts()?;
+        let alerts = hold.drive().tape_alerts()?;
         Done::data(AlertFlagsEntry { tape_alert_flags: alerts.to_string() })
     }
 
@@ -70,37 +67,6 @@ fn memory_entry(attribute: &Attribute) -> Option<MemoryEntry> {
         name: info.name.to_owned(),
         value: attribute.render()?,
     })
-}
-
-fn statistics_entry(page: VolumeStatisticsPage) -> VolumeStatisticsEntry {
-    VolumeStatisticsEntry {
-        beginning_of_medium_passes: page.beginning_of_medium_passes,
-        last_load_read_compression_ratio: page.last_load_read_compression_ratio,
-        last_load_write_compression_ratio: page.last_load_write_compression_ratio,
-        last_mount_bytes_read: page.last_mount_bytes_read,
-        last_mount_bytes_written: page.last_mount_bytes_written,
-        last_mount_unrecovered_read_errors: page.last_mount_unrecovered_read_errors,
-        last_mount_unrecovered_write_errors: page.last_mount_unrecovered_write_errors,
-        lifetime_bytes_read: page.lifetime_bytes_read,
-        lifetime_bytes_written: page.lifetime_bytes_written,
-        medium_mount_time: page.medium_mount_time,
-        medium_ready_time: page.medium_ready_time,
-        middle_of_tape_passes: page.middle_of_tape_passes,
-        serial: page.serial,
-        total_native_capacity: page.total_native_capacity,
-        total_used_native_capacity: page.total_used_native_capacity,
-        volume_datasets_read: page.volume_datasets_read,
-        volume_datasets_written: page.volume_datasets_written,
-        volume_mounts: page.volume_mounts,
-        volume_recovered_read_errors: page.volume_recovered_read_errors,
-        volume_recovered_write_data_errors: page.volume_recovered_write_data_errors,
-        volume_unrecovered_read_errors: page.volume_unrecovered_read_errors,
-        volume_unrecovered_write_data_errors: page.volume_unrecovered_write_data_errors,
-        volume_unrecovered_write_servo_errors: page.volume_unrecovered_write_servo_errors,
-        volume_write_servo_errors: page.volume_write_servo_errors,
-        worm: page.worm,
-        write_protect: page.write_protect,
-    }
 }
 
 /// `state` stands for a drive that does not say what it is doing, as a `virtual:` one.

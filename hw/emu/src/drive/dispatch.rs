@@ -1,10 +1,9 @@
 //! Which command goes where.
 
-use reel_hw::scsi::reservation::{OutParameters, ServiceAction};
 use reel_hw::scsi::{Command, DeviceType};
 
-use super::{Context, Drive, parameters};
-use crate::answer::{Answer, Outcome, parameter_length, unknown_command};
+use super::{Context, Drive};
+use crate::answer::{Answer, Outcome, unknown_command};
 use crate::opcodes;
 
 /// Whether a command answers before it is done.
@@ -42,6 +41,7 @@ impl Drive {
             .tape_command(context, command)
             .or_else(|| self.medium_command(context, command))
             .or_else(|| self.setting_command(context, command))
+            .or_else(|| self.reservations.carry_out(context, command))
             .or_else(|| self.report_command(command));
         outcome.unwrap_or_else(|| Err(unknown_command()))
     }
@@ -116,29 +116,11 @@ impl Drive {
             Command::SecurityProtocolOut { protocol, page, length } => {
                 self.security_out(context, protocol, page, length)
             }
-            Command::Reserve(_) => self.reservations.reserve(context.initiator),
-            Command::Release(_) => self.reservations.release(context.initiator),
-            Command::PersistentReserveOut { service_action, scope_type, length } => {
-                self.persistent_reserve_out(context, service_action, scope_type, length)
-            }
             Command::SendDiagnostic { self_test, length } => {
                 self.send_diagnostic(context, self_test, length)
             }
             _ => return None,
         })
-    }
-
-    fn persistent_reserve_out(
-        &mut self,
-        context: &Context<'_, '_>,
-        service_action: u8,
-        scope_type: u8,
-        length: u32,
-    ) -> Outcome {
-        let parameters = OutParameters::decode(parameters(context, length)?);
-        let parameters = parameters.map_err(|_| parameter_length())?;
-        let action = ServiceAction::from_number(service_action);
-        self.reservations.change(context.initiator, action, scope_type & 0xF, &parameters)
     }
 
     /// What only tells.
@@ -162,9 +144,6 @@ impl Drive {
             }
             Command::ReceiveDiagnostic { page, .. } => self.receive_diagnostic(page),
             Command::SecurityProtocolIn { protocol, page, .. } => self.security_in(protocol, page),
-            Command::PersistentReserveIn { service_action, .. } => {
-                self.reservations.report(service_action)
-            }
             _ => return None,
         })
     }

@@ -1,5 +1,8 @@
 //! Volume statistics, page 17h.
 
+use serde::Serialize;
+use serde_with::skip_serializing_none;
+
 use super::{LogPage, LogParameter, WHAT, page};
 use crate::drive::VolumeStatistics;
 use crate::number::Capacity;
@@ -10,8 +13,10 @@ const MEGABYTE: u64 = 1_000_000;
 
 /// What drive and medium counted over the medium's life (SSC-5 §8.2.9); `None` where they did not.
 ///
-/// The names are the keys of PBS's `volume-statistics`, with `_` for `-`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// It serializes as PBS's `volume-statistics`, whose keys these are.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names say what PBS and SSC-5 say of them")]
 pub struct VolumeStatisticsPage {
     pub volume_mounts: Option<u64>,
