@@ -7,6 +7,7 @@
 mod queued;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -178,6 +179,18 @@ impl ChangerStatus {
 pub trait Changer: Send {
     /// What lies where, asked now.
     fn status(&mut self) -> Result<ChangerStatus>;
+
+    /// What lies where: as it was seen last, unless somebody may have changed it by hand since. Who asks while the robot
+    /// moves is told what was seen before.
+    fn known_status(&mut self) -> Result<Arc<ChangerStatus>> {
+        self.status().map(Arc::new)
+    }
+
+    /// Whether media may lie elsewhere than at the last look: somebody opened a door, put a magazine in. A changer that
+    /// does not tell may always.
+    fn may_have_changed(&mut self) -> Result<bool> {
+        Ok(true)
+    }
 
     /// Moves the medium of a slot into an empty drive.
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()>;

@@ -98,10 +98,6 @@ impl DriveOpener for Opener {
         Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
     }
 
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        self.robot().ok()
-    }
-
     fn lock_path(&self) -> &Path {
         &self.lock_path
     }

@@ -21,9 +21,10 @@ mod task;
 
 use std::sync::Arc;
 
+use reel_config::ConfigDigest;
 use reel_types::commands::Command;
 use reel_types::commands::results::VersionInfo;
-use reel_types::{AuthId, Upid};
+use reel_types::{AuthId, Digest, Upid};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -53,6 +54,11 @@ impl Done {
     fn nothing() -> Outcome<Self> {
         Ok(Self::Data(Value::Null))
     }
+}
+
+/// The digest that the configuration must still have, if a command names one.
+fn config_digest(digest: Option<&Digest>) -> Outcome<Option<ConfigDigest>> {
+    Ok(digest.map(|digest| digest.to_string().parse()).transpose()?)
 }
 
 impl Reeld {

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod api;
+mod cartridge_moves;
 mod chores;
 pub mod commands;
 pub mod content;

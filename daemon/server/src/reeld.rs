@@ -16,9 +16,11 @@ use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{CommitPoints, PoolRules, TapeEnv};
-use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone};
+use reel_types::{
+    ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
+};
 
-use crate::drives::{Drives, labels_in_library};
+use crate::drives::Drives;
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
 use crate::holes::Holes;
@@ -141,10 +143,15 @@ impl Reeld {
 
     /// Asks all libraries what they hold, and brings the locations of all media up to date.
     pub(crate) fn refresh_online_status(&self) -> Outcome<()> {
-        let mut labels = BTreeMap::new();
-        for (library, desk) in self.drives.libraries()? {
-            labels.insert(library, labels_in_library(&desk));
-        }
+        self.note_online(&self.drives.online_labels()?)
+    }
+
+    /// Brings the locations of all media up to date with what libraries were seen to hold; those that were not asked
+    /// are none.
+    pub(crate) fn note_online(
+        &self,
+        labels: &BTreeMap<ChangerName, Option<Vec<LabelText>>>,
+    ) -> Outcome<()> {
         self.tape.inventory.update(LOCK_WAIT, |inventory| {
             let media =
                 |held: &Option<Vec<_>>| held.as_ref().map(|l| media_of_labels(inventory, l));

@@ -76,9 +76,6 @@ pub trait DriveOpener: Send + Sync {
     /// Opens the device; `cancel` ends any waiting in it.
     fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>>;
 
-    /// The library that the drive stands in, for looks that need no hold; none for a drive on its own.
-    fn library(&self) -> Option<Box<dyn Changer>>;
-
     /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
     fn lock_path(&self) -> &Path;
 }
@@ -120,11 +117,6 @@ impl DriveDesk {
     /// The drive's name.
     pub fn name(&self) -> &DriveName {
         &self.name
-    }
-
-    /// The library that the drive stands in, for looks that need no hold.
-    pub fn library(&self) -> Option<Box<dyn Changer>> {
-        self.opener.library()
     }
 
     /// What the drive is doing.
@@ -387,10 +379,6 @@ mod tests {
     impl DriveOpener for Opener {
         fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
             Ok(Box::new(self.0.drive(DriveNumber(0))?))
-        }
-
-        fn library(&self) -> Option<Box<dyn Changer>> {
-            Some(Box::new(self.0.changer()))
         }
 
         fn lock_path(&self) -> &Path {

@@ -216,6 +216,15 @@ pub enum Error {
         medium: LabelText,
     },
 
+    /// A drive without changer that nobody has put the medium into.
+    #[error("there is no medium in drive '{drive}'; insert '{medium}' and try again")]
+    InsertMedium {
+        /// Its label.
+        medium: LabelText,
+        /// The drive.
+        drive: DriveName,
+    },
+
     /// Another medium than the one that should be there.
     #[error("expected media '{wanted}' in the drive, found {found}; check its bar code")]
     WrongMedium {
@@ -319,7 +328,7 @@ impl Error {
             Self::Index(source) => source.errno(),
             Self::MediumHoldsData(_) => Errno::EPERM as i32,
             Self::NoChanger { .. } => Errno::EOPNOTSUPP as i32,
-            Self::MediumOffline { .. } => Errno::ENOMEDIUM as i32,
+            Self::MediumOffline { .. } | Self::InsertMedium { .. } => Errno::ENOMEDIUM as i32,
             Self::WrongMedium { .. } | Self::MediumBlank | Self::FilemarkAtBeginning => {
                 Errno::EMEDIUMTYPE as i32
             }

@@ -5,7 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_
 use super::values::{
     Bounded, ChangerPath, ChangerProperty, DrivePath, DriveProperty, SlotList, SlotParam,
 };
-use crate::{ByteSize, ChangerName, DriveName, LabelText, PoolName};
+use crate::{ByteSize, ChangerName, Digest, DriveName, LabelText, PoolName};
 
 const DRIVES: Listing = Listing {
     columns: &[
@@ -153,6 +153,8 @@ commands! {
         opt changer_drivenum: Option<Bounded<0, 255>>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<DriveProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
     }
 
     /// Forget a drive's configuration; its tapes stay on disk.
@@ -323,6 +325,8 @@ commands! {
         opt eject_before_unload: Option<bool>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<ChangerProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
     }
 
     /// Forget a changer's configuration; no drive may be in it.
