@@ -174,11 +174,8 @@ impl Devices {
 
 /// Switches an emulated library on, and makes this daemon a host of it.
 fn switch_on(folder: &Path) -> reel_hw::Result<(EmulatedLibrary, Host)> {
-    let library = EmulatedLibrary::open(folder).map_err(|error| reel_hw::Error::Io {
-        action: "open the emulated library in",
-        path: folder.to_owned(),
-        source: std::io::Error::other(error),
-    })?;
+    let library = EmulatedLibrary::open(folder)
+        .map_err(|error| reel_hw::Error::Other { errno: error.errno(), source: error.into() })?;
     let host = library.new_host();
     Ok((library, host))
 }

@@ -90,9 +90,10 @@ impl Elements {
 
     /// Whether something was put elsewhere, or threaded or ejected, since this was last asked.
     pub(crate) fn take_changed(&mut self) -> bool {
-        let in_drives = self.bays.iter_mut().fold(false, |changed, bay| {
-            std::mem::take(&mut bay.drive.threading_changed) || changed
-        });
+        let mut in_drives = false;
+        for bay in &mut self.bays {
+            in_drives |= std::mem::take(&mut bay.drive.threading_changed);
+        }
         std::mem::take(&mut self.changed) || in_drives
     }
 

@@ -5,10 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use reel_config::{ChangerConfig as Config, Changers, ConfigPath};
-use reel_emu::{
-    CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, FolderError, Generation,
-    LibraryShape, Maker,
-};
+use reel_emu::{EmulatedLibrary, FolderError};
 use reel_hw::scsi::DeviceType;
 use reel_hw::{ElementContent, device};
 use reel_types::ChangerName;
@@ -222,41 +219,12 @@ fn label_of(content: &ElementContent) -> Option<String> {
     }
 }
 
-/// Makes a library of two drives, eight slots and a few media in a folder, unless there is one.
-pub(super) fn make_library(folder: &Path) -> Outcome<()> {
-    let drive = |number: u32| DriveModel {
-        maker: Maker::Ibm,
-        generation: Generation::Lto8,
-        full_height: true,
-        serial: format!("REELDR{number:04}"),
-    };
-    let shape = LibraryShape {
-        serial: "REELLIB001".into(),
-        drives: (0..2).map(drive).collect(),
-        storage_slots: 8,
-        import_export_slots: 2,
-        ejects: true,
-    };
-    match EmulatedLibrary::create(folder, &shape) {
-        Err(FolderError::Exists { .. }) => return Ok(()),
-        made => made.map_err(library_failed)?,
+/// Makes a library in a folder, unless there is one.
+fn make_library(folder: &Path) -> Outcome<()> {
+    match EmulatedLibrary::create_default(folder) {
+        Ok(()) | Err(FolderError::Exists { .. }) => Ok(()),
+        Err(error) => {
+            Err(Failure::new(error.errno(), format!("make an emulated library: {error}")))
+        }
     }
-    let library = EmulatedLibrary::open(folder).map_err(library_failed)?;
-    let data = (1..=6).map(|number| (format!("REEL{number:02}L8"), CartridgeKind::Data));
-    let cleaning = ("CLN001CU".to_owned(), CartridgeKind::Cleaning { uses: 50 });
-    for (barcode, kind) in data.chain([cleaning]) {
-        library.add_cartridge(blank(&barcode, kind)).map_err(library_failed)?;
-    }
-    Ok(())
-}
-
-fn blank(barcode: &str, kind: CartridgeKind) -> CartridgeFacts {
-    let seed = barcode.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
-    let capacity = reel_emu::cartridge::CAPACITY_DEFAULT;
-    let blank = CartridgeFacts::blank(barcode, Generation::Lto8.density(), capacity);
-    CartridgeFacts { kind, seed, ..blank }
-}
-
-fn library_failed(error: FolderError) -> Failure {
-    Failure::new(nix::libc::EIO, format!("make an emulated library: {error}"))
 }
