@@ -16,6 +16,7 @@
 //! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`scsi_changer`] | a media changer, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
+//! | [`durable`] | files that are replaced whole, folders that stay |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
 //! | [`fuzz`] | entry points for fuzzers |
@@ -30,6 +31,7 @@ pub mod conformance;
 pub mod device;
 pub mod discovery;
 pub mod drive;
+pub mod durable;
 pub mod error;
 pub mod fuzz;
 mod layout;
