@@ -28,14 +28,12 @@ pub(crate) use identity::designators;
 pub(crate) use modes::Modes;
 pub(crate) use mounted::Mounted;
 
-use std::io;
-
 use reel_hw::scsi::access_order::AccessOrderList;
 use reel_hw::scsi::{Cdb, Command, DeviceType, NextStep, Sense, SenseFormat, SenseKey};
 use reel_hw::transport::Data;
 use reel_hw::{EncryptionKey, TapeAlerts};
 
-use crate::answer::{Answer, Outcome, Refusal, check, parameter_length, unknown_command};
+use crate::answer::{Answer, Outcome, Refusal, parameter_length, unknown_command};
 use crate::attention::Attentions;
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
@@ -200,11 +198,6 @@ impl Drive {
         self.reservations.forget(initiator);
         self.locks.retain(|holder| *holder != initiator);
     }
-}
-
-/// The folder or memory behind a cartridge failed: for the host, a fault of the drive.
-pub(crate) fn store_failed(_error: io::Error) -> Refusal {
-    check(SenseKey::HardwareError, 0x44, 0x00)
 }
 
 /// The parameter list that came with a command.

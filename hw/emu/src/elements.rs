@@ -18,6 +18,11 @@ const IMPORT_EXPORT: u16 = 0x0010;
 const DRIVES: u16 = 0x0100;
 const STORAGE: u16 = 0x1000;
 
+/// So many of each kind have addresses.
+pub(crate) const IMPORT_EXPORT_MAX: u16 = DRIVES - IMPORT_EXPORT;
+pub(crate) const DRIVES_MAX: u16 = STORAGE - DRIVES;
+pub(crate) const STORAGE_MAX: u16 = u16::MAX - STORAGE;
+
 /// A slot.
 #[derive(Default)]
 pub(crate) struct Slot {
@@ -171,6 +176,17 @@ impl Elements {
         }
     }
 
+    fn content_mut(&mut self, place: Place) -> Option<&mut Cartridge> {
+        match place {
+            Place::Transport => self.hand.as_mut().map(|(cartridge, _)| cartridge),
+            Place::Slot(index) => self.slots.get_mut(index)?.cartridge.as_mut(),
+            Place::Drive(index) => {
+                let mounted = self.bays.get_mut(index)?.drive.mounted.as_mut()?;
+                Some(&mut mounted.cartridge)
+            }
+        }
+    }
+
     /// Moves a cartridge; one that slips stays in the robot's hand.
     pub(crate) fn move_medium(
         &mut self,
@@ -189,14 +205,22 @@ impl Elements {
             self.expect_empty(Place::Transport)?;
         }
         let home = self.home(source, from);
+        self.open_for(source, target)?;
         let Some(cartridge) = self.take(shuttle, source)? else { return Ok(()) };
         shuttle.carry(self.kind(source), self.kind(target));
         if slips {
-            self.hand = Some((cartridge, home));
+            self.put(shuttle, Place::Transport, cartridge, home);
             return Err(check(SenseKey::HardwareError, 0x15, 0x01));
         }
         self.put(shuttle, target, cartridge, home);
         Ok(())
+    }
+
+    /// Opens the tape of a cartridge that goes into a drive, so that one that is damaged stays where it is.
+    fn open_for(&mut self, source: Place, target: Place) -> Result<(), Refusal> {
+        let Place::Drive(_) = target else { return Ok(()) };
+        let cartridge = self.content_mut(source);
+        Ok(cartridge.map_or(Ok(()), Cartridge::open)?)
     }
 
     /// Moves a cartridge to where another lies, and that to a third place, which may be where the first came from.
@@ -279,11 +303,21 @@ impl Elements {
         }
     }
 
-    fn put(&mut self, shuttle: &Shuttle, place: Place, cartridge: Cartridge, home: Option<u16>) {
+    fn put(
+        &mut self,
+        shuttle: &Shuttle,
+        place: Place,
+        mut cartridge: Cartridge,
+        home: Option<u16>,
+    ) {
         match place {
-            Place::Transport => self.hand = Some((cartridge, home)),
+            Place::Transport => {
+                cartridge.close();
+                self.hand = Some((cartridge, home));
+            }
             Place::Slot(index) => {
                 if let Some(slot) = self.slots.get_mut(index) {
+                    cartridge.close();
                     slot.cartridge = Some(cartridge);
                     slot.by_operator = false;
                 }

@@ -28,7 +28,6 @@ pub mod library;
 mod media;
 pub mod model;
 mod opcodes;
-mod protection;
 mod reservation;
 mod robot;
 pub mod time;

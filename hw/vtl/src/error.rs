@@ -100,17 +100,6 @@ pub(crate) enum Error {
     /// Signals cannot be waited for.
     #[error("wait for a signal: {0}")]
     Signals(#[source] io::Error),
-
-    /// Media that do not fit.
-    #[error(
-        "{media} media do not fit into {slots} storage slots; give --slots {media} or fewer media"
-    )]
-    TooManyMedia {
-        /// Media.
-        media: usize,
-        /// Slots.
-        slots: u16,
-    },
 }
 
 /// The crate's results.

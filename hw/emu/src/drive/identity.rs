@@ -4,7 +4,7 @@ use reel_hw::TapeAlerts;
 use reel_hw::scsi::block_limits::BlockLimits;
 use reel_hw::scsi::density::{DensityDescriptor, DensitySupport};
 use reel_hw::scsi::inquiry::{Designator, Inquiry, MethodDescriptor, VpdData, VpdPage};
-use reel_hw::scsi::protection::ProtectionMethod;
+use reel_hw::scsi::protection::{ProtectionMethod, crc32c};
 
 use reel_hw::scsi::DeviceType;
 
@@ -93,7 +93,7 @@ fn method(method: ProtectionMethod) -> MethodDescriptor {
 /// How a device names itself: vendor, product and serial number, and a world wide name made from the serial number.
 pub(crate) fn designators(vendor: &str, product: &str, serial: &str) -> Vec<Designator> {
     let text = format!("{vendor:8}{product:16}{serial}");
-    let name = 0x5000_E111_0000_0000 | u64::from(crc32c::crc32c(serial.as_bytes()));
+    let name = 0x5000_E111_0000_0000 | u64::from(crc32c(serial.as_bytes()));
     vec![
         Designator { protocol: None, code_set: 2, association: 0, kind: 1, value: text.into() },
         Designator {

@@ -1,5 +1,6 @@
 //! Mode parameters: MODE SENSE and MODE SELECT.
 
+use reel_hw::scsi::block_limits::BlockLimits;
 use reel_hw::scsi::mode::{
     BlockDescriptor, ControlDataProtection, DeviceConfiguration, DeviceConfigurationExtension,
     DeviceSpecific, ModeData, ModePage, PageContent,
@@ -18,8 +19,6 @@ use crate::media::Use;
 const ALL_PAGES: u8 = 0x3F;
 /// Every subpage.
 const ALL_SUBPAGES: u8 = 0xFF;
-/// The longest block of an LTO drive.
-const BLOCK_BYTES_MAX: u32 = 0x80_0000;
 
 /// What MODE SELECT sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,7 +149,7 @@ impl Drive {
             _ => return Err(invalid_parameter()),
         };
         if let Some(descriptor) = data.descriptor {
-            if descriptor.block_length > BLOCK_BYTES_MAX {
+            if descriptor.block_length > BlockLimits::LTO.length_max {
                 return Err(invalid_parameter());
             }
             modes.block_length = descriptor.block_length;

@@ -106,7 +106,8 @@ impl State {
             return (Err(TransportError::Gone), until_s);
         }
         let Some(outcome) = outcome else { return (Err(TransportError::Gone), until_s) };
-        let mut reply = reply(outcome, self.sense_format(device), data.reborrow());
+        let reply = reply(outcome, self.sense_format(device), data.reborrow());
+        let Ok(mut reply) = reply else { return (reply, until_s) };
         self.flip_to_host(device, cdb, &mut data);
         if let Some(garbage) = planned.garbage {
             garbage.spoil(&mut reply, &mut data);

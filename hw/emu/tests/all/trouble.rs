@@ -1,6 +1,6 @@
 //! An LTO drive in trouble: resets, lost writes, wrong keys, reservations, flipped bits.
 
-use reel_emu::{Device, EmulatedLibrary, Fault, Generation, Maker, Moment};
+use reel_emu::{Device, EmulatedLibrary, Fault, Generation, Maker, Moment, Timing};
 use reel_hw::conformance::{block, record};
 use reel_hw::lto::{LtoDrive, LtoOptions, ProtectionChoice};
 use reel_hw::scsi::{Cdb, Sense, SenseKey};
@@ -8,7 +8,7 @@ use reel_hw::transport::{Data, Transport};
 use reel_hw::{BlockNumber, Cancel, EncryptionKey, Error, ReadOutcome, TapeDrive};
 use std::time::Duration;
 
-use crate::support::{cartridge, library, model, open};
+use crate::support::{Host, cartridge, library, model, open, timed_library};
 
 fn loaded() -> (EmulatedLibrary, LtoDrive) {
     let library = library(model(Maker::Ibm, Generation::Lto8));
@@ -60,6 +60,21 @@ fn a_reset_in_mid_write_loses_what_was_not_flushed_and_says_so() {
     drive.load().unwrap();
     drive.space_to_end_of_data().unwrap();
     assert_eq!(drive.position().unwrap().object, BlockNumber(3));
+}
+
+#[test]
+fn a_block_that_is_only_in_the_buffer_is_lost_with_it() {
+    for timing in [Timing::none(), Timing::simulated()] {
+        let library = timed_library(model(Maker::Ibm, Generation::Lto8), &timing);
+        library.insert(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
+        library.wait_until_idle(0);
+        let mut host = Host::new(&library, Device::Drive(0));
+        assert!(host.write(&block(b'a')).is_good());
+        assert!(host.send(&[0x10, 0, 0, 0, 1, 0]).is_good());
+        assert!(host.write(&block(b'b')).is_good());
+        library.reset_drive(0);
+        assert_eq!(objects(&library), 2);
+    }
 }
 
 #[test]
