@@ -23,6 +23,7 @@ mod element_status;
 mod elements;
 mod fault;
 mod folder;
+mod hosts;
 mod initiator;
 pub mod library;
 mod media;

@@ -131,7 +131,7 @@ impl EmulatedLibrary {
         let slot =
             |slot: &SlotRecord| Slot { import_export: slot.import_export, ..Slot::default() };
         let slots = record.slots.iter().map(slot).collect();
-        let elements = Elements { bays, slots, hand: None, ejects: record.ejects };
+        let elements = Elements::new(bays, slots, None, record.ejects);
         Self::of(&record.serial, elements, timing, None)
     }
 
@@ -192,12 +192,12 @@ impl EmulatedLibrary {
         let (folder, record) = LibraryFolder::open(folder)?;
         let bays = record.drives.iter().map(|drive| folder.bay(drive, timing));
         let slots = record.slots.iter().map(|slot| folder.slot(slot));
-        let elements = Elements {
-            bays: bays.collect::<Result<_, _>>()?,
-            slots: slots.collect::<Result<_, _>>()?,
-            hand: folder.hand(&record)?.map(|cartridge| (cartridge, None)),
-            ejects: record.ejects,
-        };
+        let elements = Elements::new(
+            bays.collect::<Result<_, _>>()?,
+            slots.collect::<Result<_, _>>()?,
+            folder.hand(&record)?,
+            record.ejects,
+        );
         let serial = record.serial.clone();
         Ok(Self::of(&serial, elements, timing, Some((folder, record))))
     }
@@ -225,6 +225,7 @@ impl EmulatedLibrary {
         let free = slots.find(|slot| !slot.import_export && slot.cartridge.is_none());
         let slot = free.ok_or(FolderError::NoFreeSlot)?;
         slot.cartridge = Some(folder.new_cartridge(facts)?);
+        state.elements.touch();
         state.robot.opened(false);
         state.keep()
     }
@@ -261,6 +262,7 @@ impl EmulatedLibrary {
         let before = bay.drive.pull_out();
         bay.drive.insert(cartridge, 0.0);
         bay.home = None;
+        state.elements.touch();
         before
     }
 
@@ -277,6 +279,7 @@ impl EmulatedLibrary {
         let before = place.cartridge.replace(cartridge);
         place.by_operator = true;
         state.robot.opened(place.import_export);
+        state.elements.touch();
         before
     }
 
@@ -289,7 +292,9 @@ impl EmulatedLibrary {
             return None;
         }
         state.robot.opened(place.import_export);
-        place.cartridge.take()
+        let taken = place.cartridge.take();
+        state.elements.touch();
+        taken
     }
 
     /// How many commands its devices got.
@@ -324,21 +329,26 @@ impl EmulatedLibrary {
     }
 }
 
-/// Counters of media in drives are kept when a program ends as it should.
+/// Counters of media in drives are kept when a program ends as it should, and what could not be kept before.
 impl Drop for State {
     fn drop(&mut self) {
         self.elements.bays.iter().for_each(|bay| bay.drive.save_medium());
+        let _ = self.keep_record();
     }
 }
 
 impl State {
-    /// Keeps what lies where, if that has changed.
+    /// Keeps what lies where, if something was moved. Where that fails it is tried again after the next move.
     fn keep(&mut self) -> Result<(), FolderError> {
+        if self.elements.take_changed() { self.keep_record() } else { Ok(()) }
+    }
+
+    fn keep_record(&mut self) -> Result<(), FolderError> {
         let Some((folder, kept)) = &mut self.folder else { return Ok(()) };
-        if self.elements.are_as_in(kept) {
+        let record = self.elements.record(&kept.serial);
+        if record == *kept {
             return Ok(());
         }
-        let record = self.elements.record(&kept.serial);
         folder.save(&record)?;
         *kept = record;
         Ok(())

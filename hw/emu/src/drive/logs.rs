@@ -138,7 +138,7 @@ impl Drive {
             (0x000D, counters.loads, 8),
             (0x000E, hard(&counters.write), 4),
             (0x000F, hard(&counters.read), 4),
-            (0x0080, u64::from(!self.locks.is_empty()), 1),
+            (0x0080, u64::from(!self.hosts.allow_removal()), 1),
         ];
         let mut parameters: Vec<_> = numbers.map(number).into();
         parameters.insert(8, text(0x0041, &self.model.serial));
@@ -214,7 +214,7 @@ impl Drive {
             DIAGNOSTIC_DATA => self.counters.history.clear(),
             _ => return Err(check(SenseKey::IllegalRequest, 0x24, 0x00)),
         }
-        self.attentions.raise(0x2A, 0x02, Some(initiator));
+        self.hosts.tell(0x2A, 0x02, Some(initiator));
         Ok(Answer::Done)
     }
 }

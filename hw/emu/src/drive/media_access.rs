@@ -50,7 +50,7 @@ impl Drive {
     ) -> Result<(Option<Cartridge>, f64), Refusal> {
         self.settle();
         let must_stay = |mounted: &Mounted| mounted.calibrating || mounted.cleaning;
-        if !self.locks.is_empty() || self.mounted.as_ref().is_some_and(must_stay) {
+        if !self.hosts.allow_removal() || self.mounted.as_ref().is_some_and(must_stay) {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
         self.clockwork.begin_at(comes_s);
@@ -80,6 +80,7 @@ impl Drive {
             return;
         }
         mounted.threaded = true;
+        self.threading_changed = true;
         let kind = mounted.cartridge.facts.kind;
         self.forget_medium_alerts();
         if let CartridgeKind::Cleaning { uses } = kind {
@@ -87,7 +88,7 @@ impl Drive {
             return;
         }
         self.load_data_cartridge();
-        self.attentions.raise(0x28, 0x00, cause);
+        self.hosts.tell(0x28, 0x00, cause);
     }
 
     fn load_data_cartridge(&mut self) {
@@ -132,8 +133,9 @@ impl Drive {
             return Ok(());
         };
         mounted.unload(clockwork)?;
+        self.threading_changed = true;
         keep_facts(&mounted.cartridge);
-        self.key = None;
+        self.encryption.demount();
         self.order = None;
         self.allowance = Default::default();
         Ok(())
@@ -141,7 +143,7 @@ impl Drive {
 
     pub(super) fn unload(&mut self) -> Outcome {
         self.wait_for_medium()?;
-        if !self.locks.is_empty() {
+        if !self.hosts.allow_removal() {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
         if self.mounted.as_ref().is_some_and(|mounted| mounted.threaded) {
@@ -191,14 +193,6 @@ impl Drive {
         }
         self.clockwork.join();
         Ok(())
-    }
-
-    pub(super) fn prevent_removal(&mut self, initiator: Initiator, prevent: bool) -> Outcome {
-        self.locks.retain(|holder| *holder != initiator);
-        if prevent {
-            self.locks.push(initiator);
-        }
-        Ok(Answer::Done)
     }
 
     pub(super) fn erase(&mut self, long: bool) -> Outcome {

@@ -136,7 +136,7 @@ impl Drive {
         let modes = self.modes_after(&data.map_err(|_| parameter_length())?)?;
         if modes != self.modes {
             self.modes = modes;
-            self.attentions.raise(0x2A, 0x01, Some(context.initiator));
+            self.hosts.tell(0x2A, 0x01, Some(context.initiator));
         }
         Ok(Answer::Done)
     }

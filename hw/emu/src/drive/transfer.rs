@@ -1,6 +1,8 @@
 //! Reading and writing.
 
+use reel_hw::EncryptionKey;
 use reel_hw::scsi::block_limits::BlockLimits;
+use reel_hw::scsi::encryption::EncryptionMode;
 use reel_hw::scsi::log::DeviceActivity;
 use reel_hw::scsi::protection::{self, CRC_BYTES};
 use reel_hw::scsi::{Sense, SenseKey};
@@ -95,9 +97,17 @@ impl Drive {
             return Ok(Answer::Told(filemark(requested), 0));
         };
         self.pass_to_read(block)?;
-        let key = self.key.as_ref();
         let Some(mounted) = &mut self.mounted else { return Err(invalid_field()) };
-        let content = fetch(&mounted.cartridge, block, offset, key, buffer, protect)?;
+        let content = match block.encrypted {
+            false if self.encryption.mode() == EncryptionMode::On => {
+                return Err(check(SenseKey::DataProtect, 0x74, 0x02));
+            }
+            false => fetch(&mounted.cartridge, block, offset, buffer, protect)?,
+            true => {
+                let content = decrypt(&mounted.cartridge, block, offset, self.encryption.key())?;
+                fill(buffer, &content, protect)
+            }
+        };
         mounted.position += 1;
         let whole = block.length as usize + if protect { CRC_BYTES } else { 0 };
         if whole == buffer.len() || suppress_length {
@@ -177,7 +187,7 @@ impl Drive {
             }
             false => bytes,
         };
-        let sealed = self.key.as_ref().map(|key| cipher::seal(key, bytes)).transpose();
+        let sealed = self.encryption.key().map(|key| cipher::seal(key, bytes)).transpose();
         let sealed = sealed.map_err(|_| check(SenseKey::HardwareError, 0x44, 0x00))?;
         let block = Block { length: bytes.len() as u32, encrypted: sealed.is_some() };
         let activity = match block.encrypted {
@@ -217,35 +227,56 @@ impl Drive {
     }
 }
 
-/// Puts as much of a block (and of its CRC) into `buffer` as fits. Returns how much.
+/// Puts as much of a block, and of its CRC if there is one, into `buffer` as fits. Returns how much.
 fn fetch(
     cartridge: &Cartridge,
     block: Block,
     offset: u64,
-    key: Option<&reel_hw::EncryptionKey>,
     buffer: &mut [u8],
     protect: bool,
 ) -> Result<usize, Refusal> {
-    if !block.encrypted && !protect {
-        let count = buffer.len().min(block.length as usize);
-        cartridge.read(offset, &mut buffer[..count])?;
-        return Ok(count);
+    let length = block.length as usize;
+    let Some((content, rest)) = buffer.split_at_mut_checked(length) else {
+        cartridge.read(offset, buffer)?;
+        return Ok(buffer.len());
+    };
+    cartridge.read(offset, content)?;
+    if !protect {
+        return Ok(length);
     }
+    let crc = protection::crc32c(content).to_le_bytes();
+    Ok(length + copy(&crc, rest))
+}
+
+/// The content of an encrypted block.
+fn decrypt(
+    cartridge: &Cartridge,
+    block: Block,
+    offset: u64,
+    key: Option<&EncryptionKey>,
+) -> Result<Vec<u8>, Refusal> {
     let mut stored = vec![0; block.stored_length() as usize];
     cartridge.read(offset, &mut stored)?;
-    let mut content = if block.encrypted {
-        let key = key.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x01))?;
-        let opened = cipher::open(key, &stored);
-        opened.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x03))?
-    } else {
-        stored
-    };
-    if protect {
-        protection::append_crc(&mut content);
+    let key = key.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x01))?;
+    let opened = cipher::open(key, &stored);
+    opened.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x03))
+}
+
+/// Puts as much of a content, and of its CRC if there is one, into `buffer` as fits. Returns how much.
+fn fill(buffer: &mut [u8], content: &[u8], protect: bool) -> usize {
+    let filled = copy(content, buffer);
+    if !protect {
+        return filled;
     }
-    let count = content.len().min(buffer.len());
-    buffer[..count].copy_from_slice(&content[..count]);
-    Ok(count)
+    let crc = protection::crc32c(content).to_le_bytes();
+    filled + copy(&crc, &mut buffer[filled..])
+}
+
+/// Copies as much as fits. Returns how much.
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let count = from.len().min(to.len());
+    to[..count].copy_from_slice(&from[..count]);
+    count
 }
 
 /// Cuts off what lies at and behind the position, and says how much room there is for `length` bytes more. A host may

@@ -326,7 +326,7 @@ fn everybody_else_is_told_what_one_host_changes() {
     host.send(&[0x1B, 0, 0, 0, 0, 0]);
     host.send(&[0x1B, 0, 0, 0, 1, 0]);
     assert_eq!(told(&mut other), (6, 0x28, 0));
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert_eq!(told(&mut other), (6, 0x29, 0));
     assert_eq!(told(&mut host), (6, 0x29, 0));
     assert_eq!(told(&mut host), (0, 0, 0));

@@ -10,6 +10,7 @@ mod conformance;
 mod fixed;
 mod folder;
 mod garbage;
+mod hosts;
 mod logs;
 mod order;
 mod random;
