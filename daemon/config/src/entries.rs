@@ -34,6 +34,11 @@ pub trait Entry: Sized {
     /// What must hold before it is saved, beyond the form of each value. `before` is what is there now
     /// (none for something new), `others` the file.
     fn check(&self, before: Option<&Self>, others: &Document) -> Result<(), ConfigError>;
+
+    /// What must hold before it is removed; `others` is the file.
+    fn check_removal(&self, _others: &Document) -> Result<(), ConfigError> {
+        Ok(())
+    }
 }
 
 /// All entries of one type.
@@ -57,8 +62,7 @@ impl<'a, E: Entry> Entries<'a, E> {
     /// All of them in the order of the file, and the digest of what was read.
     pub fn list(&self) -> Result<(Vec<E>, ConfigDigest), ConfigError> {
         let (document, digest) = E::FILE.load(self.dir)?;
-        let ours = document.sections().iter().filter(|section| section.kind() == E::SECTION);
-        Ok((ours.map(E::read).collect::<Result<_, _>>()?, digest))
+        Ok((entries_of(&document)?, digest))
     }
 
     /// The one called `name`.
@@ -118,10 +122,17 @@ impl<'a, E: Entry> Entries<'a, E> {
     ) -> Result<E, ConfigError> {
         E::FILE.update(self.dir, expected, |document| {
             let entry = E::read(find::<E>(document, name)?)?;
+            entry.check_removal(document)?;
             document.remove(&name.to_string());
             Ok(entry)
         })
     }
+}
+
+/// The entries of one type in the order of the file.
+pub(crate) fn entries_of<E: Entry>(document: &Document) -> Result<Vec<E>, ParseError> {
+    let ours = document.sections().iter().filter(|section| section.kind() == E::SECTION);
+    ours.map(E::read).collect()
 }
 
 fn find<'d, E: Entry>(document: &'d Document, name: &E::Name) -> Result<&'d Section, ConfigError> {
@@ -129,11 +140,7 @@ fn find<'d, E: Entry>(document: &'d Document, name: &E::Name) -> Result<&'d Sect
     match document.get(&name) {
         None => Err(ConfigError::NotFound { kind: E::KIND, name }),
         Some(section) if section.kind() != E::SECTION => {
-            let reason = format!(
-                "is a '{}' in {}, which this release keeps as it stands",
-                section.kind(),
-                E::FILE.name
-            );
+            let reason = format!("it is a '{}' in {}", section.kind(), E::FILE.name);
             Err(ConfigError::Unsupported { kind: E::KIND, name, reason })
         }
         Some(section) => Ok(section),

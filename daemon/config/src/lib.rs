@@ -38,7 +38,7 @@ pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
 pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
 pub use tape::{
-    ChangerConfig, LtoDriveConfig, OtherSection, VirtualDrive, other_tape_sections, remove_changer,
+    ChangerConfig, LtoDriveConfig, OtherSection, TapeConfig, VirtualDrive, other_tape_sections,
 };
 pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys};
 

@@ -8,8 +8,10 @@ mod changer;
 mod lto_drive;
 mod virtual_drive;
 
+use reel_types::commands::SlotList;
 use reel_types::{ChangerName, DriveName};
 
+use crate::entries::entries_of;
 use crate::section::{Document, Key, Schema, SectionType, Unknown, ValueKind};
 use crate::settings::ConfigPath;
 use crate::{ConfigDir, ConfigError, Entry, SectionFile};
@@ -19,7 +21,7 @@ pub use lto_drive::LtoDriveConfig;
 pub use virtual_drive::VirtualDrive;
 
 static FILE: SectionFile = SectionFile {
-    name: "tape.cfg",
+    name: TapeConfig::FILE_NAME,
     lock: ".tape.lck",
     schema: Schema {
         types: &[
@@ -28,7 +30,7 @@ static FILE: SectionFile = SectionFile {
                 check_id: |id| id.parse::<ChangerName>().map(drop),
                 keys: &[
                     Key::optional("eject-before-unload", ValueKind::Bool),
-                    Key::optional("export-slots", ValueKind::Text(changer::check_slots)),
+                    Key::optional("export-slots", ValueKind::parsed::<SlotList>()),
                     Key::required("path", ValueKind::parsed::<ConfigPath>()),
                 ],
                 check: |section| ChangerConfig::read(section).map(drop),
@@ -83,15 +85,30 @@ pub fn other_tape_sections(dir: &ConfigDir) -> Result<Vec<OtherSection>, ConfigE
         .collect())
 }
 
-/// Takes a changer out of the file, unless a drive is in it.
-pub fn remove_changer(dir: &ConfigDir, name: &ChangerName) -> Result<(), ConfigError> {
-    let changers = crate::Changers::new(dir);
-    changers.get(name)?;
-    FILE.update(dir, None, |document| {
-        ChangerConfig::check_unused(name, document)?;
-        document.remove(name.as_str());
-        Ok(())
-    })
+/// All drives and changers of `tape.cfg`, read at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TapeConfig {
+    /// Drives whose media are files.
+    pub virtual_drives: Vec<VirtualDrive>,
+    /// LTO drives.
+    pub lto_drives: Vec<LtoDriveConfig>,
+    /// Changers.
+    pub changers: Vec<ChangerConfig>,
+}
+
+impl TapeConfig {
+    /// The name of the file.
+    pub const FILE_NAME: &'static str = "tape.cfg";
+
+    /// Reads the file in the folder `dir`.
+    pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
+        let (document, _) = FILE.load(dir)?;
+        Ok(Self {
+            virtual_drives: entries_of(&document)?,
+            lto_drives: entries_of(&document)?,
+            changers: entries_of(&document)?,
+        })
+    }
 }
 
 /// Fails where another section of the same type has that path.
@@ -184,7 +201,10 @@ mod tests {
         let sl3 = Some("sl3".parse().unwrap());
         assert_eq!(shown, [("drive1".to_owned(), sl3, 1), ("old".to_owned(), None, 0)]);
         let changer = Changers::new(&dir).get(&"sl3".parse().unwrap()).unwrap();
-        assert_eq!((changer.export_slots, changer.eject_before_unload), (vec![14, 15], false));
+        assert_eq!(
+            (changer.export_slots.slots(), changer.eject_before_unload),
+            (&[14, 15][..], false)
+        );
     }
 
     #[test]
@@ -195,20 +215,47 @@ mod tests {
         assert!(drives.create(&lto("drive2", "/dev/sg1", None)).is_err(), "drive1 has it");
         let numbered = LtoDriveConfig { changer_drivenum: 2, ..lto("drive2", "/dev/sg5", None) };
         assert!(drives.create(&numbered).is_err());
-        for name in ["emu1", "emu2"] {
-            drives.create(&lto(name, "emulated:/srv/library", Some("sl3"))).unwrap();
-        }
-        let sl3: ChangerName = "sl3".parse().unwrap();
-        let text = remove_changer(&dir, &sl3).unwrap_err().to_string();
+        let (changers, sl3) = (Changers::new(&dir), "sl3".parse().unwrap());
+        let text = changers.remove(&sl3, None).unwrap_err().to_string();
         assert!(text.contains("drive 'drive1' is in it"), "{text}");
-        for name in ["emu1", "emu2"] {
-            drives.remove(&name.parse().unwrap(), None).unwrap();
-        }
         drives
             .update(&"drive1".parse().unwrap(), &["changer", "changer-drivenum"], None, |_| Ok(()))
             .unwrap();
-        remove_changer(&dir, &sl3).unwrap();
-        assert!(Changers::new(&dir).list().unwrap().0.is_empty());
+        changers.remove(&sl3, None).unwrap();
+        assert!(changers.list().unwrap().0.is_empty());
+    }
+
+    #[test]
+    fn parts_of_an_emulated_library_are_in_it_once() {
+        let (_folder, dir) =
+            folder("changer: emu\n\tpath emulated:/srv/a\n\nchanger: sl3\n\tpath /dev/sg2\n");
+        let drives = LtoDrives::new(&dir);
+        drives.create(&lto("drive0", "emulated:/srv/a", Some("emu"))).unwrap();
+        let numbered = |number| LtoDriveConfig {
+            changer_drivenum: number,
+            ..lto("drive1", "emulated:/srv/a", Some("emu"))
+        };
+        let text = drives.create(&numbered(0)).unwrap_err().to_string();
+        assert!(text.contains("drive 'drive0' is drive 0 of emulated:/srv/a already"), "{text}");
+        for (path, changer) in
+            [("emulated:/srv/a", "sl3"), ("emulated:/srv/b", "emu"), ("/dev/sg5", "emu")]
+        {
+            let text = drives.create(&lto("drive1", path, Some(changer))).unwrap_err().to_string();
+            assert!(text.contains("is in another library"), "{path} in {changer}: {text}");
+        }
+        drives.create(&numbered(1)).unwrap();
+        let drive1 = "drive1".parse().unwrap();
+        let to_zero = |config: &mut LtoDriveConfig| {
+            config.changer_drivenum = 0;
+            Ok(())
+        };
+        assert!(drives.update(&drive1, &[""; 0], None, to_zero).is_err());
+        let move_away = |config: &mut ChangerConfig| {
+            config.path = "emulated:/srv/b".parse()?;
+            Ok(())
+        };
+        let changers = Changers::new(&dir);
+        assert!(changers.update(&"emu".parse().unwrap(), &[""; 0], None, move_away).is_err());
     }
 
     #[test]

@@ -30,7 +30,7 @@ use thiserror::Error;
 
 use crate::drive_desk::DriveDesk;
 use crate::env::TapeEnv;
-use crate::set_contents::Target;
+use crate::set_contents::{SetMedium, Target};
 use crate::{Error, FileNumber};
 
 pub(crate) use archive_pass::{device_error, go_to_file, is_damage};
@@ -181,6 +181,11 @@ impl DriveQueue {
     /// The drive's desk.
     pub fn desk(&self) -> &Arc<DriveDesk> {
         &self.shared.parts.desk
+    }
+
+    /// Whether somebody wants something from that medium.
+    pub fn wants(&self, medium: &SetMedium) -> bool {
+        self.shared.state().wishes.has_for(MediumKey::of(medium))
     }
 
     /// How many chunks wait to be read, those counted that were dropped and not come across yet.

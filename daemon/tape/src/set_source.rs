@@ -38,6 +38,9 @@ pub trait Library: Send + Sync {
     /// # Errors
     /// [`Error::MediumOffline`] where no library has it.
     fn queue_of(&self, medium: &SetMedium) -> Result<Arc<DriveQueue>>;
+
+    /// Whether the drive of that queue can load the medium, be it the best one for it or not.
+    fn can_reach(&self, queue: &DriveQueue, medium: &SetMedium) -> bool;
 }
 
 /// What a [`MediaSetSource`] works with.
@@ -133,7 +136,7 @@ impl SourceParts {
             match self.library.queue_of(&target.medium) {
                 Ok(queue) if asked.contains(&queue) => {}
                 Ok(queue) => {
-                    let targets = self.within_reach(&queue, targets);
+                    let targets = self.within_reach(&queue, target, &targets);
                     asked.add(&queue);
                     let is_wanted = queue.want(*digest, targets, interest);
                     if !is_wanted {
@@ -163,13 +166,11 @@ impl SourceParts {
         look()
     }
 
-    /// Those of the targets that this queue's drive can load.
-    fn within_reach(&self, queue: &Arc<DriveQueue>, mut targets: Vec<Target>) -> Vec<Target> {
-        targets.retain(|target| {
-            let of_target = self.library.queue_of(&target.medium);
-            of_target.is_ok_and(|other| Arc::ptr_eq(&other, queue))
-        });
-        targets
+    /// Those of the targets that this queue's drive can load; `chosen` is one for which it was named.
+    fn within_reach(&self, queue: &DriveQueue, chosen: &Target, targets: &[Target]) -> Vec<Target> {
+        let can_load =
+            |target: &&Target| *target == chosen || self.library.can_reach(queue, &target.medium);
+        targets.iter().filter(can_load).cloned().collect()
     }
 
     fn not_asked(&self, digest: &Digest, cause: Error) -> ChunkError {

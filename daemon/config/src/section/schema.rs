@@ -113,10 +113,7 @@ impl ValueKind {
 
 impl Schema {
     /// The word of today for a type.
-    pub(super) fn current<'k>(&self, kind: &'k str) -> &'k str
-    where
-        'static: 'k,
-    {
+    pub(super) fn current<'k>(&self, kind: &'k str) -> &'k str {
         self.aliases.iter().find(|(old, _)| *old == kind).map_or(kind, |(_, new)| new)
     }
 

@@ -16,19 +16,10 @@ pub struct ChangerConfig {
     pub name: ChangerName,
     /// A device node or link, or `emulated:FOLDER`.
     pub path: ConfigPath,
-    /// Storage slots that count as import/export slots; ascending, each once.
-    pub export_slots: Vec<u32>,
+    /// Storage slots that count as import/export slots.
+    pub export_slots: SlotList,
     /// A drive ejects its medium before the changer takes it.
     pub eject_before_unload: bool,
-}
-
-/// Checks a list of slot numbers.
-pub(super) fn check_slots(text: &str) -> Result<(), ParseError> {
-    parse_slots(text).map(drop)
-}
-
-fn parse_slots(text: &str) -> Result<Vec<u32>, ParseError> {
-    Ok(text.parse::<SlotList>()?.slots().to_vec())
 }
 
 impl Entry for ChangerConfig {
@@ -47,24 +38,19 @@ impl Entry for ChangerConfig {
         Ok(Self {
             name: section.id().parse()?,
             path: value(section, "path")?.map_or_else(|| "".parse(), Ok)?,
-            export_slots: section.get("export-slots").map_or(Ok(Vec::new()), parse_slots)?,
+            export_slots: value(section, "export-slots")?.unwrap_or_default(),
             eject_before_unload: eject.unwrap_or(false),
         })
     }
 
     fn write(&self, section: &mut Section) {
         put(section, "path", Some(&self.path));
-        let slots: Vec<_> = self.export_slots.iter().map(u32::to_string).collect();
-        let before = section.get("export-slots").and_then(|text| parse_slots(text).ok());
-        if slots.is_empty() {
-            section.unset("export-slots");
-        } else if before.as_ref() != Some(&self.export_slots) {
-            section.set("export-slots", [slots.join(",")]);
-        }
+        let slots = Some(&self.export_slots).filter(|slots| !slots.is_empty());
+        put(section, "export-slots", slots);
         put_bool(section, "eject-before-unload", self.eject_before_unload.then_some(true));
     }
 
-    /// The path is no other changer's.
+    /// The path is no other changer's, and drives in it stay in its library.
     fn check(&self, before: Option<&Self>, others: &Document) -> Result<(), ConfigError> {
         if before.is_some_and(|before| before.path == self.path) {
             return Ok(());
@@ -72,19 +58,26 @@ impl Entry for ChangerConfig {
         if !self.path.is_emulated() {
             self.path.check_absolute("device of a changer")?;
         }
-        check_path_is_free::<Self>(&self.name, &self.path, others)
+        check_path_is_free::<Self>(&self.name, &self.path, others)?;
+        for drive in self.drives_in(others) {
+            LtoDriveConfig::read(drive)?.check_is_in(&self.path)?;
+        }
+        Ok(())
+    }
+
+    /// No drive is in it.
+    fn check_removal(&self, others: &Document) -> Result<(), ConfigError> {
+        let Some(drive) = self.drives_in(others).next() else { return Ok(()) };
+        let reason = format!("drive '{}' is in it; remove or change that first", drive.id());
+        Err(ConfigError::Invalid { kind: Self::KIND, name: self.name.to_string(), reason })
     }
 }
 
 impl ChangerConfig {
-    /// Fails where a drive of the file is in the changer.
-    pub(crate) fn check_unused(name: &ChangerName, document: &Document) -> Result<(), ConfigError> {
-        let uses = |section: &&Section| {
+    fn drives_in<'d>(&self, document: &'d Document) -> impl Iterator<Item = &'d Section> {
+        document.sections().iter().filter(|section| {
             section.kind() == LtoDriveConfig::SECTION
-                && section.get("changer") == Some(name.as_str())
-        };
-        let Some(drive) = document.sections().iter().find(uses) else { return Ok(()) };
-        let reason = format!("drive '{}' is in it; remove or change that first", drive.id());
-        Err(ConfigError::Invalid { kind: Self::KIND, name: name.to_string(), reason })
+                && section.get("changer") == Some(self.name.as_str())
+        })
     }
 }

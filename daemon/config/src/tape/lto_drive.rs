@@ -3,7 +3,7 @@
 use reel_types::{ChangerName, DriveName, ParseError};
 
 use super::{ChangerConfig, check_path_is_free};
-use crate::entries::{Entry, put, value};
+use crate::entries::{Entry, entries_of, put, value};
 use crate::section::{Document, Section};
 use crate::settings::ConfigPath;
 use crate::{ConfigError, SectionFile};
@@ -56,25 +56,53 @@ impl Entry for LtoDriveConfig {
 
     /// The path is no other drive's, the changer is there, and a number only goes with one.
     fn check(&self, before: Option<&Self>, others: &Document) -> Result<(), ConfigError> {
-        let invalid = |reason: String| ConfigError::Invalid {
-            kind: Self::KIND,
-            name: self.name.to_string(),
-            reason,
-        };
         if self.changer.is_none() && self.changer_drivenum != 0 {
-            return Err(invalid("changer-drivenum needs changer".to_owned()));
+            return Err(self.invalid("changer-drivenum needs changer".to_owned()));
         }
         if let Some(changer) = &self.changer {
-            let found = others.get(changer.as_str()).map(Section::kind);
-            if found != Some(ChangerConfig::SECTION) {
-                return Err(invalid(format!("there is no changer '{changer}'")));
-            }
+            let found = others.get(changer.as_str());
+            let found = found.filter(|section| section.kind() == ChangerConfig::SECTION);
+            let Some(section) = found else {
+                return Err(self.invalid(format!("there is no changer '{changer}'")));
+            };
+            self.check_is_in(&ChangerConfig::read(section)?.path)?;
         }
-        // All parts of an emulated library have its folder as their path.
-        if before.is_some_and(|before| before.path == self.path) || self.path.is_emulated() {
+        if self.path.is_emulated() {
+            return self.check_is_alone(others);
+        }
+        if before.is_some_and(|before| before.path == self.path) {
             return Ok(());
         }
         self.path.check_absolute("device of a drive")?;
         check_path_is_free::<Self>(&self.name, &self.path, others)
+    }
+}
+
+impl LtoDriveConfig {
+    /// Fails where the drive and a changer with that path can't be in one library: all parts of an emulated one have
+    /// its folder as their path.
+    pub(super) fn check_is_in(&self, changer: &ConfigPath) -> Result<(), ConfigError> {
+        if self.path == *changer || !(self.path.is_emulated() || changer.is_emulated()) {
+            return Ok(());
+        }
+        let reason = format!("{} is in another library than the changer at {changer}", self.path);
+        Err(self.invalid(reason))
+    }
+
+    /// Fails where another drive is the same one of an emulated library.
+    fn check_is_alone(&self, others: &Document) -> Result<(), ConfigError> {
+        let same = |other: &Self| {
+            other.name != self.name
+                && (&other.path, other.changer_drivenum) == (&self.path, self.changer_drivenum)
+        };
+        let Some(other) = entries_of::<Self>(others)?.into_iter().find(same) else { return Ok(()) };
+        let Self { path, changer_drivenum, .. } = self;
+        let reason =
+            format!("drive '{}' is drive {changer_drivenum} of {path} already", other.name);
+        Err(self.invalid(reason))
+    }
+
+    fn invalid(&self, reason: String) -> ConfigError {
+        ConfigError::Invalid { kind: Self::KIND, name: self.name.to_string(), reason }
     }
 }

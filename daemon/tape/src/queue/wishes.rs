@@ -131,9 +131,10 @@ pub(crate) struct Wishes {
 const SWEEP_MIN: usize = 1024;
 
 impl Wishes {
-    /// Wants a chunk that may be read at `targets`, the best first. One that is wanted already is wanted
-    /// once more.
+    /// Wants a chunk that may be read at `targets`, the best first and at least one. One that is wanted already is
+    /// wanted once more.
     pub(crate) fn want(&mut self, digest: Digest, targets: Vec<Target>, interest: Interest) {
+        debug_assert!(!targets.is_empty(), "nobody would ever come to read it");
         self.sweep_if_many();
         if let Some(wish) = self.wishes.get_mut(&digest) {
             wish.interests.retain(Interest::is_alive);
@@ -164,6 +165,11 @@ impl Wishes {
     /// How many chunks wait to be read.
     pub(crate) fn waiting(&self) -> usize {
         self.order.len()
+    }
+
+    /// Whether anything is wanted from that medium.
+    pub(crate) fn has_for(&mut self, medium: MediumKey) -> bool {
+        self.first_in(Bound::Included(first_of(medium)), Bound::Included(last_of(medium))).is_some()
     }
 
     /// What is read next when the head is at `here`: the next forward on that medium, else the first on the

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use crate::ParseError;
 
-/// Slot numbers from 1 on, such as `14,15,16`; ascending, each once. It may be empty.
+/// Slot numbers from 1 on, such as `14,15,16`; ascending, each once. It may be empty. Commas, semicolons and white
+/// space stand between them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SlotList(Vec<u32>);
 
@@ -14,13 +15,19 @@ impl SlotList {
     pub fn slots(&self) -> &[u32] {
         &self.0
     }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl FromStr for SlotList {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
-        let parts = text.split([',', ';', ' ']).map(str::trim).filter(|part| !part.is_empty());
+        let between = |c: char| matches!(c, ',' | ';') || c.is_ascii_whitespace();
+        let parts = text.split(between).filter(|part| !part.is_empty());
         let slots = parts.map(|part| part.parse().ok().filter(|slot: &u32| *slot > 0));
         let slots: Option<Vec<u32>> = slots.collect();
         let mut slots = slots.ok_or_else(|| {
@@ -46,7 +53,7 @@ mod tests {
 
     #[test]
     fn slots_are_sorted_by_number() {
-        assert_eq!("14, 2;14".parse::<SlotList>().unwrap().to_string(), "2,14");
+        assert_eq!("14, 2;14\t2".parse::<SlotList>().unwrap().to_string(), "2,14");
         assert_eq!("".parse::<SlotList>().unwrap(), SlotList::default());
         for bad in ["0", "1,x", "-1", "1,99999999999"] {
             assert!(bad.parse::<SlotList>().is_err(), "{bad}");
