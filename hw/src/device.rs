@@ -152,8 +152,8 @@ impl Taken {
 }
 
 /// Of two things that were told the one that takes more away.
-pub(crate) fn worse(one: Option<Sense>, other: Option<Sense>) -> Option<Sense> {
-    one.into_iter().chain(other).max_by_key(Taken::by)
+pub(crate) fn worse(one: Sense, other: Sense) -> Sense {
+    if Taken::by(&other) > Taken::by(&one) { other } else { one }
 }
 
 impl ScsiDevice {
@@ -218,7 +218,7 @@ impl ScsiDevice {
 
     /// Keeps what was told until somebody asks [`take_unsettled`](Self::take_unsettled).
     pub(crate) fn unsettle(&mut self, sense: Sense) {
-        self.unsettled = worse(self.unsettled, Some(sense));
+        self.unsettled = Some(self.unsettled.map_or(sense, |before| worse(before, sense)));
     }
 
     /// Sends a command that depends on nothing a unit attention could have changed. These are passed over; who has

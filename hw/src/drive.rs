@@ -277,10 +277,11 @@ pub fn move_to_append_position<D: TapeDrive + ?Sized>(drive: &mut D) -> Result<F
     }
     match drive.space_blocks(-1)? {
         SpaceOutcome::Filemark => must_be_done(drive.space_filemarks(1)?)?,
-        _ => {
+        SpaceOutcome::Done => {
             must_be_done(drive.space_blocks(1)?)?;
             drive.write_filemarks(1, false)?;
         }
+        met @ (SpaceOutcome::EndOfData | SpaceOutcome::BeginningOfMedium) => must_be_done(met)?,
     }
     Ok(drive.position()?.file)
 }

@@ -2,8 +2,8 @@
 //! does. Before the robot takes a medium, the drive flushes and forgets its key; after it has brought one, the drive
 //! waits until that is ready.
 
+use super::LtoDrive;
 use super::ready::Readiness;
-use super::{LtoDrive, Written};
 use crate::changer::{Changer, ChangerStatus};
 use crate::error::Result;
 use crate::number::{DriveNumber, SlotNumber, VolumeTag};
@@ -45,9 +45,7 @@ impl LtoDrive {
         if self.robot.as_ref().is_some_and(|robot| robot.ejects) {
             return self.unload_now();
         }
-        if self.written == Written::Buffered {
-            self.write_marks(0, false)?;
-        }
+        self.flush_buffered()?;
         self.clear_settings().map_err(|error| self.explain("unload", error))?;
         self.counters.unloads += 1;
         self.forget_medium();
@@ -62,7 +60,7 @@ impl LtoDrive {
         if readiness != Readiness::Ready {
             return self.load_now();
         }
-        self.apply_settings().map_err(|error| self.explain(WHAT, error))?;
+        self.prepare().map_err(|error| self.explain(WHAT, error))?;
         self.counters.loads += 1;
         self.position_now(WHAT).map(drop)
     }

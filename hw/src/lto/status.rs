@@ -93,7 +93,7 @@ impl LtoDrive {
             return Ok(facts);
         }
         facts.alerts = self.alerts().ok();
-        if self.readiness()? == Readiness::Ready {
+        if self.readiness().is_ok_and(|readiness| readiness == Readiness::Ready) {
             facts.write_protect = data.device.write_protected.then_some(true);
             self.look_at_medium(&mut facts);
         }
@@ -136,6 +136,8 @@ impl LtoDrive {
         attribute: HostAttribute,
         value: Option<&str>,
     ) -> Result<()> {
+        const WHAT: &str = "write attribute";
+        self.must_be_ours(WHAT)?;
         let attributes = vec![Attribute::of_host(attribute, value)];
         let list = AttributeList { attributes }.encode();
         let command = Command::WriteAttribute {
@@ -146,7 +148,7 @@ impl LtoDrive {
         match self.device.ask(command, Data::Out(&list), timeouts::QUICK) {
             Ok(_) => Ok(()),
             Err(error) if is_unsupported(&error) => Ok(()),
-            Err(error) => Err(self.explain("write attribute", error)),
+            Err(error) => Err(self.explain(WHAT, error)),
         }
     }
 }

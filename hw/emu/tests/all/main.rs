@@ -12,6 +12,7 @@ mod garbage;
 mod logs;
 mod order;
 mod random;
+mod recovery;
 mod support;
 mod time;
 mod trouble;
