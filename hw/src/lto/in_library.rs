@@ -43,7 +43,7 @@ impl LtoDrive {
     /// Nothing of ours is left in the drive when the robot comes.
     fn hand_out(&mut self) -> Result<()> {
         if self.robot.as_ref().is_some_and(|robot| robot.ejects) {
-            return self.unload_now();
+            return self.eject_for_robot();
         }
         self.flush_buffered()?;
         self.clear_settings().map_err(|error| self.explain("unload", error))?;
@@ -52,13 +52,26 @@ impl LtoDrive {
         Ok(())
     }
 
+    /// Some drives do not eject what they cannot use, such as a cleaning cartridge: the robot may get it all the same.
+    fn eject_for_robot(&mut self) -> Result<()> {
+        let readiness = self.readiness();
+        match self.unload_now() {
+            Err(_) if matches!(readiness, Ok(Readiness::Unusable(_))) => {
+                self.forget_medium();
+                Ok(())
+            }
+            ejected => ejected,
+        }
+    }
+
     /// The robot has brought a medium.
     fn take_in(&mut self) -> Result<()> {
         const WHAT: &str = "load";
         self.forget_medium();
-        let readiness = self.wait_ready().map_err(|error| self.explain(WHAT, error))?;
-        if readiness != Readiness::Ready {
-            return self.load_now();
+        match self.wait_ready().map_err(|error| self.explain(WHAT, error))? {
+            Readiness::Ready => {}
+            unusable @ Readiness::Unusable(_) => return Err(self.not_ready(WHAT, unusable)),
+            _ => return self.load_now(),
         }
         self.prepare().map_err(|error| self.explain(WHAT, error))?;
         self.counters.loads += 1;

@@ -161,7 +161,7 @@ impl LtoDrive {
     }
 
     /// Why a medium cannot be used.
-    fn not_ready(&self, what: &'static str, readiness: Readiness) -> Error {
+    pub(super) fn not_ready(&self, what: &'static str, readiness: Readiness) -> Error {
         match readiness {
             Readiness::Empty | Readiness::NeedsLoad => Error::NoMedium { what },
             Readiness::Coming(sense) | Readiness::Unusable(sense) => {

@@ -89,8 +89,13 @@ impl LtoDrive {
             activity: activity.map(|activity| activity.name().to_owned()),
             ..DriveFacts::default()
         };
-        if activity.is_some_and(|activity| activity != DeviceActivity::NoActivity) {
-            return Ok(facts);
+        match activity {
+            None | Some(DeviceActivity::NoActivity) => {}
+            Some(DeviceActivity::Calibrating | DeviceActivity::Formatting) => {
+                facts.progress = self.progress();
+                return Ok(facts);
+            }
+            Some(_) => return Ok(facts),
         }
         facts.alerts = self.alerts().ok();
         if self.readiness().is_ok_and(|readiness| readiness == Readiness::Ready) {
@@ -98,6 +103,12 @@ impl LtoDrive {
             self.look_at_medium(&mut facts);
         }
         Ok(facts)
+    }
+
+    /// How far a drive is that is getting ready, from 0 to 1.
+    fn progress(&mut self) -> Option<f64> {
+        let Ok(Readiness::Coming(sense)) = self.readiness() else { return None };
+        sense.progress.map(|share| f64::from(share) / 65536.0)
     }
 
     /// What a medium does not tell stays absent.

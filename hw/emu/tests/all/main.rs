@@ -10,6 +10,8 @@ mod conformance;
 mod folder;
 mod garbage;
 mod logs;
+mod meddling;
+mod opening;
 mod order;
 mod random;
 mod recovery;

@@ -1,19 +1,17 @@
 //! What a drive tells between two commands, and what an LTO drive's driver makes of it: never a write at another place
 //! than the caller means, and never a loss that nobody hears of.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
-
 use reel_emu::{Device, EmulatedLibrary, EmulatedTransport, Fault, Generation, Maker, Moment};
 use reel_hw::conformance::{block, record};
 use reel_hw::lto::{LtoDrive, LtoOptions};
-use reel_hw::scsi::{Cdb, Sense, SenseFormat, SenseKey};
-use reel_hw::transport::{Data, Reply, Status, Transport, TransportError};
+use reel_hw::scsi::{Cdb, Sense, SenseKey};
+use reel_hw::transport::Reply;
 use reel_hw::{
     BlockNumber, Cancel, EncryptionKey, Error, FileNumber, ReadOutcome, TapeDrive,
     move_to_append_position,
 };
 
+use crate::meddling::{Meddling, check};
 use crate::support::{Host, blank_tape, cartridge, facts, library, model};
 
 const REWIND: u8 = 0x01;
@@ -22,35 +20,10 @@ const WRITE: u8 = 0x0A;
 const SPACE: u8 = 0x11;
 const MODE_SENSE: u8 = 0x5A;
 
-/// May answer a command in place of the drive, or do something before the drive gets it.
-type Meddler = Box<dyn FnMut(&Cdb) -> Option<Reply> + Send>;
-
-/// A way to a drive on which somebody meddles.
-struct Meddled {
-    way: Box<dyn Transport>,
-    meddler: Arc<Mutex<Option<Meddler>>>,
-}
-
-impl Transport for Meddled {
-    fn execute(
-        &mut self,
-        cdb: &Cdb,
-        data: Data<'_>,
-        timeout: Duration,
-    ) -> Result<Reply, TransportError> {
-        let meddled = self.meddler.lock().unwrap().as_mut().and_then(|meddle| meddle(cdb));
-        meddled.map_or_else(|| self.way.execute(cdb, data, timeout), Ok)
-    }
-
-    fn device(&self) -> &str {
-        self.way.device()
-    }
-}
-
 /// A drive of a library, with one medium, that somebody else of the same host can use too.
 struct Rig {
     library: EmulatedLibrary,
-    meddler: Arc<Mutex<Option<Meddler>>>,
+    meddling: Meddling,
     host: reel_emu::Host,
 }
 
@@ -67,7 +40,7 @@ impl Rig {
     }
 
     fn of(library: EmulatedLibrary) -> Self {
-        Self { host: library.new_host(), meddler: Arc::default(), library }
+        Self { host: library.new_host(), meddling: Meddling::default(), library }
     }
 
     /// Another way of the host to the drive.
@@ -77,13 +50,11 @@ impl Rig {
 
     /// Opens the drive for the host.
     fn open(&self, options: LtoOptions) -> reel_hw::Result<LtoDrive> {
-        let way = Box::new(self.way());
-        let way = Box::new(Meddled { way, meddler: Arc::clone(&self.meddler) });
-        LtoDrive::open(way, options, &Cancel::new())
+        LtoDrive::open(self.meddling.on(self.way()), options, &Cancel::new())
     }
 
-    fn meddle(&self, meddler: impl FnMut(&Cdb) -> Option<Reply> + Send + 'static) {
-        *self.meddler.lock().unwrap() = Some(Box::new(meddler));
+    fn meddle(&self, mut meddler: impl FnMut(&Cdb) -> Option<Reply> + Send + 'static) {
+        self.meddling.set(move |cdb, _| meddler(cdb));
     }
 
     /// Does something once, before the drive gets the next command with that operation code.
@@ -114,11 +85,6 @@ impl Rig {
 
 fn attention(asc: u8, ascq: u8) -> Sense {
     Sense::new(SenseKey::UnitAttention, asc, ascq)
-}
-
-fn check(sense: Sense) -> Option<Reply> {
-    let sense = sense.encode(SenseFormat::Fixed);
-    Some(Reply { status: Status::CheckCondition, transferred: 0, sense })
 }
 
 fn reset(library: &EmulatedLibrary) -> Option<Reply> {
