@@ -12,6 +12,7 @@
 
 mod alerts;
 mod facts;
+mod health;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ use crate::scsi::log::VolumeStatisticsPage;
 
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
+pub use health::{CleaningRequest, DriveHealth, DriveLife};
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,6 +246,20 @@ pub trait TapeDrive: Send {
             facts.bytes_read = statistics.lifetime_bytes_read.map(Capacity::bytes);
         }
         Ok(facts)
+    }
+
+    /// How drive and medium do; none where the drive is at work and could not tell at once. Looking changes nothing.
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        let mut health = DriveHealth { alerts: self.tape_alerts()?, ..Default::default() };
+        if self.medium_loaded()? {
+            let statistics = self.statistics()?;
+            health.volume = Some(VolumeStatisticsPage {
+                lifetime_bytes_written: statistics.lifetime_bytes_written.map(Capacity::bytes),
+                lifetime_bytes_read: statistics.lifetime_bytes_read.map(Capacity::bytes),
+                ..Default::default()
+            });
+        }
+        Ok(Some(health))
     }
 
     /// Everything on the medium's memory chip.

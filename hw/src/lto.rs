@@ -10,6 +10,7 @@
 
 mod encryption;
 mod format;
+mod health;
 mod in_library;
 mod motion;
 mod open;
@@ -26,8 +27,8 @@ use in_library::Robot;
 use crate::changer::Changer;
 use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice};
 use crate::drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
+    DriveCounters, DriveFacts, DriveHealth, EncryptionKey, HostAttribute, Position, ReadOutcome,
+    SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
@@ -296,6 +297,10 @@ impl TapeDrive for LtoDrive {
 
     fn facts(&mut self) -> Result<DriveFacts> {
         self.look().map_err(|error| self.explain("read the drive's status", error))
+    }
+
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        self.ask_health()
     }
 
     fn cartridge_memory(&mut self) -> Result<AttributeList> {

@@ -85,6 +85,7 @@ impl Reeld {
         let desk = self.drives.desk_of(drive);
         let mut hold = desk.hold("moving a cartridge", Duration::ZERO, &Cancel::new())?;
         let name = desk.name().clone();
+        hold.note_health();
         let library = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
         work(library)?;
         hold.set_loaded(None);

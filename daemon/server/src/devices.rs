@@ -112,6 +112,13 @@ impl Devices {
         Ok(Box::new(library.transport_of(host, device)))
     }
 
+    /// The emulated library at a path, where it is on.
+    #[cfg(test)]
+    pub(crate) fn emulated(&self, path: &ConfigPath) -> Option<EmulatedLibrary> {
+        let libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        libraries.get(path).map(|(library, _)| library.clone())
+    }
+
     /// A changer in the queue of its robot; it is opened when it is first asked for something.
     pub(crate) fn robot(
         self: &Arc<Self>,

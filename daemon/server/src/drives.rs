@@ -10,7 +10,7 @@ use reel_hw::virtual_drive::{
     VIRTUAL_LOCK_TIMEOUT_DEFAULT, VIRTUAL_MAX_SIZE_DEFAULT, VirtualOptions,
 };
 use reel_hw::{Cancel, Changer, ChangerStatus, VirtualLibrary};
-use reel_tape::{DriveDesk, DriveOpener, Site};
+use reel_tape::{DriveDesk, DriveOpener, Followers, Site};
 use reel_types::{ChangerName, DriveName, LabelText};
 
 use crate::devices::{Devices, LtoOpener, VirtualOpener};
@@ -109,16 +109,18 @@ impl Configured {
 pub struct Drives {
     config: ConfigDir,
     pbs_run: PathBuf,
+    followers: Followers,
     pub(crate) devices: Arc<Devices>,
     read: Memo<(), Option<Stamp>, Arc<Configured>>,
     desks: Mutex<BTreeMap<DriveName, (ConfiguredDrive, Arc<DriveDesk>)>>,
 }
 
 impl Drives {
-    /// The drives of `config`, with their locks in PBS's run folder.
-    pub fn new(config: ConfigDir, pbs_run: PathBuf) -> Self {
+    /// The drives of `config`, with their locks in PBS's run folder, and who follows their use.
+    pub fn new(config: ConfigDir, pbs_run: PathBuf, followers: Followers) -> Self {
         let read = Memo::new(1);
-        Self { config, pbs_run, devices: Arc::default(), read, desks: Mutex::default() }
+        let (devices, desks) = (Arc::default(), Mutex::default());
+        Self { config, pbs_run, followers, devices, read, desks }
     }
 
     fn configured(&self) -> Outcome<Arc<Configured>> {
@@ -167,7 +169,8 @@ impl Drives {
             return Arc::clone(desk);
         }
         let opener = config.opener(&self.devices);
-        let desk = DriveDesk::new(name.clone(), opener, &self.pbs_run);
+        let followers = Some(self.followers.clone());
+        let desk = DriveDesk::followed(name.clone(), opener, &self.pbs_run, followers);
         desks.insert(name.clone(), (config.clone(), Arc::clone(&desk)));
         desk
     }

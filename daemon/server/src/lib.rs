@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod api;
+mod auto_clean;
 mod cartridge_moves;
 mod chores;
 pub mod commands;

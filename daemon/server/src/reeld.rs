@@ -15,11 +15,12 @@ use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
 use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
-use reel_tape::{CommitPoints, PoolRules, TapeEnv};
+use reel_tape::{CommitPoints, Followers, IdleWatch, PoolRules, TapeEnv};
 use reel_types::{
     ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
 };
 
+use crate::auto_clean::AutoClean;
 use crate::drives::Drives;
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
@@ -61,6 +62,7 @@ pub struct Reeld {
     pub(crate) jobs: JobStates,
     pub(crate) views: ViewContext,
     pub(crate) holes: Arc<Holes>,
+    pub(crate) auto_clean: Arc<AutoClean>,
     libraries: Arc<Libraries>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
@@ -90,10 +92,17 @@ impl Reeld {
         )?;
         let process = Process::current()?;
         let tape = Arc::new(tape);
-        let drives = Arc::new(Drives::new(config.clone(), folders.pbs_run.clone()));
+        let auto_clean = Arc::new(AutoClean::default());
+        let followers = Followers {
+            health: Arc::clone(&tape.health),
+            idle: Arc::clone(&auto_clean) as Arc<dyn IdleWatch>,
+        };
+        let drives = Drives::new(config.clone(), folders.pbs_run.clone(), followers);
+        let drives = Arc::new(drives);
         let cache = open_chunk_cache(&folders, surroundings.chunk_cache_bytes)?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
-        Ok(Arc::new(Self {
+        let reeld = Arc::new(Self {
+            auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             staging: Staging::new(cache, staging_bytes),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
@@ -112,7 +121,9 @@ impl Reeld {
             clock,
             zone,
             config,
-        }))
+        });
+        auto_clean.begin(&reeld);
+        Ok(reeld)
     }
 
     /// All tasks.

@@ -228,6 +228,9 @@ fn expect_medium(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
 pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
     let tag = volume_tag(label_text)?;
     let name = hold.name().clone();
+    if hold.desk().loaded().as_ref() != Some(label_text) {
+        hold.note_health();
+    }
     hold.set_state(DriveState::Loading);
     let number = hold.drive_number();
     let Some(changer) = hold.changer() else {
@@ -252,6 +255,8 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
     if !loaded {
         return Ok(());
     }
+    hold.note_health();
+    hold.tell_worse(task);
     task.log("unload media");
     let number = hold.drive_number();
     let unloaded = match hold.changer() {

@@ -103,11 +103,11 @@ impl Changer for LtoDrive {
         self.robot()?.changer.transfer(from, to)
     }
 
-    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+    fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }
-        self.robot()?.changer.clean_drive(drive)
+        self.robot()?.changer.clean_drive(drive, slot)
     }
 
     /// A medium that is in the drive already, but ejected, is loaded.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reel_config::{ConfigPath, LtoDriveConfig, LtoDrives, VirtualDrive, VirtualDrives};
+use reel_config::{ConfigPath, DriveCare, LtoDriveConfig, LtoDrives, VirtualDrive, VirtualDrives};
 use reel_hw::device::{self, DeviceIdentity};
 use reel_hw::discovery::{Discovery, FoundDevice};
 use reel_hw::scsi::DeviceType;
@@ -58,6 +58,7 @@ impl Reeld {
             changer: config.changer().cloned(),
             changer_drivenum: drivenum(&config),
             max_size,
+            auto_clean: self.is_cleaned_by_itself(config.name())?.then_some(true),
             name: config.name().clone(),
         })
     }
@@ -134,6 +135,9 @@ impl Reeld {
             config.changer_drivenum = number.unwrap_or(config.changer_drivenum);
             Ok(())
         })?;
+        if let Some(auto_clean) = command.auto_clean {
+            DriveCare { name: command.name.clone(), auto_clean }.save(&self.config)?;
+        }
         self.drives.let_go_of_unconfigured()?;
         Done::nothing()
     }
@@ -161,6 +165,7 @@ impl Reeld {
                 LtoDrives::new(&self.config).remove(&drive.name, None).map(drop)?;
             }
         }
+        DriveCare::forget(&self.config, &command.name)?;
         self.drives.let_go_of_unconfigured()?;
         Done::nothing()
     }

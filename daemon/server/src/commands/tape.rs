@@ -40,7 +40,10 @@ impl Reeld {
         let started = self.tasks.start(kind, id, who, move |task| {
             let mut hold = hold;
             hold.note_holder(task.upid().as_str());
-            work(&mut hold, task)
+            let done = work(&mut hold, task);
+            hold.note_health();
+            hold.tell_worse(task);
+            done
         });
         Ok(Done::Task(started?))
     }
@@ -166,6 +169,7 @@ impl Reeld {
             task.log(&format!("unloading media from drive '{}'", hold.name()));
             let name = hold.name().clone();
             let number = hold.drive_number();
+            hold.note_health();
             let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
             changer.unload(number, slot)?;
             hold.set_loaded(None);

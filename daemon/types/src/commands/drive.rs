@@ -19,8 +19,14 @@ const DRIVES: Listing = Listing {
     sort_by: &["name"],
 };
 
-const CONFIG: &[Column] =
-    &[text("name"), text("path"), text("changer"), number("changer-drivenum"), text("max-size")];
+const CONFIG: &[Column] = &[
+    text("name"),
+    text("path"),
+    text("changer"),
+    number("changer-drivenum"),
+    text("max-size"),
+    number("auto-clean"),
+];
 
 const STATUS: &[Column] = &[
     number("blocksize"),
@@ -151,6 +157,8 @@ commands! {
         opt changer: Option<ChangerName>,
         /// Its number in the changer.
         opt changer_drivenum: Option<Bounded<0, 255>>,
+        /// Clean it without a command when it asks for it and nobody uses it.
+        opt auto_clean: Option<bool>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<DriveProperty>,
         /// Only if the configuration still has this digest.
