@@ -55,7 +55,7 @@ pub use drive::{
     WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
-pub use lto::{LtoDrive, LtoOptions};
+pub use lto::{LtoDrive, LtoOptions, Wait, WaitListener};
 pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
 pub use number::{
     BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,

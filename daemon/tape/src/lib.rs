@@ -40,7 +40,9 @@ mod testing;
 pub mod usability;
 
 pub use archive::ContentKind;
-pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch};
+pub use drive_desk::{
+    DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
+};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
 pub use health::HealthLog;
