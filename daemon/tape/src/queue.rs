@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use reel_store::cache::DiskCache;
 use reel_store::source::ChunkError;
-use reel_types::{Cancel, Digest, LabelText};
+use reel_types::{Cancel, Digest, DriveName, LabelText};
 use thiserror::Error;
 
 use crate::drive_desk::DriveDesk;
@@ -120,6 +120,11 @@ pub trait QueueListener: Send + Sync {
 
     /// A medium could not be loaded or read, and all that was wanted from it failed.
     fn medium_failed(&self, medium: &LabelText, error: &Error);
+
+    /// A drive has no order of access to give, though it should: archives are read by their numbers. Told once.
+    fn without_order(&self, drive: &DriveName, error: &reel_hw::Error) {
+        tracing::warn!(%drive, %error, "archives are read by their numbers");
+    }
 }
 
 /// Writes to the program's log alone.

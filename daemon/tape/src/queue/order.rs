@@ -96,10 +96,8 @@ fn are_neighbours(one: ObjectRange, next: ObjectRange) -> bool {
 /// Where each archive is read. One of which nothing is known is taken to lie, by its number, between those around it
 /// of which something is; behind the last of them, right there.
 fn ranges(archives: &[WantedArchive]) -> Option<Vec<ObjectRange>> {
-    let known: Vec<(FileNumber, BlockNumber)> = archives
-        .iter()
-        .filter_map(|archive| Some((archive.file, archive.reach?.start)))
-        .collect();
+    let known: Vec<(FileNumber, BlockNumber)> =
+        archives.iter().filter_map(|archive| Some((archive.file, archive.reach?.start))).collect();
     if known.is_empty() {
         return None;
     }
@@ -174,10 +172,7 @@ mod tests {
         let legs = legs(&archives).unwrap();
         let shown: Vec<_> =
             legs.iter().map(|leg| (objects(&leg.range), numbers(&leg.files))).collect();
-        assert_eq!(
-            shown,
-            [((15, 70), vec![2, 4]), ((95, 96), vec![6]), ((5000, 5000), vec![9])]
-        );
+        assert_eq!(shown, [((15, 70), vec![2, 4]), ((95, 96), vec![6]), ((5000, 5000), vec![9])]);
         assert_eq!(numbers(&files_of(&legs, &[2, 0, 1]).unwrap()), [9, 2, 4, 6]);
         assert_eq!(numbers(&files_of(&legs, &[2]).unwrap()), [9], "the rest is asked for later");
     }

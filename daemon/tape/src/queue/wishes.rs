@@ -224,7 +224,8 @@ impl Wishes {
             let file = first.1.file;
             let end = (medium, At::end_of(file), GREATEST);
             let last = self.order.range(first..=end).next_back();
-            let reach = self.reach(self.place_at(&first), last.and_then(|last| self.place_at(last)));
+            let reach =
+                self.reach(self.place_at(&first), last.and_then(|last| self.place_at(last)));
             archives.push(WantedArchive { file, reach });
             from = Bound::Excluded(end);
         }

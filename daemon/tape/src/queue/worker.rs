@@ -234,7 +234,7 @@ impl Shared {
     /// Tells, the first time, that no order of access can be had.
     fn complain_of_order(&self, hold: &DriveHold, error: &reel_hw::Error) {
         if !self.order_failed.swap(true, Ordering::Relaxed) {
-            tracing::warn!(drive = %hold.name(), %error, "archives are read by their numbers");
+            self.parts.listener.without_order(hold.name(), error);
         }
     }
 }

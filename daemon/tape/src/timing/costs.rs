@@ -222,10 +222,8 @@ mod tests {
     #[test]
     fn changing_the_medium() {
         let head = BlockNumber(30_000_000);
-        let runs = [(4, 1), (6, 1), (60, 1), (4, 2)].map(|(gb, runs)| Mount {
-            bytes: gb * 1_000_000_000,
-            runs,
-        });
+        let runs = [(4, 1), (6, 1), (60, 1), (4, 2)]
+            .map(|(gb, runs)| Mount { bytes: gb * 1_000_000_000, runs });
         let change_s = |kind, mount| nominal(kind).unload_s(head, mount) + nominal(kind).load_s();
         for (mount, expected_s) in runs.into_iter().zip([106.719, 161.719, 216.719, 216.719]) {
             assert_near(change_s(LTO9, mount), expected_s);
@@ -238,7 +236,8 @@ mod tests {
     #[test]
     fn the_nearest_comes_first() {
         let firsts = [40_000_000, 9_000_000, 9_050_000, 23_000_000, 300_000, 31_500_000];
-        let range = |first| ObjectRange { first: BlockNumber(first), last: BlockNumber(first + 63) };
+        let range =
+            |first| ObjectRange { first: BlockNumber(first), last: BlockNumber(first + 63) };
         let ranges = firsts.map(range);
         let costs = nominal(MediumKind::Lto8);
         let order = costs.order(BlockNumber(0), &ranges);
@@ -251,8 +250,7 @@ mod tests {
     #[test]
     fn measured_drives_cost_what_they_were_measured_to() {
         let ratios = Ratios { locate: 1.1, read: 0.5, load: 2.0 };
-        let (slow, plain) =
-            (Costs::new(MediumKind::Lto8, None, ratios), nominal(MediumKind::Lto8));
+        let (slow, plain) = (Costs::new(MediumKind::Lto8, None, ratios), nominal(MediumKind::Lto8));
         let (from, to) = (BlockNumber(0), BlockNumber(1_000_000));
         assert_near(slow.locate_s(from, to), 1.1 * plain.locate_s(from, to));
         assert_near(slow.read_s(from, 16_384), plain.read_s(from, 16_384) / 2.0);

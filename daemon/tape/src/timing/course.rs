@@ -65,8 +65,8 @@ impl Course {
         let end = self.ends.get(wrap).copied().unwrap_or(0);
         let begin = wrap.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let begin = begin.unwrap_or(0);
-        let share =
-            object.0.min(end).saturating_sub(begin) as f64 / end.saturating_sub(begin).max(1) as f64;
+        let share = object.0.min(end).saturating_sub(begin) as f64
+            / end.saturating_sub(begin).max(1) as f64;
         let way = share * (most - least);
         let lpos = if wrap.is_multiple_of(2) { least + way } else { most - way };
         Place {
