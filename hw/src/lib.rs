@@ -51,8 +51,8 @@ pub use changer::{
 pub use clock::{Clock, RealClock};
 pub use drive::{
     CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey,
-    HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics,
-    WriteOutcome, move_to_append_position,
+    HostAttribute, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive,
+    VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
 pub use lto::{LtoDrive, LtoOptions, Wait, WaitListener};

@@ -37,6 +37,7 @@ pub mod snapshot_files;
 pub mod state_dir;
 #[cfg(test)]
 mod testing;
+pub mod timing;
 pub mod usability;
 
 pub use archive::ContentKind;
