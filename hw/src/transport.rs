@@ -3,6 +3,7 @@
 //! A [`Transport`] knows nothing of what a command means: it takes a CDB, a buffer and a time limit, and brings
 //! back status, sense and how many bytes arrived. The kernel's SG_IO is one ([`sg`]), an emulated library another.
 
+mod holder;
 pub mod sg;
 
 use std::io;
@@ -140,6 +141,11 @@ pub fn open(path: &Path) -> crate::Result<Box<dyn Transport>> {
     let opened =
         SgTransport::open(path).map_err(|source| crate::Error::io("open", path, source))?;
     Ok(Box::new(opened))
+}
+
+/// That no other process moves the tape of a drive of the kernel, see [`sg::expect_no_other_user`].
+pub fn expect_no_other_user(path: &Path) -> crate::Result<()> {
+    sg::expect_no_other_user(path).map_err(|source| crate::Error::io("open", path, source))
 }
 
 /// A way to one device. One command at a time.

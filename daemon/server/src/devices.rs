@@ -64,6 +64,9 @@ impl LtoOpener {
 
 impl DriveOpener for LtoOpener {
     fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        if self.drive.path.emulated_folder().is_none() {
+            reel_hw::transport::expect_no_other_user(self.drive.path.as_path())?;
+        }
         let transport = self.devices.drive(&self.drive)?;
         let drive = LtoDrive::open(transport, LtoOptions::default(), cancel)?;
         let Some(changer) = &self.changer else { return Ok(Box::new(drive)) };
