@@ -11,6 +11,7 @@ mod folder;
 mod garbage;
 mod logs;
 mod order;
+mod quirks;
 mod random;
 mod support;
 mod time;
