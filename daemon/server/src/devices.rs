@@ -61,6 +61,9 @@ impl LtoOpener {
 
 impl DriveOpener for LtoOpener {
     fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        if self.drive.path.emulated_folder().is_none() {
+            reel_hw::transport::expect_no_other_user(self.drive.path.as_path())?;
+        }
         let transport = self.devices.drive(&self.drive)?;
         let options = LtoOptions {
             only_status: opening.only_status,
