@@ -12,6 +12,7 @@
 
 mod alerts;
 mod facts;
+mod feed;
 
 use std::fmt;
 
@@ -23,6 +24,7 @@ use crate::scsi::log::VolumeStatisticsPage;
 
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
+pub use feed::FeedWatch;
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

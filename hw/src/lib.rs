@@ -50,8 +50,8 @@ pub use changer::{
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+    DriveCounters, DriveFacts, EncryptionKey, FeedWatch, HostAttribute, Position, ReadOutcome,
+    SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
 pub use lto::{LtoDrive, LtoOptions};

@@ -90,9 +90,9 @@ impl Elements {
 
     /// Whether something was put elsewhere, or threaded or ejected, since this was last asked.
     pub(crate) fn take_changed(&mut self) -> bool {
-        let in_drives = self.bays.iter_mut().fold(false, |changed, bay| {
-            std::mem::take(&mut bay.drive.threading_changed) || changed
-        });
+        let drives = self.bays.iter_mut().map(|bay| &mut bay.drive);
+        let in_drives = drives.map(|drive| std::mem::take(&mut drive.threading_changed));
+        let in_drives = in_drives.filter(|changed| *changed).count() > 0;
         std::mem::take(&mut self.changed) || in_drives
     }
 
