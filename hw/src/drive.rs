@@ -13,6 +13,7 @@
 mod alerts;
 mod facts;
 mod feed;
+mod health;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use crate::scsi::log::VolumeStatisticsPage;
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
 pub use feed::FeedWatch;
+pub use health::{CleaningRequest, DriveHealth, DriveLife};
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -248,6 +250,20 @@ pub trait TapeDrive: Send {
         Ok(facts)
     }
 
+    /// How drive and medium do; none where the drive is at work and could not tell at once. Looking changes nothing.
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        let mut health = DriveHealth { alerts: self.tape_alerts()?, ..Default::default() };
+        if self.medium_loaded()? {
+            let statistics = self.statistics()?;
+            health.volume = Some(VolumeStatisticsPage {
+                lifetime_bytes_written: statistics.lifetime_bytes_written.map(Capacity::bytes),
+                lifetime_bytes_read: statistics.lifetime_bytes_read.map(Capacity::bytes),
+                ..Default::default()
+            });
+        }
+        Ok(Some(health))
+    }
+
     /// Everything on the medium's memory chip.
     fn cartridge_memory(&mut self) -> Result<AttributeList> {
         Err(Error::Unsupported { what: "cartridge memory", device: "this drive" })
@@ -279,10 +295,11 @@ pub fn move_to_append_position<D: TapeDrive + ?Sized>(drive: &mut D) -> Result<F
     }
     match drive.space_blocks(-1)? {
         SpaceOutcome::Filemark => must_be_done(drive.space_filemarks(1)?)?,
-        _ => {
+        SpaceOutcome::Done => {
             must_be_done(drive.space_blocks(1)?)?;
             drive.write_filemarks(1, false)?;
         }
+        met @ (SpaceOutcome::EndOfData | SpaceOutcome::BeginningOfMedium) => must_be_done(met)?,
     }
     Ok(drive.position()?.file)
 }

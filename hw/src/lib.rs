@@ -50,8 +50,9 @@ pub use changer::{
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{
-    DriveCounters, DriveFacts, EncryptionKey, FeedWatch, HostAttribute, Position, ReadOutcome,
-    SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+    CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey, FeedWatch,
+    HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics,
+    WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
 pub use lto::{LtoDrive, LtoOptions};

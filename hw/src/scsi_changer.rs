@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::inquiry::Inquiry;
 use crate::scsi::mode::{ElementAddresses, ModeData};
-use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl};
+use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl, SenseKey};
 use crate::transport::{Data, Transport};
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
@@ -57,6 +57,9 @@ pub struct ScsiChanger {
 }
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
+
+/// Unit attentions that a changer may have to tell at once.
+const ATTENTIONS_MAX: usize = 16;
 
 impl ScsiChanger {
     /// Opens the changer behind a transport.
@@ -164,6 +167,21 @@ impl Changer for ScsiChanger {
     fn status(&mut self) -> Result<ChangerStatus> {
         let status = self.read_status();
         status.map_err(|error| self.explain("read element status", error))
+    }
+
+    fn may_have_changed(&mut self) -> Result<bool> {
+        let mut changed = false;
+        for _ in 0..ATTENTIONS_MAX {
+            match self.device.send(Command::TestUnitReady, Data::None, INQUIRY_TIMEOUT) {
+                Ok(_) => return Ok(changed),
+                Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {
+                    changed = true;
+                }
+                Err(_) => break,
+            }
+        }
+        // Whoever looks is told what is wrong with it.
+        Ok(true)
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {

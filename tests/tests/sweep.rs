@@ -37,9 +37,12 @@ use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
-use reel_tape::{DriveDesk, DriveHold, DriveOpener, NoCommitPoints, PoolRules, Site, TapeEnv};
+use reel_tape::{
+    DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, NoCommitPoints, PoolRules, Site,
+    TapeEnv,
+};
 use reel_types::commands::StoreMap;
-use reel_types::{Cancel, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
+use reel_types::{Cancel, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
 use tempfile::TempDir;
 
 const LABELS: [&str; 2] = ["SWP001L8", "SWP002L8"];
@@ -98,13 +101,16 @@ impl DriveOpener for Opener {
         Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
     }
 
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        self.robot().ok()
-    }
-
     fn lock_path(&self) -> &Path {
         &self.lock_path
     }
+}
+
+/// Leaves a drive alone that nobody uses.
+struct Nobody;
+
+impl IdleWatch for Nobody {
+    fn idle(&self, _drive: &DriveName) {}
 }
 
 /// Simulated time for the drivers alone: whoever waits, waits no time.
@@ -244,7 +250,9 @@ impl Case {
             clock: Arc::new(NoTime::default()),
             lock_path: "/dev/sweep".into(),
         });
-        let desk = DriveDesk::new("drive0".parse().unwrap(), opener, &base.join("run"));
+        let followers = Followers { health: Arc::clone(&env.health), idle: Arc::new(Nobody) };
+        let name = "drive0".parse().unwrap();
+        let desk = DriveDesk::followed(name, opener, &base.join("run"), Some(followers));
         Self { folder, library, env: Arc::new(env), desk }
     }
 

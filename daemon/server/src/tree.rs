@@ -20,6 +20,7 @@ mod control;
 mod datastores;
 mod drives;
 mod facts;
+mod health;
 mod listing;
 mod media;
 mod media_sets;

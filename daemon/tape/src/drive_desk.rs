@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use reel_hw::{Changer, DriveNumber, TapeDrive};
-use reel_types::{Cancel, DriveName, LabelText, TaskStopped};
+use reel_types::{Cancel, DriveName, LabelText, TaskContext, TaskStopped};
 
+use crate::health::HealthLog;
 use crate::{Error, Result};
 
 /// How often waiting looks at its flag and tries a lock file again.
@@ -76,17 +77,30 @@ pub trait DriveOpener: Send + Sync {
     /// Opens the device; `cancel` ends any waiting in it.
     fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>>;
 
-    /// The library that the drive stands in, for looks that need no hold; none for a drive on its own.
-    fn library(&self) -> Option<Box<dyn Changer>>;
-
     /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
     fn lock_path(&self) -> &Path;
+}
+
+/// Is told when a drive was let go and nobody waits for it.
+pub trait IdleWatch: Send + Sync {
+    /// Nobody uses the drive any more. Called by the thread that did: it must not wait for anything.
+    fn idle(&self, drive: &DriveName);
+}
+
+/// Who follows the use of a drive.
+#[derive(Clone)]
+pub struct Followers {
+    /// Keeps how drive and media do.
+    pub health: Arc<HealthLog>,
+    /// Makes use of a drive that nobody else wants.
+    pub idle: Arc<dyn IdleWatch>,
 }
 
 /// Arranges the use of one drive.
 pub struct DriveDesk {
     name: DriveName,
     opener: Arc<dyn DriveOpener>,
+    followers: Option<Followers>,
     lock_path: PathBuf,
     state_path: PathBuf,
     line: Mutex<Line>,
@@ -106,12 +120,23 @@ struct Line {
 impl DriveDesk {
     /// The desk of drive `name`; locks and states lie in PBS's run folder `pbs_run`.
     pub fn new(name: DriveName, opener: Arc<dyn DriveOpener>, pbs_run: &Path) -> Arc<Self> {
+        Self::followed(name, opener, pbs_run, None)
+    }
+
+    /// The same, with somebody who follows the drive's use.
+    pub fn followed(
+        name: DriveName,
+        opener: Arc<dyn DriveOpener>,
+        pbs_run: &Path,
+        followers: Option<Followers>,
+    ) -> Arc<Self> {
         let lock_name = lock_file_name(opener.lock_path());
         Arc::new(Self {
             lock_path: pbs_run.join("drive-lock").join(lock_name),
             state_path: pbs_run.join("drive-state").join(name.as_str()),
             name,
             opener,
+            followers,
             line: Mutex::default(),
             moved: Condvar::new(),
         })
@@ -122,9 +147,9 @@ impl DriveDesk {
         &self.name
     }
 
-    /// The library that the drive stands in, for looks that need no hold.
-    pub fn library(&self) -> Option<Box<dyn Changer>> {
-        self.opener.library()
+    /// Where the health of the drive and its media is kept.
+    pub fn health(&self) -> Option<&Arc<HealthLog>> {
+        self.followers.as_ref().map(|followers| &followers.health)
     }
 
     /// What the drive is doing.
@@ -167,7 +192,14 @@ impl DriveDesk {
         let announced = Announced { state_path: self.state_path.clone() };
         let device_cancel = reel_hw::Cancel::from(Arc::clone(cancel.flag()));
         let drive = self.opener.open(&device_cancel).map_err(|source| self.failed(source))?;
-        Ok(DriveHold { drive: Some(drive), _announced: announced, _lock: lock, turn })
+        Ok(DriveHold {
+            drive: Some(drive),
+            worse: Vec::new(),
+            looked: false,
+            _announced: announced,
+            _lock: lock,
+            turn,
+        })
     }
 
     fn failed(&self, source: reel_hw::Error) -> Error {
@@ -269,8 +301,12 @@ impl Drop for Turn {
         if line.state != DriveState::Failed {
             line.state = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
         }
+        let is_idle = line.waiting.is_empty();
         drop(line);
         self.desk.moved.notify_all();
+        if let Some(followers) = self.desk.followers.as_ref().filter(|_| is_idle) {
+            followers.idle.idle(&self.desk.name);
+        }
     }
 }
 
@@ -298,6 +334,10 @@ fn forget_holder(path: &Path) -> io::Result<()> {
 /// A drive in use, open and locked. Fields drop in their order: the device, what others are told, the lock, the turn.
 pub struct DriveHold {
     drive: Option<Box<dyn TapeDrive>>,
+    /// What got worse and was told nobody yet.
+    worse: Vec<String>,
+    /// Whether nobody has used the drive since its health was looked at.
+    looked: bool,
     _announced: Announced,
     _lock: Flock<File>,
     turn: Turn,
@@ -308,6 +348,7 @@ impl DriveHold {
     ///
     /// It is there from [`DriveDesk::hold`] until the hold is dropped.
     pub fn drive(&mut self) -> &mut dyn TapeDrive {
+        self.looked = false;
         match &mut self.drive {
             Some(drive) => &mut **drive,
             None => unreachable!("the device goes with the hold"),
@@ -353,6 +394,32 @@ impl DriveHold {
         self.turn.desk.line().loaded = label;
     }
 
+    /// Looks how drive and medium do, and keeps that: to be called before a medium leaves the drive. Nothing fails by it.
+    pub fn note_health(&mut self) {
+        let Some(health) = self.desk().health().cloned() else { return };
+        let Some(drive) = self.drive.as_mut().filter(|_| !self.looked) else { return };
+        let told = drive.health();
+        self.looked = true;
+        let noted = match told {
+            Ok(Some(told)) => health.note(self.name(), self.desk().loaded().as_ref(), &told),
+            Ok(None) => return,
+            Err(source) => Err(self.desk().failed(source)),
+        };
+        match noted {
+            Ok(worse) => self.worse.extend(worse),
+            Err(error) => {
+                tracing::warn!(drive = %self.name(), %error, "the drive's health was not kept");
+            }
+        }
+    }
+
+    /// Warns in the task's log of what got worse.
+    pub fn tell_worse(&mut self, task: &dyn TaskContext) {
+        for line in self.worse.drain(..) {
+            task.warn(&line);
+        }
+    }
+
     /// Names the drive in an error of its device, and notes that the device failed.
     pub fn failed(&self, source: reel_hw::Error) -> Error {
         self.set_state(DriveState::Failed);
@@ -365,6 +432,12 @@ impl Drop for DriveHold {
         let cleared = self.drive.as_mut().map_or(Ok(()), |drive| drive.set_encryption_key(None));
         if let Err(error) = cleared {
             tracing::error!(drive = %self.name(), %error, "the drive's encryption key may still be set");
+        }
+        if !std::thread::panicking() {
+            self.note_health();
+        }
+        for line in &self.worse {
+            tracing::warn!("{line}");
         }
         self.drive = None;
     }
@@ -387,10 +460,6 @@ mod tests {
     impl DriveOpener for Opener {
         fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
             Ok(Box::new(self.0.drive(DriveNumber(0))?))
-        }
-
-        fn library(&self) -> Option<Box<dyn Changer>> {
-            Some(Box::new(self.0.changer()))
         }
 
         fn lock_path(&self) -> &Path {

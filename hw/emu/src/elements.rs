@@ -90,9 +90,10 @@ impl Elements {
 
     /// Whether something was put elsewhere, or threaded or ejected, since this was last asked.
     pub(crate) fn take_changed(&mut self) -> bool {
-        let drives = self.bays.iter_mut().map(|bay| &mut bay.drive);
-        let in_drives = drives.map(|drive| std::mem::take(&mut drive.threading_changed));
-        let in_drives = in_drives.filter(|changed| *changed).count() > 0;
+        let mut in_drives = false;
+        for bay in &mut self.bays {
+            in_drives |= std::mem::take(&mut bay.drive.threading_changed);
+        }
         std::mem::take(&mut self.changed) || in_drives
     }
 

@@ -8,6 +8,7 @@ use reel_types::commands::{DriveConfig, Place};
 
 use super::Tree;
 use super::facts::{answer, fact, fs_error, key_values, no_such, parsed};
+use super::health::health;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -35,10 +36,12 @@ fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
     let label =
         move || Ok(labelled.drives.desk(&label_name)?.loaded().map(|label| label.to_string()));
     let (shown, shown_name) = with();
+    let health_name = name.clone();
     let refusal = format!("'remove {name}' in the drive's ctl takes it out of the configuration");
     tree.controlled(Place::Drive(name.clone()), refusal)
         .with_all(answer(tree, "config", DriveConfig { name: name.clone() }))
         .with_all(key_values("status", move || status(&shown, &shown_name)))
+        .with_all(health(tree, move |reeld| reeld.health_of_drive(&health_name, false)))
         .with("state", fact(state))
         .with("label", fact(label))
         .node()
@@ -49,5 +52,6 @@ fn status(reeld: &Reeld, name: &DriveName) -> Outcome<KeyValues> {
     Ok(KeyValues::new()
         .with("state", desk.state().as_str())
         .with("activity", desk.activity())
-        .with("label", desk.loaded().map(|label| label.to_string())))
+        .with("label", desk.loaded().map(|label| label.to_string()))
+        .with("cleaning", reeld.tape.health.cleaning_wish(name)?.map(|wish| wish.as_str())))
 }
