@@ -52,7 +52,7 @@ pub use changer::{
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{
-    CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey,
+    CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey, FeedWatch,
     HostAttribute, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive,
     VolumeStatistics, WriteOutcome, move_to_append_position,
 };
