@@ -18,7 +18,7 @@ mod open;
 mod ready;
 mod settings;
 mod status;
-mod timeouts;
+pub(crate) mod timeouts;
 mod transfer;
 
 use std::time::Duration;

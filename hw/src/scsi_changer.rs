@@ -86,18 +86,11 @@ impl ScsiChanger {
     }
 
     /// Who made it, and what it is.
-    pub fn inquire(&mut self) -> Attempt<Inquiry> {
+    fn inquire(&mut self) -> Attempt<Inquiry> {
         const BYTES: u16 = 36;
         let command = Command::Inquiry { page: None, allocation: BYTES };
         let bytes = self.device.ask_data(command, usize::from(BYTES), INQUIRY_TIMEOUT)?;
         Ok(Inquiry::decode(&bytes)?)
-    }
-
-    /// Has the changer look at every element.
-    pub fn initialize(&mut self) -> Result<()> {
-        let command = Command::InitializeElementStatus;
-        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
-        done.map(drop).map_err(|error| self.explain("take inventory", error))
     }
 
     /// Which addresses the elements have.
@@ -140,14 +133,15 @@ impl ScsiChanger {
         }
     }
 
+    /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).
     fn move_medium(
         &mut self,
         what: &'static str,
+        status: &ChangerStatus,
         source: ElementAddress,
         destination: ElementAddress,
     ) -> Result<()> {
-        let transport =
-            self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
+        let transport = status.transports.first().map_or(0, |transport| transport.address.0);
         let command = Command::MoveMedium {
             transport,
             source: source.0,
@@ -193,7 +187,7 @@ impl Changer for ScsiChanger {
         if !target.content.is_empty() {
             return Err(Error::DriveFull { drive, content: target.content.clone() });
         }
-        self.move_medium("load medium", source.address, target.address)
+        self.move_medium("load medium", &status, source.address, target.address)
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
@@ -210,8 +204,18 @@ impl Changer for ScsiChanger {
         if let Some(ejector) = &mut self.ejector {
             ejector(drive)?;
         }
-        self.move_medium("unload medium", source.address, destination.address)?;
+        self.move_medium("unload medium", &status, source.address, destination.address)?;
         Ok(target)
+    }
+
+    fn initialize(&mut self) -> Result<()> {
+        let command = Command::InitializeElementStatus;
+        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
+        done.map(drop).map_err(|error| self.explain("take inventory", error))
+    }
+
+    fn identity(&mut self) -> Result<Inquiry> {
+        self.inquire().map_err(|error| self.explain("identify", error))
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {
@@ -230,6 +234,6 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(to));
         }
-        self.move_medium("transfer medium", source.address, destination.address)
+        self.move_medium("transfer medium", &status, source.address, destination.address)
     }
 }

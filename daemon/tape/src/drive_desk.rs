@@ -236,20 +236,16 @@ impl DriveDesk {
         cancel: &Cancel,
         only_status: bool,
     ) -> Result<DriveHold> {
-        let deadline = Instant::now() + patience;
-        let turn = self.wait_in_line(what, deadline, cancel)?;
-        let lock = self.take_lock_file(deadline, cancel)?;
-        fs::write(&self.state_path, what)
-            .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
-        let announced = Announced { state_path: self.state_path.clone() };
+        // Where opening fails they drop from the last to the first.
+        let DriveLock { turn, _lock, _announced } = self.lock(what, patience, cancel)?;
         let drive = self.open(cancel, only_status)?;
         Ok(DriveHold {
             drive: Some(drive),
             only_status,
             worse: Vec::new(),
             looked: false,
-            _announced: announced,
-            _lock: lock,
+            _announced,
+            _lock,
             turn,
         })
     }
@@ -268,6 +264,23 @@ impl DriveDesk {
 
     fn enter(&self, state: DriveState) {
         self.line().enter(state, self.clock.now());
+    }
+
+    /// Waits as [`hold`](Self::hold) does, and does not open the drive: for who uses the device as it is, or has the
+    /// robot reach into it.
+    pub fn lock(
+        self: &Arc<Self>,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveLock> {
+        let deadline = Instant::now() + patience;
+        let turn = self.wait_in_line(what, deadline, cancel)?;
+        let lock = self.take_lock_file(deadline, cancel)?;
+        fs::write(&self.state_path, what)
+            .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
+        let announced = Announced { state_path: self.state_path.clone() };
+        Ok(DriveLock { _announced: announced, _lock: lock, turn })
     }
 
     fn failed(&self, source: reel_hw::Error) -> Error {
@@ -397,6 +410,20 @@ fn forget_holder(path: &Path) -> io::Result<()> {
     match File::options().write(true).truncate(true).open(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// A drive that nobody else uses. Fields drop in their order: what others are told, the lock, the turn.
+pub struct DriveLock {
+    _announced: Announced,
+    _lock: Flock<File>,
+    turn: Turn,
+}
+
+impl DriveLock {
+    /// Notes that the medium that was in the drive is in it no more.
+    pub fn forget_loaded(&self) {
+        self.turn.desk.line().loaded = None;
     }
 }
 

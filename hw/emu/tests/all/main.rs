@@ -21,4 +21,5 @@ mod recovery;
 mod stores;
 mod support;
 mod time;
+mod tool;
 mod trouble;
