@@ -13,6 +13,7 @@
 mod access;
 mod alerts;
 mod facts;
+mod feed;
 mod health;
 
 use std::fmt;
@@ -27,6 +28,7 @@ use crate::scsi::log::VolumeStatisticsPage;
 pub use access::ObjectRange;
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
+pub use feed::FeedWatch;
 pub use health::{CleaningRequest, DriveHealth, DriveLife};
 
 /// What a drive says to a block or filemark that it wrote.

@@ -39,7 +39,7 @@ use crate::scsi::log::VolumeStatisticsPage;
 use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
-pub use open::{LtoOptions, ProtectionChoice};
+pub use open::{LtoOptions, ProtectionChoice, Wait, WaitListener};
 pub use settings::Protection;
 
 /// What became of what was written.

@@ -42,7 +42,9 @@ pub mod timing;
 pub mod usability;
 
 pub use archive::ContentKind;
-pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch};
+pub use drive_desk::{
+    DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
+};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
 pub use health::HealthLog;

@@ -17,7 +17,7 @@ use store::{ClosedStore, FolderStore, TapeStore};
 use crate::folder::{self, FolderError, io_error};
 use crate::model::Generation;
 use crate::time::BadSpots;
-use crate::time::generation::BLOCK_BYTES;
+use crate::time::figures::BLOCK_BYTES;
 
 /// Room of an emulated medium that nobody gave a size: small, so that a set of several fills no disk.
 pub const CAPACITY_DEFAULT: u64 = 1 << 30;

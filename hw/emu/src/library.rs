@@ -309,6 +309,15 @@ impl EmulatedLibrary {
         Some(look(&mut mounted.cartridge))
     }
 
+    /// Its devices with their serial numbers, the changer first.
+    pub fn devices(&self) -> Vec<(Device, String)> {
+        let state = self.lock();
+        let drives = state.elements.bays.iter().enumerate();
+        let drives =
+            drives.map(|(number, bay)| (Device::Drive(number), bay.drive.model.serial.clone()));
+        std::iter::once((Device::Changer, state.robot.serial.clone())).chain(drives).collect()
+    }
+
     /// Its clock; none where nothing takes time.
     pub fn clock(&self) -> Option<&EmuClock> {
         self.clock.as_ref()

@@ -27,7 +27,7 @@ const ALL_PAGES: u8 = 0x3F;
 
 /// The robot.
 pub(crate) struct Robot {
-    serial: String,
+    pub(crate) serial: String,
     /// Who prevents removal has locked the import/export door.
     pub(crate) hosts: Hosts,
     pub(crate) shuttle: Shuttle,

@@ -41,9 +41,8 @@ mod tests {
         );
         let wanted = wanted(&words);
         create(&wanted).unwrap();
-        let devices =
-            crate::inventory::devices(&EmulatedLibrary::open(folder.path()).unwrap()).unwrap();
-        let ends: Vec<_> = devices.iter().map(|named| named.serial[6..].to_owned()).collect();
+        let devices = EmulatedLibrary::open(folder.path()).unwrap().devices();
+        let ends: Vec<_> = devices.iter().map(|(_, serial)| serial[6..].to_owned()).collect();
         assert_eq!(ends, ["LIB", "D00", "D01"]);
         assert!(create(&wanted).is_err(), "there is one already");
     }

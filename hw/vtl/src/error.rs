@@ -50,15 +50,6 @@ pub(crate) enum Error {
     #[error("the kernel has no /dev/uio file for the new device {0}; see dmesg")]
     NoUio(String),
 
-    /// A device of the library does not tell who it is.
-    #[error("ask {device} of the library for its serial number: {problem}")]
-    NoSerial {
-        /// The device.
-        device: String,
-        /// Why not.
-        problem: String,
-    },
-
     /// No device node came up.
     #[error(
         "the kernel knows {address} and made no {what} for it; load the kernel modules sg, st and ch"

@@ -41,7 +41,8 @@ use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, Read
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, PoolRules, Result, Site, TapeEnv,
+    DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Opening, PoolRules, Result, Site,
+    TapeEnv,
 };
 use reel_types::{Cancel, Digest, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
 use tempfile::TempDir;
@@ -238,11 +239,11 @@ impl Opener {
 }
 
 impl DriveOpener for Opener {
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
         let options = LtoOptions { clock: self.time(), ..Default::default() };
         let drive = self.library.transport_of(&self.host, Device::Drive(0));
         let way = Way { drive, asked: Arc::clone(&self.asked), manner: self.manner };
-        let drive = LtoDrive::open(Box::new(way), options, cancel)?;
+        let drive = LtoDrive::open(Box::new(way), options, &opening.cancel)?;
         Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
     }
 

@@ -68,7 +68,7 @@ fn with_drive(shared: &Shared, hold: &mut DriveHold, round: &mut Option<Round>) 
     std::thread::scope(|scope| {
         checking::start(scope, shared, &receiver);
         let (desk, times) = (hold.desk(), &shared.parts.env.times);
-        let watch = Stopwatch::new(desk.clock(), times.of_drive(desk.name()));
+        let watch = Stopwatch::new(desk.device_clock(), times.of_drive(desk.name()));
         Session { shared, checks: sender, loaded: None, round, watch }.run(hold);
     });
 }

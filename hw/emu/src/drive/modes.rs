@@ -13,7 +13,6 @@ use crate::answer::{
     Answer, Outcome, Refusal, check, invalid_field, invalid_parameter, parameter_length,
 };
 use crate::cartridge::CartridgeKind;
-use crate::media::Use;
 
 /// Every page.
 const ALL_PAGES: u8 = 0x3F;
@@ -98,12 +97,9 @@ impl Drive {
     }
 
     fn device_specific(&self) -> DeviceSpecific {
-        let protected = |one: &super::Mounted| {
-            one.cartridge.facts.write_protected || one.usable == Use::ReadOnly
-        };
         DeviceSpecific {
             write_protected: self.modes.software_protect
-                || self.mounted.as_ref().is_some_and(protected),
+                || self.mounted.as_ref().is_some_and(super::Mounted::is_protected),
             buffered_mode: u8::from(self.modes.buffered),
             speed: 0,
         }

@@ -10,7 +10,7 @@ use crate::cartridge::Cartridge;
 use crate::folder::FolderError;
 use crate::media::{self, Use};
 use crate::model::DriveModel;
-use crate::time::generation::BLOCK_BYTES;
+use crate::time::figures::BLOCK_BYTES;
 use crate::time::{Mechanism, MountUse, Perturbation, SpotReading, StreamBuffer, StreamCounts};
 
 /// Blocks that fit behind the early warning at least.
@@ -39,6 +39,8 @@ pub(crate) struct Mounted {
     /// Errors since it was loaded that nothing could be done about.
     pub(crate) write_errors: u64,
     pub(crate) read_errors: u64,
+    /// How often the tape stopped in a stream since it was loaded.
+    pub(crate) stops: u64,
     stream: Option<Stream>,
     mount_use: MountUse,
     /// How often an object in a bad spot was tried to read.
@@ -70,7 +72,7 @@ impl Mounted {
         let facts = &cartridge.facts;
         let usable = match cartridge.is_cleaner() {
             true => Use::None,
-            false => media::usable(model.generation, facts.density),
+            false => media::usable(model.generation, media::density(facts.density)),
         };
         let mechanism = mechanism(&cartridge, model, bent);
         Self {
@@ -86,10 +88,16 @@ impl Mounted {
             read: 0,
             write_errors: 0,
             read_errors: 0,
+            stops: 0,
             stream: None,
             mount_use: MountUse::default(),
             tries: BTreeMap::new(),
         }
+    }
+
+    /// Whether its tab or its generation keeps it from being written.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.cartridge.facts.write_protected || self.usable == Use::ReadOnly
     }
 
     /// Where an object lies on the tape, in objects of the size that the time model counts in.
@@ -248,6 +256,7 @@ impl Mounted {
     fn count_stops(&mut self, clockwork: &mut Clockwork) {
         let Some(stream) = &mut self.stream else { return };
         let counts = stream.buffer.counts();
+        self.stops += counts.stops - stream.counted.stops;
         clockwork.counts.stops += counts.stops - stream.counted.stops;
         clockwork.counts.underruns += counts.underruns - stream.counted.underruns;
         stream.counted = counts;
@@ -272,7 +281,7 @@ impl Mounted {
 
 fn mechanism(cartridge: &Cartridge, model: &DriveModel, bent: &Perturbation) -> Mechanism {
     let facts = &cartridge.facts;
-    let figures = media::figures(model, facts.density, facts.capacity);
+    let figures = media::figures(model, media::density(facts.density), facts.capacity);
     let name = facts.individual();
     match &cartridge.spots {
         None => bent.mechanism(&figures, &name, &model.serial),

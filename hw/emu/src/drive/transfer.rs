@@ -14,7 +14,7 @@ use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
 use crate::cartridge::Cartridge;
 use crate::cartridge::objects::{Block, Object};
 use crate::cipher;
-use crate::time::generation::BLOCK_BYTES;
+use crate::time::figures::BLOCK_BYTES;
 
 const READ: u8 = 0x08;
 

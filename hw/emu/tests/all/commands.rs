@@ -62,6 +62,12 @@ fn what_a_device_says_it_knows_it_knows() {
             assert_eq!(flags & 1 == 1, matches!(code, 0xA3 | 0xA4));
             host.hear();
         }
+        let listed: Vec<u8> = opcodes(host, false).into_iter().map(|(code, ..)| code).collect();
+        for code in (0..=0xFF).filter(|code| !listed.contains(code)) {
+            let mut cdb = [0; 16];
+            cdb[0] = code;
+            assert_eq!(host.send(&cdb).triple(), (5, 0x20, 0), "{code:02X}");
+        }
     }
 }
 
