@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
-use reel_hw::{Changer, DriveNumber, TapeDrive, Wait, WaitListener};
+use reel_hw::{Changer, DriveNumber, RealClock, TapeDrive, Wait, WaitListener};
 use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskContext, TaskStopped};
 
 use crate::health::HealthLog;
@@ -90,6 +90,11 @@ pub trait DriveOpener: Send + Sync {
 
     /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
     fn lock_path(&self) -> &Path;
+
+    /// The time by which the device goes.
+    fn clock(&self) -> Arc<dyn reel_hw::Clock> {
+        Arc::new(RealClock)
+    }
 }
 
 /// Is told when a drive was let go and nobody waits for it.
@@ -174,6 +179,11 @@ impl DriveDesk {
     /// Where the health of the drive and its media is kept.
     pub fn health(&self) -> Option<&Arc<HealthLog>> {
         self.followers.as_ref().map(|followers| &followers.health)
+    }
+
+    /// The time by which the device goes.
+    pub fn device_clock(&self) -> Arc<dyn reel_hw::Clock> {
+        self.opener.clock()
     }
 
     /// What the drive is doing.
