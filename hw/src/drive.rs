@@ -10,6 +10,7 @@
 //!   follow, until [`Error::EndOfMedium`](crate::Error::EndOfMedium), whose block was not.
 //! * After an error the position is only known once [`TapeDrive::position`] was asked.
 
+mod access;
 mod alerts;
 mod facts;
 mod feed;
@@ -21,8 +22,10 @@ use crate::changer::Changer;
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, Capacity, DriveNumber, FileNumber};
 use crate::scsi::attribute::AttributeList;
+use crate::scsi::density::Density;
 use crate::scsi::log::VolumeStatisticsPage;
 
+pub use access::ObjectRange;
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
 pub use feed::FeedWatch;
@@ -274,6 +277,30 @@ pub trait TapeDrive: Send {
     /// Everything that was counted in the medium's life.
     fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
         Err(Error::Unsupported { what: "volume statistics", device: "this drive" })
+    }
+
+    /// Generation of the medium; none where the drive does not tell one.
+    fn density(&mut self) -> Result<Option<Density>> {
+        Ok(None)
+    }
+
+    /// In which order the drive would read these places from where it stands: indices, each once. It orders the first
+    /// ones only where it takes no more in a list; who wants the rest asks again when these were read. None where the
+    /// drive makes no orders (of LTO, only LTO-9 of full height does, spec scsi.md §19).
+    ///
+    /// # Errors
+    /// An answer that is no order of these places; places where nothing is recorded.
+    fn access_order(&mut self, _ranges: &[ObjectRange]) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
+    /// The last object of each wrap that holds data, from the first wrap on; of the last one, where the data end. None
+    /// where the drive does not tell.
+    ///
+    /// # Errors
+    /// An answer that makes no sense.
+    fn wrap_ends(&mut self) -> Result<Option<Vec<BlockNumber>>> {
+        Ok(None)
     }
 
     /// The changer that moves media for this drive through this same handle, if the drive is its own.

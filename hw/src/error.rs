@@ -263,7 +263,7 @@ impl Error {
             Self::WriteProtected { .. } => Errno::EROFS,
             Self::EndOfMedium | Self::NoFreeSlot(_) | Self::NoFreeExportSlot => Errno::ENOSPC,
             Self::DiskFull { source, .. } | Self::Io { source, .. } => {
-                return source.raw_os_error().unwrap_or(Errno::EIO as i32);
+                return source.raw_os_error().unwrap_or_else(|| errno_of(source.kind()) as i32);
             }
             Self::Other { errno, .. } => return *errno,
             Self::Unsupported { .. } => Errno::EOPNOTSUPP,
@@ -293,6 +293,16 @@ impl Error {
     /// Whether the medium is full: the write may be repeated on another medium.
     pub fn is_end_of_medium(&self) -> bool {
         matches!(self, Self::EndOfMedium)
+    }
+}
+
+/// The errno of a system's error that was put into other words.
+fn errno_of(kind: io::ErrorKind) -> Errno {
+    match kind {
+        io::ErrorKind::PermissionDenied => Errno::EACCES,
+        io::ErrorKind::ResourceBusy => Errno::EBUSY,
+        io::ErrorKind::InvalidInput => Errno::EINVAL,
+        _ => Errno::EIO,
     }
 }
 
@@ -358,6 +368,22 @@ mod tests {
             with_errno(Errno::ENOSPC).to_string(),
             "write /media/tapefile-0-X.json: the disk is full; free space there"
         );
+    }
+
+    #[test]
+    fn other_words_keep_the_errno() {
+        for (kind, errno) in [
+            (io::ErrorKind::PermissionDenied, Errno::EACCES),
+            (io::ErrorKind::ResourceBusy, Errno::EBUSY),
+            (io::ErrorKind::InvalidInput, Errno::EINVAL),
+            (io::ErrorKind::Other, Errno::EIO),
+        ] {
+            let error = Error::io("open", Path::new("/dev/sg3"), io::Error::new(kind, "so"));
+            assert_eq!(
+                (error.errno(), error.to_string().as_str()),
+                (errno as i32, "open /dev/sg3: so")
+            );
+        }
     }
 
     #[test]

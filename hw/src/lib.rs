@@ -12,6 +12,7 @@
 //! | [`transport`] | the way of a SCSI command to a device and back |
 //! | [`scsi`] | commands, parameter data and sense as types |
 //! | [`device`] | a SCSI device: typed commands, and what went wrong |
+//! | [`quirks`] | drives that lack what every LTO drive has, and what makes that good |
 //! | [`discovery`] | which drives and changers the kernel knows |
 //! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`scsi_changer`] | a media changer, by SCSI commands |
@@ -38,6 +39,7 @@ mod layout;
 pub mod lto;
 pub mod memory;
 pub mod number;
+pub mod quirks;
 pub mod scsi;
 pub mod scsi_changer;
 pub mod stream;
@@ -51,11 +53,11 @@ pub use changer::{
 pub use clock::{Clock, RealClock};
 pub use drive::{
     CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey, FeedWatch,
-    HostAttribute, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics,
-    WriteOutcome, move_to_append_position,
+    HostAttribute, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive,
+    VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
-pub use lto::{LtoDrive, LtoOptions};
+pub use lto::{LtoDrive, LtoOptions, Wait, WaitListener};
 pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
 pub use number::{
     BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,

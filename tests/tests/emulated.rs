@@ -285,6 +285,10 @@ fn drives_and_media_tell_their_state() {
         daemon.json("tape-alert-flags --drive drive0"),
         json!({ "tape-alert-flags": "(empty)" })
     );
+    assert_eq!(daemon.cat("drives/drive0/cartridge-memory/user-medium-text-label"), "EMU001L8\n");
+    assert_eq!(daemon.cat("drives/drive0/volume-statistics/worm"), "false\n");
+    assert_eq!(daemon.cat("drives/drive0/tape-alerts/clean-now"), "false\n");
+    assert_eq!(daemon.cat("drives/drive1/cartridge-memory/load-count"), "", "no medium");
     let log = daemon.ctl("clean --drive drive0");
     assert!(log.contains("Drive cleaned successfully"), "{log}");
     assert_eq!(in_drive(&daemon, 0), "empty");

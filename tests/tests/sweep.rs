@@ -38,8 +38,8 @@ use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
 use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, NoCommitPoints, PoolRules, Site,
-    TapeEnv,
+    DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, NoCommitPoints, Opening, PoolRules,
+    Site, TapeEnv,
 };
 use reel_types::commands::StoreMap;
 use reel_types::{Cancel, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
@@ -94,10 +94,10 @@ impl Opener {
 }
 
 impl DriveOpener for Opener {
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
         let options = LtoOptions { clock: Arc::clone(&self.clock), ..Default::default() };
         let way = Box::new(self.library.transport_of(&self.host, Device::Drive(0)));
-        let drive = LtoDrive::open(way, options, cancel)?;
+        let drive = LtoDrive::open(way, options, &opening.cancel)?;
         Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
     }
 
@@ -252,7 +252,8 @@ impl Case {
         });
         let followers = Followers { health: Arc::clone(&env.health), idle: Arc::new(Nobody) };
         let name = "drive0".parse().unwrap();
-        let desk = DriveDesk::followed(name, opener, &base.join("run"), Some(followers));
+        let clock = Arc::new(SystemClock);
+        let desk = DriveDesk::followed(name, opener, &base.join("run"), clock, Some(followers));
         Self { folder, library, env: Arc::new(env), desk }
     }
 

@@ -32,6 +32,7 @@ use serde_json::Value;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
+pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.

@@ -15,7 +15,7 @@ use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, LtoDrive, LtoOptions, QueuedChanger, RobotQueue,
     ScsiChanger, SlotNumber, TapeDrive, VirtualDrive, VirtualOptions,
 };
-use reel_tape::DriveOpener;
+use reel_tape::{DriveOpener, Opening};
 
 use crate::drives::ConfiguredDrive;
 
@@ -23,8 +23,8 @@ use crate::drives::ConfiguredDrive;
 pub(crate) struct VirtualOpener(pub(crate) VirtualOptions);
 
 impl DriveOpener for VirtualOpener {
-    fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        Ok(Box::new(VirtualDrive::open(&self.0, cancel)?))
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        Ok(Box::new(VirtualDrive::open(&self.0, &opening.cancel)?))
     }
 
     fn lock_path(&self) -> &Path {
@@ -60,11 +60,19 @@ impl LtoOpener {
 }
 
 impl DriveOpener for LtoOpener {
-    fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        if self.drive.path.emulated_folder().is_none() {
+            reel_hw::transport::expect_no_other_user(self.drive.path.as_path())?;
+        }
         let transport = self.devices.drive(&self.drive)?;
-        let drive = LtoDrive::open(transport, LtoOptions::default(), cancel)?;
+        let options = LtoOptions {
+            only_status: opening.only_status,
+            on_wait: opening.on_wait.clone(),
+            ..LtoOptions::default()
+        };
+        let drive = LtoDrive::open(transport, options, &opening.cancel)?;
         let Some(changer) = &self.changer else { return Ok(Box::new(drive)) };
-        let robot = self.devices.robot(changer, cancel);
+        let robot = self.devices.robot(changer, &opening.cancel);
         Ok(Box::new(drive.in_library(robot, self.number(), changer.eject_before_unload)))
     }
 

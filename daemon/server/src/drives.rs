@@ -11,7 +11,7 @@ use reel_hw::virtual_drive::{
 };
 use reel_hw::{Cancel, Changer, ChangerStatus, VirtualLibrary};
 use reel_tape::{DriveDesk, DriveOpener, Followers, Site};
-use reel_types::{ChangerName, DriveName, LabelText};
+use reel_types::{ChangerName, Clock, DriveName, LabelText};
 
 use crate::devices::{Devices, LtoOpener, VirtualOpener};
 use crate::failure::{Failure, Outcome};
@@ -109,6 +109,7 @@ impl Configured {
 pub struct Drives {
     config: ConfigDir,
     pbs_run: PathBuf,
+    clock: Arc<dyn Clock>,
     followers: Followers,
     pub(crate) devices: Arc<Devices>,
     read: Memo<(), Option<Stamp>, Arc<Configured>>,
@@ -117,10 +118,15 @@ pub struct Drives {
 
 impl Drives {
     /// The drives of `config`, with their locks in PBS's run folder, and who follows their use.
-    pub fn new(config: ConfigDir, pbs_run: PathBuf, followers: Followers) -> Self {
+    pub fn new(
+        config: ConfigDir,
+        pbs_run: PathBuf,
+        clock: Arc<dyn Clock>,
+        followers: Followers,
+    ) -> Self {
         let read = Memo::new(1);
         let (devices, desks) = (Arc::default(), Mutex::default());
-        Self { config, pbs_run, followers, devices, read, desks }
+        Self { config, pbs_run, clock, followers, devices, read, desks }
     }
 
     fn configured(&self) -> Outcome<Arc<Configured>> {
@@ -170,7 +176,8 @@ impl Drives {
         }
         let opener = config.opener(&self.devices);
         let followers = Some(self.followers.clone());
-        let desk = DriveDesk::followed(name.clone(), opener, &self.pbs_run, followers);
+        let clock = Arc::clone(&self.clock);
+        let desk = DriveDesk::followed(name.clone(), opener, &self.pbs_run, clock, followers);
         desks.insert(name.clone(), (config.clone(), Arc::clone(&desk)));
         desk
     }

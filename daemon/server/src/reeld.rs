@@ -97,7 +97,8 @@ impl Reeld {
             health: Arc::clone(&tape.health),
             idle: Arc::clone(&auto_clean) as Arc<dyn IdleWatch>,
         };
-        let drives = Drives::new(config.clone(), folders.pbs_run.clone(), followers);
+        let drives =
+            Drives::new(config.clone(), folders.pbs_run.clone(), Arc::clone(&clock), followers);
         let drives = Arc::new(drives);
         let cache = open_chunk_cache(&folders, surroundings.chunk_cache_bytes)?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));

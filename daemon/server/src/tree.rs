@@ -18,6 +18,7 @@ mod changers;
 mod content_file;
 mod control;
 mod datastores;
+mod drive_values;
 mod drives;
 mod facts;
 mod health;

@@ -37,10 +37,13 @@ pub mod snapshot_files;
 pub mod state_dir;
 #[cfg(test)]
 mod testing;
+pub mod timing;
 pub mod usability;
 
 pub use archive::ContentKind;
-pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch};
+pub use drive_desk::{
+    DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
+};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
 pub use health::HealthLog;

@@ -150,6 +150,7 @@ impl LtoDrive {
 
     /// Nothing is known of what is in the drive.
     pub(super) fn forget_medium(&mut self) {
+        self.device.medium_may_be_another();
         self.place = None;
         self.written = Written::Flushed;
         self.prepared = false;

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 /// How long a command waits for a drive that is busy (`tape-state.md` §2).
-pub(super) const DRIVE_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const DRIVE_WAIT: Duration = Duration::from_secs(10);
 
 impl Reeld {
     pub(super) fn drive_list(&self) -> Outcome<Done> {

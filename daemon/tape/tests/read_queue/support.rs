@@ -33,7 +33,8 @@ use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, Read
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::{
-    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Result, TapeEnv,
+    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Opening, Result,
+    TapeEnv,
 };
 use reel_types::{
     Cancel, Digest, LabelText, MediaId, MediaSetId, NoTask, PoolName, SnapshotPath, StoreName,
@@ -111,7 +112,7 @@ impl CountingOpener {
 }
 
 impl DriveOpener for CountingOpener {
-    fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, _opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
         let (drive, changer) = (self.open)()?;
         Ok(Box::new(CountedDrive { drive, changer, counted: self.counted.clone() }))
     }

@@ -15,6 +15,7 @@ mod logs;
 mod meddling;
 mod opening;
 mod order;
+mod quirks;
 mod random;
 mod recovery;
 mod stores;

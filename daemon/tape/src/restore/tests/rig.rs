@@ -22,7 +22,7 @@ use reel_types::{
 use super::super::members::{Member, Members};
 use super::{RestoreJob, RestoreSummary, restore};
 use crate::backup::{BackupJob, Selection, backup};
-use crate::drive_desk::{DriveDesk, DriveOpener};
+use crate::drive_desk::{DriveDesk, DriveOpener, Opening};
 use crate::env::{CommitPoints, TapeEnv};
 use crate::media_catalog::CatalogRecord;
 use crate::medium::load_by_label;
@@ -61,8 +61,8 @@ struct Library {
 }
 
 impl DriveOpener for Library {
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        Ok(Box::new(VirtualDrive::open(&self.options, cancel)?))
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        Ok(Box::new(VirtualDrive::open(&self.options, &opening.cancel)?))
     }
 
     fn lock_path(&self) -> &Path {
