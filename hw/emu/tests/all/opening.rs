@@ -91,7 +91,8 @@ fn a_medium_whose_position_is_not_known_can_be_taken_out() {
 
 #[test]
 fn a_drive_that_calibrates_is_looked_at_and_not_waited_for() {
-    let library = timed_library(model(Maker::Ibm, Generation::Lto9), &Timing::simulated());
+    let timing = Timing { poll: Duration::from_secs(1), ..Timing::simulated() };
+    let library = timed_library(model(Maker::Ibm, Generation::Lto9), &timing);
     let mut tape = cartridge("NEW001L9", Generation::Lto9, 1 << 30);
     tape.facts.initialized = false;
     library.insert(0, tape);
