@@ -7,6 +7,8 @@
 //!
 //! Those who read on behalf of many (the read queue) look at [`DriveDesk::is_wanted`] and give way.
 
+mod followers;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -17,10 +19,12 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use reel_hw::{Changer, DriveNumber, RealClock, TapeDrive, Wait, WaitListener};
-use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskContext, TaskStopped};
+use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskStopped};
 
 use crate::health::HealthLog;
 use crate::{Error, Result};
+
+pub use followers::{Followers, IdleWatch};
 
 /// How often waiting looks at its flag and tries a lock file again.
 const RETRY: Duration = Duration::from_millis(50);
@@ -95,21 +99,6 @@ pub trait DriveOpener: Send + Sync {
     fn clock(&self) -> Arc<dyn reel_hw::Clock> {
         Arc::new(RealClock)
     }
-}
-
-/// Is told when a drive was let go and nobody waits for it.
-pub trait IdleWatch: Send + Sync {
-    /// Nobody uses the drive any more. Called by the thread that did: it must not wait for anything.
-    fn idle(&self, drive: &DriveName);
-}
-
-/// Who follows the use of a drive.
-#[derive(Clone)]
-pub struct Followers {
-    /// Keeps how drive and media do.
-    pub health: Arc<HealthLog>,
-    /// Makes use of a drive that nobody else wants.
-    pub idle: Arc<dyn IdleWatch>,
 }
 
 /// Arranges the use of one drive.
@@ -499,32 +488,6 @@ impl DriveHold {
     /// Notes which medium is in the drive.
     pub fn set_loaded(&self, label: Option<LabelText>) {
         self.turn.desk.line().loaded = label;
-    }
-
-    /// Looks how drive and medium do, and keeps that: to be called before a medium leaves the drive. Nothing fails by it.
-    pub fn note_health(&mut self) {
-        let Some(health) = self.desk().health().cloned() else { return };
-        let Some(drive) = self.drive.as_mut().filter(|_| !self.looked) else { return };
-        let told = drive.health();
-        self.looked = true;
-        let noted = match told {
-            Ok(Some(told)) => health.note(self.name(), self.desk().loaded().as_ref(), &told),
-            Ok(None) => return,
-            Err(source) => Err(self.desk().failed(source)),
-        };
-        match noted {
-            Ok(worse) => self.worse.extend(worse),
-            Err(error) => {
-                tracing::warn!(drive = %self.name(), %error, "the drive's health was not kept");
-            }
-        }
-    }
-
-    /// Warns in the task's log of what got worse.
-    pub fn tell_worse(&mut self, task: &dyn TaskContext) {
-        for line in self.worse.drain(..) {
-            task.warn(&line);
-        }
     }
 
     fn clear_key(&mut self) {

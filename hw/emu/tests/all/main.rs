@@ -10,6 +10,7 @@ mod conformance;
 mod fixed;
 mod folder;
 mod garbage;
+mod health;
 mod hosts;
 mod logs;
 mod meddling;
