@@ -240,6 +240,7 @@ impl Run<'_> {
 
     fn finish(mut self, set: MediaSetId) -> Result<BackupSummary> {
         self.writer.commit()?;
+        self.tell_underruns();
         if self.attempted {
             self.task.log("append media catalog");
             self.writer.write_own_catalog()?;
@@ -259,6 +260,15 @@ impl Run<'_> {
             left_out: self.left_out,
             media: self.writer.used().len(),
         })
+    }
+
+    fn tell_underruns(&mut self) {
+        let underruns = self.writer.hold().note_underruns();
+        if underruns > 0 {
+            self.task.warn(&format!(
+                "the tape had to stop {underruns} times because the datastore delivered too slowly"
+            ));
+        }
     }
 
     fn export_set(&mut self) -> Result<()> {

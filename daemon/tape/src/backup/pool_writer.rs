@@ -322,6 +322,7 @@ impl<'a> PoolWriter<'a> {
         };
         self.hold.drive().sync().map_err(|source| self.hold.failed(source))?;
         self.env.reached("backup: flushed");
+        self.hold.note_underruns();
         store_statistics(&mut self.pool, self.hold, loaded.labels.label.uuid)?;
         self.env.places.store(&mut loaded.places)?;
         self.env.reached("backup: places stored");
