@@ -17,7 +17,7 @@ const BUSY_LIMIT: Duration = Duration::from_secs(60);
 /// How long to wait before a busy device is asked again.
 const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// Unit attentions that are taken one behind the other; a device that has still more to tell is out of order.
-const ATTENTIONS_MAX: u32 = 8;
+pub(crate) const ATTENTIONS_MAX: u32 = 8;
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -113,8 +113,47 @@ pub struct ScsiDevice {
     transport: Box<dyn Transport>,
     cancel: Cancel,
     clock: Arc<dyn Clock>,
-    /// Told to a command that could be repeated at once: settings, key or position may be gone all the same.
+    /// The worst that was told to commands that have nothing to lose: who has hears of it later.
     unsettled: Option<Sense>,
+}
+
+/// What is gone where a device says something that its command was not about, from the least to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Taken {
+    /// The key.
+    Key,
+    /// Mode settings, and maybe the key.
+    Settings,
+    /// All of these and the reservation: another may have moved the tape.
+    Reservation,
+    /// All of these and the place, and what was in the buffer.
+    Place,
+    /// The medium may be another.
+    Medium,
+    /// Something that was reported as done was not.
+    Data,
+}
+
+impl Taken {
+    /// What is gone after this was told; `None` where nothing is.
+    pub(crate) fn by(sense: &Sense) -> Option<Self> {
+        if sense.deferred {
+            return Some(Self::Data);
+        }
+        match sense.condition() {
+            Condition::EncryptionChanged => Some(Self::Key),
+            Condition::ModeChanged => Some(Self::Settings),
+            Condition::ReservationLost => Some(Self::Reservation),
+            Condition::Reset => Some(Self::Place),
+            Condition::MediumChanged => Some(Self::Medium),
+            _ => None,
+        }
+    }
+}
+
+/// Of two things that were told the one that takes more away.
+pub(crate) fn worse(one: Sense, other: Sense) -> Sense {
+    if Taken::by(&other) > Taken::by(&one) { other } else { one }
 }
 
 impl ScsiDevice {
@@ -177,13 +216,19 @@ impl ScsiDevice {
         }
     }
 
-    /// The last unit attention that [`ask`](Self::ask) passed over and that took settings, key or position away.
+    /// The worst that [`ask`](Self::ask) heard and that took data, settings, key or position away.
     pub fn take_unsettled(&mut self) -> Option<Sense> {
         self.unsettled.take()
     }
 
+    /// Keeps what was told until somebody asks [`take_unsettled`](Self::take_unsettled).
+    pub(crate) fn unsettle(&mut self, sense: Sense) {
+        self.unsettled = Some(self.unsettled.map_or(sense, |before| worse(before, sense)));
+    }
+
     /// Sends a command that depends on nothing a unit attention could have changed. These are passed over; who has
-    /// settings to lose asks [`take_unsettled`](Self::take_unsettled) before going on.
+    /// settings to lose asks [`take_unsettled`](Self::take_unsettled) before going on. A write that turns out to be
+    /// lost is kept for that too: who asks may have nothing to do with it.
     pub fn ask(
         &mut self,
         command: Command,
@@ -194,13 +239,13 @@ impl ScsiDevice {
         loop {
             let outcome = self.send(command, data.reborrow(), timeout);
             let Err(DeviceError::Sense(sense)) = &outcome else { return outcome };
+            if Taken::by(sense).is_some() {
+                self.unsettle(*sense);
+            }
             let next = sense.condition().next_step();
             let passes = matches!(next, NextStep::Repeat | NextStep::Restore);
             if !passes || sense.deferred || attentions == ATTENTIONS_MAX {
                 return outcome;
-            }
-            if next == NextStep::Restore {
-                self.unsettled = Some(*sense);
             }
             attentions += 1;
         }

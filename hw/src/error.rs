@@ -78,6 +78,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A device of a kind that is made elsewhere cannot be had.
+    #[error("{source}")]
+    Other {
+        /// What kind of failure it is, as an errno.
+        errno: i32,
+        /// What its maker says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A block of a size that the drive, or the caller's buffer, cannot take.
     #[error("{what}: unexpected block length ({found} != {expected})")]
     WrongBlockSize {
@@ -256,6 +265,7 @@ impl Error {
             Self::DiskFull { source, .. } | Self::Io { source, .. } => {
                 return source.raw_os_error().unwrap_or_else(|| errno_of(source.kind()) as i32);
             }
+            Self::Other { errno, .. } => return *errno,
             Self::Unsupported { .. } => Errno::EOPNOTSUPP,
             Self::Device { source, .. } => device_errno(source),
             Self::Cancelled => Errno::ECANCELED,

@@ -17,6 +17,8 @@
 //! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`scsi_changer`] | a media changer, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
+//! | [`durable`] | files that are replaced whole, folders that stay |
+//! | [`tool`] | what `mt` and `mtx` do with one device |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
 //! | [`fuzz`] | entry points for fuzzers |
@@ -31,6 +33,7 @@ pub mod conformance;
 pub mod device;
 pub mod discovery;
 pub mod drive;
+pub mod durable;
 pub mod error;
 pub mod fuzz;
 mod layout;
@@ -41,20 +44,23 @@ pub mod quirks;
 pub mod scsi;
 pub mod scsi_changer;
 pub mod stream;
+pub mod tool;
 pub mod transport;
 pub mod virtual_drive;
 
 pub use cancel::Cancel;
 pub use changer::{
     Changer, ChangerStatus, DriveElement, ElementContent, QueuedChanger, RobotQueue, SlotElement,
+    TransportElement,
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+    CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey, FeedWatch,
+    HostAttribute, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive,
+    VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
-pub use lto::{LtoDrive, LtoOptions};
+pub use lto::{LtoDrive, LtoOptions, Wait, WaitListener};
 pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
 pub use number::{
     BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,

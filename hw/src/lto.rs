@@ -1,19 +1,24 @@
 //! An LTO drive, by SCSI commands (spec scsi.md).
 //!
 //! Two things are kept beside what the drive knows: the number of the object it should stand at, which is held
-//! against its own position after each locate and flush, and whether something was written that no flush has
-//! confirmed. Where a reset, another medium or a deferred error comes in between, such writes are lost: every later
-//! call says so until the medium is loaded again, and nothing claims that they are on tape.
+//! against its own position before the first write, after each locate and flush, and whether something was written that
+//! no flush has confirmed. Where a reset, another medium or a deferred error comes in between, such writes are lost:
+//! every later call says so until the medium is loaded again, and nothing claims that they are on tape.
+//!
+//! A command that counts from where the tape stands is never sent to a drive that may have been rewound: after a reset
+//! the drive first goes back, and where the place was not known that is an error.
 
+mod access;
 mod encryption;
 mod format;
+mod health;
 mod in_library;
 mod motion;
 mod open;
 mod ready;
 mod settings;
 mod status;
-mod timeouts;
+pub(crate) mod timeouts;
 mod transfer;
 
 use std::time::Duration;
@@ -21,23 +26,21 @@ use std::time::Duration;
 use in_library::Robot;
 
 use crate::changer::Changer;
-use crate::device::{DeviceError, Done, ScsiDevice};
+use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice};
 use crate::drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
+    DriveCounters, DriveFacts, DriveHealth, EncryptionKey, FeedWatch, HostAttribute, ObjectRange,
+    Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
 use crate::scsi::attribute::AttributeList;
+use crate::scsi::density::Density;
 use crate::scsi::log::VolumeStatisticsPage;
 use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
-pub use open::{LtoOptions, ProtectionChoice};
+pub use open::{LtoOptions, ProtectionChoice, Wait, WaitListener};
 pub use settings::Protection;
-
-/// How often one command is repeated after unit attentions.
-const ATTENTIONS_MAX: u32 = 8;
 
 /// What became of what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,8 @@ pub struct LtoDrive {
     written: Written,
     /// Settings and position are being put back after a reset: another reset in between is one too many.
     restoring: bool,
+    /// The drive is set for the medium in it.
+    prepared: bool,
     protection: Protection,
     key: Option<EncryptionKey>,
     /// What this drive's LOCATE to a file is off by.
@@ -68,6 +73,7 @@ pub struct LtoDrive {
     /// A block and its CRC.
     buffer: Vec<u8>,
     counters: DriveCounters,
+    feed: FeedWatch,
     /// Whether the drive is reserved for us.
     reserved: bool,
     /// The library that it stands in.
@@ -94,12 +100,17 @@ impl LtoDrive {
         mut data: Data<'_>,
         timeout: Duration,
     ) -> Result<Done> {
-        if let Some(sense) = self.device.take_unsettled() {
-            self.restore(what, sense)?;
-        }
+        self.must_be_prepared(what)?;
         for _ in 0..ATTENTIONS_MAX {
+            if let Some(sense) = self.device.take_unsettled() {
+                self.restore(what, sense, counts_from_here(command))?;
+                continue;
+            }
             let error = match self.device.send(command, data.reborrow(), timeout) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.watch_feed(command);
+                    return Ok(done);
+                }
                 Err(error) => error,
             };
             let DeviceError::Sense(sense) = &error else {
@@ -108,21 +119,42 @@ impl LtoDrive {
             match sense.condition().next_step() {
                 // A drive that did it all the same stands somewhere else now.
                 NextStep::Repeat if !sense.deferred => self.expect_place(what)?,
-                NextStep::Restore if !sense.deferred => self.restore(what, *sense)?,
-                _ => return Err(self.failed(what, error)),
+                NextStep::Restore if !sense.deferred => self.device.unsettle(*sense),
+                _ => return Err(self.failed_at(what, command, error)),
             }
         }
-        let problem = "it has ever more unit attentions to tell".to_owned();
-        Err(self.failed(what, DeviceError::Refused(problem)))
+        Err(self.ever_more_to_tell(what))
     }
 
-    /// A command failed. Where the tape stands is unknown then, and what was in the drive's buffer counts as lost.
+    /// A command that moves data or tape was carried out.
+    fn watch_feed(&mut self, command: Command) {
+        let now = self.options.clock.now();
+        match command {
+            Command::Write { length, .. } => self.feed.took(now, length as usize),
+            Command::WriteFilemarks { immediate: true, .. } => {}
+            _ => self.feed.flushed(now),
+        }
+        self.counters.underruns = self.feed.underruns();
+    }
+
+    fn ever_more_to_tell(&mut self, what: &'static str) -> Error {
+        let problem = "it has ever more unit attentions to tell";
+        self.failed(what, DeviceError::Refused(problem.to_owned()))
+    }
+
+    /// A command failed. Unless the drive says that it did not move, see [`failed`](Self::failed).
+    fn failed_at(&mut self, what: &'static str, command: Command, error: DeviceError) -> Error {
+        match &error {
+            DeviceError::Sense(sense) if keeps_place(command, *sense) => self.explain(what, error),
+            _ => self.failed(what, error),
+        }
+    }
+
+    /// Where the tape stands is unknown from here on, and what was in the drive's buffer counts as lost.
     fn failed(&mut self, what: &'static str, error: DeviceError) -> Error {
-        if !matches!(&error, DeviceError::Sense(sense) if keeps_place(*sense)) {
-            self.place = None;
-            if self.written == Written::Buffered {
-                self.written = Written::Lost;
-            }
+        self.place = None;
+        if self.written == Written::Buffered {
+            self.written = Written::Lost;
         }
         self.explain(what, error)
     }
@@ -132,17 +164,12 @@ impl LtoDrive {
         Error::device(what, self.device.name(), error)
     }
 
-    /// Whether the medium may still be written: not once something was lost.
-    fn may_write(&self, what: &'static str) -> Result<()> {
+    /// Whether tape and data may move: not once something was lost, since whoever moves flushes first.
+    fn may_move(&self, what: &'static str) -> Result<()> {
         match self.written {
             Written::Lost => Err(self.lost(what)),
             _ => Ok(()),
         }
-    }
-
-    /// Whether reading or moving makes sense: both flush first, which cannot be once something was lost.
-    fn may_read(&self, what: &'static str) -> Result<()> {
-        self.may_write(what)
     }
 
     fn lost(&self, what: &'static str) -> Error {
@@ -151,18 +178,33 @@ impl LtoDrive {
     }
 }
 
-/// Whether the tape has not moved where a drive says this.
-fn keeps_place(sense: Sense) -> bool {
-    !sense.deferred
-        && matches!(
-            sense.condition(),
-            Condition::EndOfMedium
-                | Condition::WriteProtected
-                | Condition::WormProtected
-                | Condition::GuardCheckFailed
-                | Condition::UnknownCommand
-                | Condition::InvalidField
-        )
+/// Whether what a command does depends on where the tape stands.
+fn counts_from_here(command: Command) -> bool {
+    !matches!(
+        command,
+        Command::Rewind { .. }
+            | Command::Locate10 { .. }
+            | Command::Locate16 { .. }
+            | Command::Space6 { code: SpaceCode::EndOfData, .. }
+            | Command::Space16 { code: SpaceCode::EndOfData, .. }
+    )
+}
+
+/// Whether the tape has not moved where a drive says this to a command.
+fn keeps_place(command: Command, sense: Sense) -> bool {
+    if sense.deferred {
+        return false;
+    }
+    match sense.condition() {
+        Condition::EndOfMedium
+        | Condition::WriteProtected
+        | Condition::WormProtected
+        | Condition::UnknownCommand
+        | Condition::InvalidField => true,
+        // A block that does not fit its CRC is not accepted; one that is read has passed the head.
+        Condition::GuardCheckFailed => matches!(command, Command::Write { .. }),
+        _ => false,
+    }
 }
 
 impl TapeDrive for LtoDrive {
@@ -274,6 +316,10 @@ impl TapeDrive for LtoDrive {
         self.look().map_err(|error| self.explain("read the drive's status", error))
     }
 
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        self.ask_health()
+    }
+
     fn cartridge_memory(&mut self) -> Result<AttributeList> {
         self.attributes().map_err(|error| self.explain("read cartridge memory", error))
     }
@@ -281,6 +327,20 @@ impl TapeDrive for LtoDrive {
     fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
         let page = self.ask_volume_statistics();
         page.map_err(|error| self.explain("read volume statistics", error))
+    }
+
+    fn density(&mut self) -> Result<Option<Density>> {
+        self.ask_density().map_err(|error| self.explain("read the density", error))
+    }
+
+    fn access_order(&mut self, ranges: &[ObjectRange]) -> Result<Option<Vec<usize>>> {
+        let order = self.ask_order(ranges);
+        order.map_err(|error| self.explain("ask for an access order", error))
+    }
+
+    fn wrap_ends(&mut self) -> Result<Option<Vec<BlockNumber>>> {
+        let ends = self.ask_wrap_ends();
+        ends.map_err(|error| self.explain("ask where wraps end", error))
     }
 
     fn as_changer(&mut self) -> Option<&mut dyn Changer> {

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::inquiry::Inquiry;
 use crate::scsi::mode::{ElementAddresses, ModeData};
-use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl};
+use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl, SenseKey};
 use crate::transport::{Data, Transport};
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
@@ -58,6 +58,9 @@ pub struct ScsiChanger {
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
 
+/// Unit attentions that a changer may have to tell at once.
+const ATTENTIONS_MAX: usize = 16;
+
 impl ScsiChanger {
     /// Opens the changer behind a transport.
     ///
@@ -83,18 +86,11 @@ impl ScsiChanger {
     }
 
     /// Who made it, and what it is.
-    pub fn inquire(&mut self) -> Attempt<Inquiry> {
+    fn inquire(&mut self) -> Attempt<Inquiry> {
         const BYTES: u16 = 36;
         let command = Command::Inquiry { page: None, allocation: BYTES };
         let bytes = self.device.ask_data(command, usize::from(BYTES), INQUIRY_TIMEOUT)?;
         Ok(Inquiry::decode(&bytes)?)
-    }
-
-    /// Has the changer look at every element.
-    pub fn initialize(&mut self) -> Result<()> {
-        let command = Command::InitializeElementStatus;
-        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
-        done.map(drop).map_err(|error| self.explain("take inventory", error))
     }
 
     /// Which addresses the elements have.
@@ -137,14 +133,15 @@ impl ScsiChanger {
         }
     }
 
+    /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).
     fn move_medium(
         &mut self,
         what: &'static str,
+        status: &ChangerStatus,
         source: ElementAddress,
         destination: ElementAddress,
     ) -> Result<()> {
-        let transport =
-            self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
+        let transport = status.transports.first().map_or(0, |transport| transport.address.0);
         let command = Command::MoveMedium {
             transport,
             source: source.0,
@@ -166,6 +163,21 @@ impl Changer for ScsiChanger {
         status.map_err(|error| self.explain("read element status", error))
     }
 
+    fn may_have_changed(&mut self) -> Result<bool> {
+        let mut changed = false;
+        for _ in 0..ATTENTIONS_MAX {
+            match self.device.send(Command::TestUnitReady, Data::None, INQUIRY_TIMEOUT) {
+                Ok(_) => return Ok(changed),
+                Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {
+                    changed = true;
+                }
+                Err(_) => break,
+            }
+        }
+        // Whoever looks is told what is wrong with it.
+        Ok(true)
+    }
+
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
         let status = self.status()?;
         let (source, target) = (status.slot(slot)?, status.drive(drive)?);
@@ -175,7 +187,7 @@ impl Changer for ScsiChanger {
         if !target.content.is_empty() {
             return Err(Error::DriveFull { drive, content: target.content.clone() });
         }
-        self.move_medium("load medium", source.address, target.address)
+        self.move_medium("load medium", &status, source.address, target.address)
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
@@ -192,8 +204,18 @@ impl Changer for ScsiChanger {
         if let Some(ejector) = &mut self.ejector {
             ejector(drive)?;
         }
-        self.move_medium("unload medium", source.address, destination.address)?;
+        self.move_medium("unload medium", &status, source.address, destination.address)?;
         Ok(target)
+    }
+
+    fn initialize(&mut self) -> Result<()> {
+        let command = Command::InitializeElementStatus;
+        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
+        done.map(drop).map_err(|error| self.explain("take inventory", error))
+    }
+
+    fn identity(&mut self) -> Result<Inquiry> {
+        self.inquire().map_err(|error| self.explain("identify", error))
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {
@@ -212,6 +234,6 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(to));
         }
-        self.move_medium("transfer medium", source.address, destination.address)
+        self.move_medium("transfer medium", &status, source.address, destination.address)
     }
 }

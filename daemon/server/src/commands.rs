@@ -10,6 +10,7 @@ mod datastore;
 mod drive;
 mod drive_health;
 mod group;
+mod health;
 mod jobs;
 mod media;
 mod plan;
@@ -18,18 +19,21 @@ mod reload;
 mod snapshot;
 mod tape;
 mod task;
+mod tool;
 
 use std::sync::Arc;
 
+use reel_config::ConfigDigest;
 use reel_types::commands::Command;
 use reel_types::commands::results::VersionInfo;
-use reel_types::{AuthId, Upid};
+use reel_types::{AuthId, Digest, Upid};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
+pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.
@@ -53,6 +57,11 @@ impl Done {
     fn nothing() -> Outcome<Self> {
         Ok(Self::Data(Value::Null))
     }
+}
+
+/// The digest that the configuration must still have, if a command names one.
+fn config_digest(digest: Option<&Digest>) -> Outcome<Option<ConfigDigest>> {
+    Ok(digest.map(|digest| digest.to_string().parse()).transpose()?)
 }
 
 impl Reeld {
@@ -100,6 +109,7 @@ impl Reeld {
             Command::DriveList(_) => self.drive_list(),
             Command::DriveConfig(command) => self.drive_config(command),
             Command::DriveStatus(command) => self.drive_status(command),
+            Command::DriveHealth(command) => self.drive_health(command),
             Command::DriveScan(_) => self.drive_scan(),
             Command::DriveCreate(command) => self.drive_create(command),
             Command::DriveUpdate(command) => self.drive_update(command),
@@ -118,6 +128,40 @@ impl Reeld {
             Command::TapeAlertFlags(command) => self.tape_alert_flags(command),
             Command::EndOfData(command) => self.end_of_data(command),
             Command::Clean(command) => self.clean(command, who),
+            Command::Scan(command) => self.scan_files(command, who),
+            Command::MtAsf(_)
+            | Command::MtBsf(_)
+            | Command::MtBsfm(_)
+            | Command::MtBsr(_)
+            | Command::MtCartridgeMemory(_)
+            | Command::MtEject(_)
+            | Command::MtEod(_)
+            | Command::MtErase(_)
+            | Command::MtFormat(_)
+            | Command::MtFsf(_)
+            | Command::MtFsfm(_)
+            | Command::MtFsr(_)
+            | Command::MtLoad(_)
+            | Command::MtLock(_)
+            | Command::MtOptions(_)
+            | Command::MtRewind(_)
+            | Command::MtScan(_)
+            | Command::MtSetblk(_)
+            | Command::MtStatus(_)
+            | Command::MtStclearoptions(_)
+            | Command::MtStoptions(_)
+            | Command::MtStsetoptions(_)
+            | Command::MtTapeAlertFlags(_)
+            | Command::MtUnlock(_)
+            | Command::MtVolumeStatistics(_)
+            | Command::MtWeof(_) => self.mt(command),
+            Command::MtxInquiry(_)
+            | Command::MtxInventory(_)
+            | Command::MtxLoad(_)
+            | Command::MtxScan(_)
+            | Command::MtxStatus(_)
+            | Command::MtxTransfer(_)
+            | Command::MtxUnload(_) => self.mtx(command),
             Command::ChangerScan(_) => self.changer_scan(),
             Command::ChangerList(_) => self.changer_list(),
             Command::ChangerConfig(command) => self.changer_config(command),
@@ -132,6 +176,7 @@ impl Reeld {
             Command::PoolUpdate(command) => self.pool_update(command),
             Command::PoolRemove(command) => self.pool_remove(command),
             Command::MediaList(command) => self.media_list(command),
+            Command::MediaHealth(command) => self.media_health(command),
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
             Command::MediaSetList(command) => self.media_set_list(command),

@@ -19,9 +19,11 @@ mod datastore;
 mod define;
 mod drive;
 pub mod fuzz;
+mod health;
 mod info;
 mod jobs;
 mod media;
+mod mt;
 mod output;
 mod params;
 mod places;
@@ -39,10 +41,12 @@ pub use completion::completions;
 pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
 pub use datastore::*;
 pub use drive::*;
+pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
 pub use media::*;
-pub use output::{Answer, Column, Listing, Render};
+pub use mt::*;
+pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
 pub use places::Place;
 pub use snapshot::*;
@@ -55,13 +59,18 @@ command_enum! {
     SnapshotList, SnapshotFiles, SnapshotCreate, SnapshotCat, SnapshotForget,
     SnapshotNotesShow, SnapshotNotesUpdate, SnapshotProtectedShow, SnapshotProtectedUpdate,
     GroupList, GroupForget, GroupChangeOwner,
-    DriveList, DriveConfig, DriveStatus, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
+    DriveList, DriveConfig, DriveStatus, DriveHealth, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
     Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
-    CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean,
+    CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean, Scan,
+    MtAsf, MtBsf, MtBsfm, MtBsr, MtCartridgeMemory, MtEject, MtEod, MtErase, MtFormat, MtFsf,
+    MtFsfm, MtFsr, MtLoad, MtLock, MtOptions, MtRewind, MtScan, MtSetblk, MtStatus,
+    MtStclearoptions, MtStoptions, MtStsetoptions, MtTapeAlertFlags, MtUnlock,
+    MtVolumeStatistics, MtWeof,
+    MtxInquiry, MtxInventory, MtxLoad, MtxScan, MtxStatus, MtxTransfer, MtxUnload,
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
-    MediaList, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
+    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -21,6 +21,8 @@ pub struct DriveFacts {
     pub density: Option<String>,
     /// What it is doing, as it says itself.
     pub activity: Option<String>,
+    /// How far it is with that, from 0 to 1. Drives tell it of calibrating and formatting, where they tell it at all.
+    pub progress: Option<f64>,
     /// Whether the medium may not be written.
     pub write_protect: Option<bool>,
     /// The alerts that are set.

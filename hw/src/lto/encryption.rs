@@ -22,6 +22,8 @@ type Attempt<T> = std::result::Result<T, DeviceError>;
 
 impl LtoDrive {
     pub(super) fn set_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {
+        const WHAT: &str = "set the encryption key";
+        self.must_be_ours(WHAT)?;
         let attempt = match key {
             Some(key) => self.load_key(key),
             None => self.clear_key(),
@@ -30,7 +32,7 @@ impl LtoDrive {
             error if key.is_some() && is_unsupported(&error) => {
                 Error::Unsupported { what: "hardware encryption", device: "this tape drive" }
             }
-            error => self.explain("set the encryption key", error),
+            error => self.explain(WHAT, error),
         })
     }
 

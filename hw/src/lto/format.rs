@@ -1,6 +1,5 @@
 //! Erasing and formatting (spec scsi.md §9).
 
-use super::ready::Readiness;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::HostAttribute;
@@ -43,7 +42,7 @@ impl LtoDrive {
             }
             _ => self.erase_now(!fast)?,
         }
-        self.delete_attributes()?;
+        self.delete_attributes();
         self.rewind_now()
     }
 
@@ -73,14 +72,7 @@ impl LtoDrive {
         let command = Command::FormatMedium { immediate, verify: false, format: 0, length: 0 };
         self.transfer_within(WHAT, command, Data::None, timeouts::FORMAT)?;
         if immediate {
-            let limit = self.options.ready_limit;
-            self.options.ready_limit = timeouts::CALIBRATION;
-            let ready = self.wait_ready();
-            self.options.ready_limit = limit;
-            let ready = ready.map_err(|error| self.explain(WHAT, error))?;
-            if ready != Readiness::Ready {
-                return Err(crate::Error::NoMedium { what: WHAT });
-            }
+            self.expect_ready(WHAT, timeouts::CALIBRATION)?;
         }
         self.rewind_now()
     }
@@ -88,7 +80,8 @@ impl LtoDrive {
     /// Makes the position the end of data; a long erase overwrites all behind it.
     pub(super) fn erase_now(&mut self, long: bool) -> Result<()> {
         const WHAT: &str = "erase";
-        self.may_write(WHAT)?;
+        self.may_move(WHAT)?;
+        self.know_place(WHAT)?;
         let place = self.place;
         let command = Command::Erase { immediate: false, long };
         self.transfer_within(WHAT, command, Data::None, timeouts::ERASE)?;
@@ -96,7 +89,11 @@ impl LtoDrive {
         Ok(())
     }
 
-    fn delete_attributes(&mut self) -> Result<()> {
-        HOST_ATTRIBUTES.into_iter().try_for_each(|attribute| self.set_attribute(attribute, None))
+    /// What the medium's memory says of a content that is gone. The medium is formatted all the same where it cannot be
+    /// deleted.
+    fn delete_attributes(&mut self) {
+        for attribute in HOST_ATTRIBUTES {
+            let _ = self.set_attribute(attribute, None);
+        }
     }
 }

@@ -2,8 +2,8 @@
 //! does. Before the robot takes a medium, the drive flushes and forgets its key; after it has brought one, the drive
 //! waits until that is ready.
 
+use super::LtoDrive;
 use super::ready::Readiness;
-use super::{LtoDrive, Written};
 use crate::changer::{Changer, ChangerStatus};
 use crate::error::Result;
 use crate::number::{DriveNumber, SlotNumber, VolumeTag};
@@ -43,26 +43,37 @@ impl LtoDrive {
     /// Nothing of ours is left in the drive when the robot comes.
     fn hand_out(&mut self) -> Result<()> {
         if self.robot.as_ref().is_some_and(|robot| robot.ejects) {
-            return self.unload_now();
+            return self.eject_for_robot();
         }
-        if self.written == Written::Buffered {
-            self.write_marks(0, false)?;
-        }
+        self.flush_buffered()?;
         self.clear_settings().map_err(|error| self.explain("unload", error))?;
         self.counters.unloads += 1;
         self.forget_medium();
         Ok(())
     }
 
+    /// Some drives do not eject what they cannot use, such as a cleaning cartridge: the robot may get it all the same.
+    fn eject_for_robot(&mut self) -> Result<()> {
+        let readiness = self.readiness();
+        match self.unload_now() {
+            Err(_) if matches!(readiness, Ok(Readiness::Unusable(_))) => {
+                self.forget_medium();
+                Ok(())
+            }
+            ejected => ejected,
+        }
+    }
+
     /// The robot has brought a medium.
     fn take_in(&mut self) -> Result<()> {
         const WHAT: &str = "load";
         self.forget_medium();
-        let readiness = self.wait_ready().map_err(|error| self.explain(WHAT, error))?;
-        if readiness != Readiness::Ready {
-            return self.load_now();
+        match self.wait_ready().map_err(|error| self.explain(WHAT, error))? {
+            Readiness::Ready => {}
+            unusable @ Readiness::Unusable(_) => return Err(self.not_ready(WHAT, unusable)),
+            _ => return self.load_now(),
         }
-        self.apply_settings().map_err(|error| self.explain(WHAT, error))?;
+        self.prepare().map_err(|error| self.explain(WHAT, error))?;
         self.counters.loads += 1;
         self.position_now(WHAT).map(drop)
     }
@@ -92,11 +103,11 @@ impl Changer for LtoDrive {
         self.robot()?.changer.transfer(from, to)
     }
 
-    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+    fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }
-        self.robot()?.changer.clean_drive(drive)
+        self.robot()?.changer.clean_drive(drive, slot)
     }
 
     /// A medium that is in the drive already, but ejected, is loaded.

@@ -1,12 +1,12 @@
 //! Going somewhere else on the tape, and knowing where that is.
 
-use super::{LtoDrive, Written, timeouts};
-use crate::device::{DeviceError, Done};
+use super::{LtoDrive, timeouts};
+use crate::device::{ATTENTIONS_MAX, DeviceError, Done};
 use crate::drive::{Position, SpaceOutcome};
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, FileNumber};
 use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
-use crate::scsi::{Command, Condition, LocateTarget, Sense, SpaceCode};
+use crate::scsi::{Command, Condition, LocateTarget, SpaceCode};
 use crate::transport::Data;
 
 /// READ POSITION in its long form.
@@ -25,12 +25,12 @@ impl LtoDrive {
     }
 
     pub(super) fn space(&mut self, code: SpaceCode, count: i64) -> Result<SpaceOutcome> {
-        self.place = None;
         let command = match i32::try_from(count) {
             Ok(short) if count.abs() <= SHORT_COUNT_MAX => Command::Space6 { code, count: short },
             _ => Command::Space16 { code, count },
         };
         let done = self.motion("space", command, timeouts::LOCATE)?;
+        self.place = None;
         // A drive that went to the end of data has met nothing on its way: one that says so stands who knows where, and
         // what is written there could hit what is recorded.
         if let (SpaceCode::EndOfData, Some(sense)) = (code, done.sense)
@@ -46,17 +46,16 @@ impl LtoDrive {
         })
     }
 
-    /// A command that moves the tape. The drive puts its buffer onto the tape first.
+    /// A command that moves the tape. What is in the drive's buffer is put onto the tape first, and that confirmed.
     fn motion(
         &mut self,
         what: &'static str,
         command: Command,
         timeout: std::time::Duration,
     ) -> Result<Done> {
-        self.may_read(what)?;
-        let done = self.transfer_within(what, command, Data::None, timeout)?;
-        self.written = Written::Flushed;
-        Ok(done)
+        self.may_move(what)?;
+        self.flush_buffered()?;
+        self.transfer_within(what, command, Data::None, timeout)
     }
 
     pub(super) fn locate_object(&mut self, object: BlockNumber) -> Result<()> {
@@ -141,27 +140,27 @@ impl LtoDrive {
         }
     }
 
-    /// Asks the drive where it is.
+    /// Asks the drive where it is. A drive that was reset would answer with the beginning of the tape, which who asked
+    /// would take for the place where the last motion ended: so it goes back first.
+    ///
+    /// # Errors
+    /// It stands somewhere else than it should.
     pub(super) fn position_now(&mut self, what: &'static str) -> Result<Position> {
-        let mut position = self.ask_position().map_err(|error| self.explain(what, error))?;
-        if let Some(sense) = self.device.take_unsettled() {
-            self.go_back(what, sense)?;
-            position = self.ask_position().map_err(|error| self.explain(what, error))?;
+        self.must_be_prepared(what)?;
+        for _ in 0..ATTENTIONS_MAX {
+            let position = self.ask_position().map_err(|error| self.explain(what, error))?;
+            if let Some(sense) = self.device.take_unsettled() {
+                self.restore(what, sense, true)?;
+                continue;
+            }
+            let found = position.object;
+            if let Some(expected) = self.place.replace(found).filter(|place| *place != found) {
+                let problem = format!("it stands at object {found} instead of {expected}");
+                return Err(self.failed(what, DeviceError::Refused(problem)));
+            }
+            return Ok(position);
         }
-        self.place = Some(position.object);
-        Ok(position)
-    }
-
-    /// A drive that was reset answers with the beginning of the tape. Who asked would take that for the place where the
-    /// last motion ended, and write there: so the drive goes back first, and where to is not known that is an error.
-    fn go_back(&mut self, what: &'static str, sense: Sense) -> Result<()> {
-        let was_known = self.place.is_some();
-        self.restore(what, sense)?;
-        if was_known || sense.condition() != Condition::Reset {
-            return Ok(());
-        }
-        let problem = "it was reset, and where it stood before is not known";
-        Err(self.failed(what, DeviceError::Refused(problem.to_owned())))
+        Err(self.ever_more_to_tell(what))
     }
 
     pub(super) fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {
@@ -174,18 +173,16 @@ impl LtoDrive {
 
     /// Holds the drive's own position against where it should be.
     pub(super) fn expect_place(&mut self, what: &'static str) -> Result<()> {
-        let Some(expected) = self.place else { return Ok(()) };
-        let found = self.position_now(what)?.object;
-        if found == expected {
-            return Ok(());
+        match self.place {
+            Some(_) => self.position_now(what).map(drop),
+            None => Ok(()),
         }
-        let problem = format!("it stands at object {found} instead of {expected}");
-        Err(self.explain(what, DeviceError::Refused(problem)))
     }
 
     /// Back over the block that was just read.
     pub(super) fn step_back(&mut self, what: &'static str) -> Result<()> {
         let place = self.place;
+        self.moved(1);
         let command = Command::Space6 { code: SpaceCode::Blocks, count: -1 };
         self.motion(what, command, timeouts::LOCATE)?;
         self.place = place;

@@ -1,5 +1,6 @@
 //! Opening a drive, and leaving it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,9 @@ use super::{LtoDrive, Written, ready::Readiness, timeouts};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
-use crate::drive::DriveCounters;
+use crate::drive::{DriveCounters, FeedWatch};
 use crate::error::Result;
+use crate::scsi::density::Density;
 use crate::scsi::inquiry::Inquiry;
 use crate::scsi::reservation::{EXCLUSIVE_ACCESS, OutParameters, ReservationReport, ServiceAction};
 use crate::scsi::{Command, Condition, DeviceType};
@@ -20,6 +22,8 @@ const INQUIRY_BYTES: u16 = 36;
 
 /// Our reservation key. All hosts with reelfs share it: who holds a reservation is decided by the host's port.
 const RESERVATION_KEY: u64 = u64::from_be_bytes(*b"reelfs\0\x01");
+
+type Attempt<T> = std::result::Result<T, DeviceError>;
 
 /// Whether blocks carry a CRC between host and drive (spec scsi.md §18, "Setting").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,8 +52,49 @@ pub struct LtoOptions {
     pub ready_limit: Duration,
     /// Reserve the drive, where it can be.
     pub reserve: bool,
+    /// Open it at once to look at it, and leave it as it is: it is neither reserved nor waited for, no medium is loaded
+    /// and nothing is set. Works on a drive that is calibrating. Then only what tells of drive and medium may be asked
+    /// ([`facts`](crate::TapeDrive::facts), alerts, statistics, cartridge memory); all else is refused.
+    ///
+    /// What a drive has to tell it tells a host once: whoever looks while another handle of this host works takes unit
+    /// attentions from it that it needs.
+    pub only_status: bool,
+    /// Hears what is waited for.
+    pub on_wait: WaitListener,
     /// By what waiting goes.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What a drive that is not ready yet is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It gets a medium ready.
+    Loading,
+    /// It learns a medium that it has for the first time, which takes up to two hours (LTO-9).
+    Calibrating,
+}
+
+/// Is told, about once a second while a drive is waited for, what that is for.
+#[derive(Clone, Default)]
+pub struct WaitListener(Option<Arc<dyn Fn(Wait) + Send + Sync>>);
+
+impl WaitListener {
+    /// One that calls `tell`.
+    pub fn new(tell: impl Fn(Wait) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(super) fn tell(&self, wait: Wait) {
+        if let Some(tell) = &self.0 {
+            tell(wait);
+        }
+    }
+}
+
+impl fmt::Debug for WaitListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "WaitListener" } else { "nobody" })
+    }
 }
 
 impl Default for LtoOptions {
@@ -59,6 +104,8 @@ impl Default for LtoOptions {
             protection: ProtectionChoice::Auto,
             ready_limit: Duration::from_secs(600),
             reserve: true,
+            only_status: false,
+            on_wait: WaitListener::default(),
             clock: Arc::new(RealClock),
         }
     }
@@ -66,7 +113,8 @@ impl Default for LtoOptions {
 
 impl LtoDrive {
     /// Opens the drive behind a transport: reserves it, loads a medium that sits in it, waits until that is ready and
-    /// sets compression, variable blocks, buffering and block protection. A drive without medium opens too.
+    /// sets compression, variable blocks, buffering and block protection. A drive without medium opens too, and so does
+    /// one whose medium is of no use but to be taken out, or formatted.
     ///
     /// # Errors
     /// Not a tape drive; reserved by another; not ready within the limit; a setting that the drive does not take.
@@ -82,56 +130,60 @@ impl LtoDrive {
             place: None,
             written: Written::Flushed,
             restoring: false,
+            prepared: false,
             protection: Protection::OFF,
             key: None,
             file_offset: 0,
             guard_failures: 0,
             buffer: Vec::new(),
             counters: DriveCounters::default(),
+            feed: FeedWatch::new(Density::Unknown),
             reserved: false,
             robot: None,
         };
         drive.begin().map_err(|error| drive.explain("open", error))?;
-        if drive.readiness_for_open()? == Readiness::Ready {
-            drive.position_now("open")?;
+        if !drive.options.only_status {
+            drive.begin_with_medium()?;
         }
         Ok(drive)
     }
 
-    fn begin(&mut self) -> std::result::Result<(), DeviceError> {
+    fn begin(&mut self) -> Attempt<()> {
         let inquiry = self.inquire()?;
         inquiry.expect(DeviceType::Tape)?;
-        if self.options.reserve {
+        if self.options.reserve && !self.options.only_status {
             self.reserve()?;
         }
         Ok(())
     }
 
+    /// Readies whatever is in the drive. Where it turns out to be of no use the drive is open all the same.
+    fn begin_with_medium(&mut self) -> Result<()> {
+        const WHAT: &str = "open";
+        match self.wait_ready().map_err(|error| self.explain(WHAT, error))? {
+            Readiness::Empty | Readiness::Coming(_) => {}
+            Readiness::NeedsLoad => self.load_now()?,
+            Readiness::Ready => {
+                self.prepare().map_err(|error| self.explain(WHAT, error))?;
+                // On a medium of several partitions, or at an unknown place, going elsewhere still makes sense.
+                let _ = self.position_now(WHAT);
+            }
+            // Maybe it can be formatted.
+            Readiness::Unusable(_) => drop(self.prepare()),
+        }
+        Ok(())
+    }
+
     /// Who made the device, and what it is.
-    pub(super) fn inquire(&mut self) -> std::result::Result<Inquiry, DeviceError> {
+    pub(super) fn inquire(&mut self) -> Attempt<Inquiry> {
         let command = Command::Inquiry { page: None, allocation: INQUIRY_BYTES };
         let bytes =
             self.device.ask_data(command, usize::from(INQUIRY_BYTES), timeouts::IMMEDIATE)?;
         Ok(Inquiry::decode(&bytes)?)
     }
 
-    fn readiness_for_open(&mut self) -> Result<Readiness> {
-        let readiness = self.wait_ready().map_err(|error| self.explain("open", error))?;
-        match readiness {
-            Readiness::NeedsLoad => {
-                self.load_now()?;
-                return Ok(Readiness::Ready);
-            }
-            Readiness::Ready => {
-                self.apply_settings().map_err(|error| self.explain("open", error))?;
-            }
-            _ => {}
-        }
-        Ok(readiness)
-    }
-
     /// Takes the drive for this host. A drive that knows no reservations is used without.
-    fn reserve(&mut self) -> std::result::Result<(), DeviceError> {
+    fn reserve(&mut self) -> Attempt<()> {
         let register = OutParameters { key: 0, new_key: RESERVATION_KEY };
         // From here on the drive may have done it, whatever its answer is, so that it is undone at the end.
         self.reserved = true;
@@ -154,11 +206,12 @@ impl LtoDrive {
         }
     }
 
-    fn reservation(
-        &mut self,
-        action: ServiceAction,
-        parameters: &OutParameters,
-    ) -> std::result::Result<(), DeviceError> {
+    /// After something took the reservation, unless there was none.
+    pub(super) fn reserve_again(&mut self) -> Attempt<()> {
+        if self.reserved { self.reserve() } else { Ok(()) }
+    }
+
+    fn reservation(&mut self, action: ServiceAction, parameters: &OutParameters) -> Attempt<()> {
         let command = Command::PersistentReserveOut {
             service_action: action as u8,
             scope_type: EXCLUSIVE_ACCESS,

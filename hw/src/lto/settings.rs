@@ -1,9 +1,10 @@
 //! Settings of the drive: put there at open, put back after a reset, taken away at the end.
 
 use super::open::ProtectionChoice;
-use super::{ATTENTIONS_MAX, LtoDrive, Written, timeouts};
-use crate::device::DeviceError;
+use super::{LtoDrive, Written, timeouts};
+use crate::device::{ATTENTIONS_MAX, DeviceError, Taken, worse};
 use crate::error::Result;
+use crate::scsi::density::Density;
 use crate::scsi::mode::{ControlDataProtection, ModeData, PageContent};
 use crate::scsi::protection::{CRC_BYTES, ProtectionMethod};
 use crate::scsi::{CdbForm, Command, Condition, DeviceType, PageControl, Sense};
@@ -38,26 +39,36 @@ impl Protection {
     }
 }
 
+const RESET_AGAIN_AND_AGAIN: &str = "it is reset again and again";
+
 type Attempt<T> = std::result::Result<T, DeviceError>;
 
 impl LtoDrive {
-    /// Sets everything as the options want it. Block protection and key are first taken away, whoever left them: a
-    /// label that is read or written with another's settings is worse than none.
-    pub(super) fn apply_settings(&mut self) -> Attempt<()> {
+    /// Prepares the drive for whatever medium is in it. What it has to tell from before is of no interest.
+    pub(super) fn prepare(&mut self) -> Attempt<()> {
+        self.prepared = false;
         for _ in 0..ATTENTIONS_MAX {
             self.device.take_unsettled();
-            self.protection_off()?;
-            self.set_modes()?;
-            self.set_key_again()?;
-            self.protection_on()?;
-            // A reset in between took some of it away again.
+            self.apply_settings()?;
             match self.device.take_unsettled() {
-                None => return Ok(()),
-                Some(sense) if sense.condition() == Condition::MediumChanged => return Ok(()),
-                Some(_) => {}
+                // A reset in between took some of it away again.
+                Some(sense) if sense.condition() != Condition::MediumChanged => {}
+                _ => {
+                    self.prepared = true;
+                    return Ok(());
+                }
             }
         }
-        Err(DeviceError::Refused("it is reset again and again".to_owned()))
+        Err(DeviceError::Refused(RESET_AGAIN_AND_AGAIN.to_owned()))
+    }
+
+    /// Sets everything as the options want it. Block protection and key are first taken away, whoever left them: a
+    /// label that is read or written with another's settings is worse than none.
+    fn apply_settings(&mut self) -> Attempt<()> {
+        self.protection_off()?;
+        self.set_modes()?;
+        self.set_key_again()?;
+        self.protection_on()
     }
 
     /// That the drive still has block protection as it was set: one that forgot it writes the CRC to the medium.
@@ -90,6 +101,8 @@ impl LtoDrive {
         page.enabled = self.options.compression;
         data.device.buffered_mode = BUFFERED;
         if let Some(descriptor) = &mut data.descriptor {
+            let density = Density::from_code(descriptor.density).unwrap_or(Density::Unknown);
+            self.feed.restart(density);
             descriptor.block_length = 0;
         }
         data.pages = vec![PageContent::Compression(page).into()];
@@ -199,38 +212,79 @@ impl LtoDrive {
         self.device.ask(command, Data::Out(&bytes), timeouts::WRITE).map(drop)
     }
 
-    /// Something came between: puts back what it took, as far as that can be.
-    pub(super) fn restore(&mut self, what: &'static str, sense: Sense) -> Result<()> {
+    /// Something came between: puts back what it took, as far as that can be. Before a command that `counts_from_here`
+    /// the drive goes back to where it stood.
+    pub(super) fn restore(
+        &mut self,
+        what: &'static str,
+        sense: Sense,
+        counts_from_here: bool,
+    ) -> Result<()> {
         if self.restoring {
             return Err(self.failed(what, DeviceError::Sense(sense)));
         }
         self.restoring = true;
-        let restored = self.put_back(what, sense);
+        let restored = match self.put_back(sense) {
+            Ok(told) => self.go_back(what, told, counts_from_here),
+            Err(error) => Err(self.failed(what, error)),
+        };
         self.restoring = false;
         restored
     }
 
-    fn put_back(&mut self, what: &'static str, sense: Sense) -> Result<()> {
-        match sense.condition() {
-            Condition::ModeChanged => {
-                self.apply_settings().map_err(|error| self.failed(what, error))
+    /// Reservation, settings and key, until the drive has no more to tell. Returns the worst that it told.
+    fn put_back(&mut self, sense: Sense) -> Attempt<Sense> {
+        let protection = self.protection;
+        let mut worst = sense;
+        for _ in 0..ATTENTIONS_MAX {
+            self.put_back_after(worst)?;
+            match self.device.take_unsettled() {
+                Some(sense) => worst = worse(worst, sense),
+                // A block that already carries its CRC would be written with it, or without.
+                None if self.protection != protection => {
+                    let problem = "block protection is not as it was before the drive was reset";
+                    return Err(DeviceError::Refused(problem.to_owned()));
+                }
+                None => return Ok(worst),
             }
-            Condition::EncryptionChanged => {
-                self.set_key_again().map_err(|error| self.failed(what, error))
-            }
-            Condition::Reset if self.written == Written::Flushed => self.after_reset(what),
-            _ => Err(self.failed(what, DeviceError::Sense(sense))),
         }
+        Err(DeviceError::Refused(RESET_AGAIN_AND_AGAIN.to_owned()))
     }
 
-    /// Nothing of ours was in the drive's buffer: settings and key again, and back to where we were.
-    fn after_reset(&mut self, what: &'static str) -> Result<()> {
-        let place = self.place;
-        self.wait_ready().map_err(|error| self.failed(what, error))?;
-        self.apply_settings().map_err(|error| self.failed(what, error))?;
-        match place {
-            Some(place) => self.locate_object(place),
-            None => Ok(()),
+    fn put_back_after(&mut self, sense: Sense) -> Attempt<()> {
+        match Taken::by(&sense) {
+            None => return Ok(()),
+            Some(Taken::Key) => return self.set_key_again(),
+            Some(Taken::Settings) => {}
+            Some(Taken::Place) if self.written != Written::Flushed => {
+                return Err(DeviceError::Sense(sense));
+            }
+            Some(Taken::Reservation | Taken::Place) => {
+                self.wait_ready()?;
+                self.reserve_again()?;
+            }
+            Some(Taken::Medium | Taken::Data) => return Err(DeviceError::Sense(sense)),
+        }
+        self.apply_settings()
+    }
+
+    /// To where the drive stood before it told of something.
+    fn go_back(&mut self, what: &'static str, told: Sense, counts_from_here: bool) -> Result<()> {
+        if !counts_from_here {
+            self.place = None;
+            return Ok(());
+        }
+        let may_have_moved = Taken::by(&told) >= Some(Taken::Reservation);
+        match self.place {
+            Some(place) if may_have_moved && self.written == Written::Flushed => {
+                self.locate_object(place)
+            }
+            Some(_) => self.expect_place(what),
+            None if !may_have_moved => Ok(()),
+            None => {
+                let problem = format!("where it stood before is not known, and it says: {told}");
+                Err(self.failed(what, DeviceError::Refused(problem)))
+            }
         }
     }
 }

@@ -89,15 +89,26 @@ impl LtoDrive {
             activity: activity.map(|activity| activity.name().to_owned()),
             ..DriveFacts::default()
         };
-        if activity.is_some_and(|activity| activity != DeviceActivity::NoActivity) {
-            return Ok(facts);
+        match activity {
+            None | Some(DeviceActivity::NoActivity) => {}
+            Some(DeviceActivity::Calibrating | DeviceActivity::Formatting) => {
+                facts.progress = self.progress();
+                return Ok(facts);
+            }
+            Some(_) => return Ok(facts),
         }
         facts.alerts = self.alerts().ok();
-        if self.readiness()? == Readiness::Ready {
+        if self.readiness().is_ok_and(|readiness| readiness == Readiness::Ready) {
             facts.write_protect = data.device.write_protected.then_some(true);
             self.look_at_medium(&mut facts);
         }
         Ok(facts)
+    }
+
+    /// How far a drive is that is getting ready, from 0 to 1.
+    fn progress(&mut self) -> Option<f64> {
+        let Ok(Readiness::Coming(sense)) = self.readiness() else { return None };
+        sense.progress.map(|share| f64::from(share) / 65536.0)
     }
 
     /// What a medium does not tell stays absent.
@@ -118,7 +129,7 @@ impl LtoDrive {
         self.activity() == Some(DeviceActivity::Calibrating)
     }
 
-    fn log_sense(
+    pub(super) fn log_sense(
         &mut self,
         page: u8,
         allocation: u16,
@@ -136,6 +147,8 @@ impl LtoDrive {
         attribute: HostAttribute,
         value: Option<&str>,
     ) -> Result<()> {
+        const WHAT: &str = "write attribute";
+        self.must_be_ours(WHAT)?;
         let attributes = vec![Attribute::of_host(attribute, value)];
         let list = AttributeList { attributes }.encode();
         let command = Command::WriteAttribute {
@@ -146,7 +159,7 @@ impl LtoDrive {
         match self.device.ask(command, Data::Out(&list), timeouts::QUICK) {
             Ok(_) => Ok(()),
             Err(error) if is_unsupported(&error) => Ok(()),
-            Err(error) => Err(self.explain("write attribute", error)),
+            Err(error) => Err(self.explain(WHAT, error)),
         }
     }
 }

@@ -19,7 +19,8 @@ const FILEMARKS_MAX: u32 = 255;
 impl LtoDrive {
     pub(super) fn write_one(&mut self, data: &[u8]) -> Result<WriteOutcome> {
         const WHAT: &str = "write block";
-        self.may_write(WHAT)?;
+        self.may_move(WHAT)?;
+        self.know_place(WHAT)?;
         let length = data.len() + self.protection.write_bytes();
         if data.is_empty() || length > BLOCK_BYTES_MAX {
             let expected = BLOCK_BYTES_MAX - self.protection.write_bytes();
@@ -48,27 +49,60 @@ impl LtoDrive {
         block.clear();
         block.extend_from_slice(data);
         protection::append_crc(&mut block);
-        let mut outcome = self.transfer(what, command, Data::Out(&block));
-        for _ in 1..TRANSFERS_MAX {
-            if !guard_failed(&outcome) || protection::check(&block).is_err() {
-                break;
-            }
-            self.guard_failures += 1;
-            self.expect_place(what)?;
-            outcome = self.transfer(what, command, Data::Out(&block));
-        }
+        let outcome = self.send_protected_block(what, command, &block);
         self.buffer = block;
         outcome
     }
 
+    fn send_protected_block(
+        &mut self,
+        what: &'static str,
+        command: Command,
+        block: &[u8],
+    ) -> Result<Done> {
+        let mut transfers = 0;
+        loop {
+            let outcome = self.transfer(what, command, Data::Out(block));
+            transfers += 1;
+            if !guard_failed(&outcome) {
+                return outcome;
+            }
+            self.guard_failures += 1;
+            // A block that no longer fits its own CRC has changed in our memory.
+            if transfers == TRANSFERS_MAX || protection::check(block).is_err() {
+                return outcome;
+            }
+            self.expect_place(what)?;
+        }
+    }
+
+    /// Asks where the tape stands, unless that is known: what is written is held against it.
+    pub(super) fn know_place(&mut self, what: &'static str) -> Result<()> {
+        match self.place {
+            Some(_) => Ok(()),
+            None => self.position_now(what).map(drop),
+        }
+    }
+
+    /// Flushes what the drive may still have in its buffer.
+    pub(super) fn flush_buffered(&mut self) -> Result<()> {
+        match self.written {
+            Written::Buffered => self.write_marks(0, false).map(drop),
+            Written::Flushed | Written::Lost => Ok(()),
+        }
+    }
+
     pub(super) fn write_marks(&mut self, count: u32, immediate: bool) -> Result<WriteOutcome> {
         let what = if count == 0 { "flush" } else { "write filemark" };
-        self.may_write(what)?;
+        self.may_move(what)?;
         if count > FILEMARKS_MAX {
             return Err(Error::Unsupported {
                 what: "writing more than 255 filemarks at once",
                 device: "an LTO drive",
             });
+        }
+        if count > 0 {
+            self.know_place(what)?;
         }
         let command = Command::WriteFilemarks { immediate, count };
         let done = self.transfer(what, command, Data::None)?;
@@ -99,31 +133,31 @@ impl LtoDrive {
 
     pub(super) fn read_one(&mut self, buffer: &mut [u8]) -> Result<ReadOutcome> {
         const WHAT: &str = "read block";
-        self.may_read(WHAT)?;
+        self.may_move(WHAT)?;
         let outcome = match self.protection.reads {
-            false => {
-                let done = self.read_into(WHAT, buffer)?;
-                found(&done, buffer.len())?
-            }
-            true => self.read_protected_block(WHAT, buffer)?,
+            false => self.read_into(WHAT, buffer),
+            true => self.read_protected_block(WHAT, buffer),
         };
         match outcome {
-            ReadOutcome::EndOfData => {}
-            ReadOutcome::Filemark => self.moved(1),
-            ReadOutcome::Block(length) => {
+            Ok(ReadOutcome::EndOfData) => {}
+            // A block that is too long is passed over.
+            Ok(ReadOutcome::Filemark) | Err(Error::WrongBlockSize { .. }) => self.moved(1),
+            Ok(ReadOutcome::Block(length)) => {
                 self.moved(1);
                 self.counters.blocks_read += 1;
                 self.counters.bytes_read += length as u64;
             }
+            Err(_) => {}
         }
-        Ok(outcome)
+        outcome
     }
 
-    fn read_into(&mut self, what: &'static str, buffer: &mut [u8]) -> Result<Done> {
+    fn read_into(&mut self, what: &'static str, buffer: &mut [u8]) -> Result<ReadOutcome> {
         let length = buffer.len().min(BLOCK_BYTES_MAX);
         let command = Command::Read { fixed: false, suppress_length: false, length: length as u32 };
         let buffer = buffer.get_mut(..length).unwrap_or_default();
-        self.transfer(what, command, Data::In(buffer))
+        let done = self.transfer(what, command, Data::In(buffer))?;
+        found(&done, length)
     }
 
     /// Reads a block with its CRC; where they do not fit it is read again.
@@ -136,7 +170,7 @@ impl LtoDrive {
         block.resize(buffer.len() + protection::CRC_BYTES, 0);
         let outcome = self.read_checked(what, &mut block);
         if let Ok(ReadOutcome::Block(length)) = outcome {
-            buffer.iter_mut().zip(&block[..length]).for_each(|(to, from)| *to = *from);
+            buffer[..length].copy_from_slice(&block[..length]);
         }
         self.buffer = block;
         outcome
@@ -144,10 +178,8 @@ impl LtoDrive {
 
     fn read_checked(&mut self, what: &'static str, block: &mut [u8]) -> Result<ReadOutcome> {
         for _ in 0..TRANSFERS_MAX {
-            let done = self.read_into(what, block)?;
-            let ReadOutcome::Block(length) = found(&done, block.len())? else {
-                return found(&done, block.len());
-            };
+            let outcome = self.read_into(what, block)?;
+            let ReadOutcome::Block(length) = outcome else { return Ok(outcome) };
             let whole = block.get(..length).unwrap_or_default();
             if length > protection::CRC_BYTES && protection::check(whole).is_ok() {
                 return Ok(ReadOutcome::Block(length - protection::CRC_BYTES));
@@ -189,7 +221,7 @@ fn found(done: &Done, requested: usize) -> Result<ReadOutcome> {
     if !sense.incorrect_length {
         return Ok(ReadOutcome::Block(done.transferred));
     }
-    let length = sense.information.map(|left| requested as i64 - left);
+    let length = sense.information.and_then(|left| (requested as i64).checked_sub(left));
     match length.and_then(|length| usize::try_from(length).ok()) {
         Some(length) if length <= requested => Ok(ReadOutcome::Block(length)),
         length => Err(Error::WrongBlockSize {

@@ -174,7 +174,7 @@ impl CountingTransport {
     fn locate(&mut self, target: LocateTarget, timeout: Duration) -> Motion {
         let place = self.place_or_rewind(timeout)?;
         match target {
-            LocateTarget::EndOfData => return self.to_the_end(timeout),
+            LocateTarget::EndOfData => return self.space_to_the_end(timeout),
             LocateTarget::Object(object) if object >= place.object => {}
             _ => self.rewind(timeout)?,
         }
@@ -192,7 +192,7 @@ impl CountingTransport {
         }
     }
 
-    fn to_the_end(&mut self, timeout: Duration) -> Motion {
+    fn space_to_the_end(&mut self, timeout: Duration) -> Motion {
         loop {
             match self.forward(timeout)? {
                 Met::Block | Met::Filemark => {}
@@ -209,7 +209,7 @@ impl CountingTransport {
         let over_filemarks = match code {
             SpaceCode::Blocks => false,
             SpaceCode::Filemarks => true,
-            SpaceCode::EndOfData => return self.to_the_end(timeout),
+            SpaceCode::EndOfData => return self.space_to_the_end(timeout),
             _ => return Err(Stop::Answer(refused())),
         };
         let mut left = count.unsigned_abs();

@@ -10,8 +10,11 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
+use serde::Serialize;
+
 /// What a device is (peripheral device type), which decides what some opcodes mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DeviceType {
     /// Type 1, a sequential-access device.
     Tape,
@@ -539,5 +542,22 @@ impl Command {
             _ => return usize::MAX,
         };
         bytes as usize
+    }
+
+    /// Whether its data, if there are any, go to the device.
+    pub fn sends_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::Verify { .. }
+                | Self::FormatMedium { .. }
+                | Self::ModeSelect { .. }
+                | Self::LogSelect { .. }
+                | Self::SendDiagnostic { .. }
+                | Self::WriteAttribute { .. }
+                | Self::SecurityProtocolOut { .. }
+                | Self::PersistentReserveOut { .. }
+                | Self::GenerateAccessOrder { .. }
+        )
     }
 }

@@ -38,6 +38,8 @@ pub enum Condition {
     ImportExportAccessed,
     /// Power on or reset: mode settings and key are gone, the medium may be rewound.
     Reset,
+    /// The reservation or its key was taken away: another host may have used the device since.
+    ReservationLost,
     /// Somebody else, or a reset, changed mode parameters.
     ModeChanged,
     /// Somebody else, or the library, changed encryption parameters.
@@ -84,7 +86,7 @@ pub enum Condition {
     GuardCheckFailed,
     /// The device is at fault.
     HardwareError,
-    /// The device gave the command up; it may be repeated.
+    /// The device gave the command up, and does not say how far it had come.
     Aborted,
     /// Anything else.
     Unknown,
@@ -195,6 +197,7 @@ impl Condition {
             (0x28, _) => Self::ImportExportAccessed,
             (0x29, _) => Self::Reset,
             (0x2A, 0x01) => Self::ModeChanged,
+            (0x2A, 0x03..=0x05) => Self::ReservationLost,
             (0x2A, 0x11..=0x13) => Self::EncryptionChanged,
             (0x3F, 0x01) => Self::Reset,
             _ => Self::Attention,
@@ -224,9 +227,11 @@ impl Condition {
             Self::BecomingReady => NextStep::Wait,
             Self::NeedsLoad => NextStep::Load,
             Self::Attention | Self::ImportExportAccessed => NextStep::Repeat,
-            Self::MediumChanged | Self::Reset | Self::ModeChanged | Self::EncryptionChanged => {
-                NextStep::Restore
-            }
+            Self::MediumChanged
+            | Self::Reset
+            | Self::ReservationLost
+            | Self::ModeChanged
+            | Self::EncryptionChanged => NextStep::Restore,
             Self::NoMedium
             | Self::Offline
             | Self::CleaningCartridge
@@ -288,6 +293,9 @@ mod tests {
             (0x6, 0x28, 0x01, ImportExportAccessed),
             (0x6, 0x29, 0x02, Reset),
             (0x6, 0x2A, 0x01, ModeChanged),
+            (0x6, 0x2A, 0x03, ReservationLost),
+            (0x6, 0x2A, 0x04, ReservationLost),
+            (0x6, 0x2A, 0x05, ReservationLost),
             (0x6, 0x2A, 0x11, EncryptionChanged),
             (0x6, 0x2A, 0x12, EncryptionChanged),
             (0x6, 0x3F, 0x01, Reset),
