@@ -12,7 +12,7 @@
 //! | [`transport`] | the way of a SCSI command to a device and back |
 //! | [`scsi`] | commands, parameter data and sense as types |
 //! | [`device`] | a SCSI device: typed commands, and what went wrong |
-//! | [`quirks`] | drives that lack what every LTO drive has, and what makes that good |
+//! | [`quirks`] | devices that lack what every other has, and what makes that good |
 //! | [`discovery`] | which drives and changers the kernel knows |
 //! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`scsi_changer`] | a media changer, by SCSI commands |

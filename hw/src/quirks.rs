@@ -1,9 +1,10 @@
-//! Drives that lack what every LTO drive has, and what makes that good.
+//! Devices that lack what every other has, and what makes that good.
 //!
-//! A drive is known by vendor and product of its INQUIRY data. What stands in for a lack is for these drives alone: any
-//! other that lacks the same does not stand where it should after its first locate or flush, which then fails.
+//! A device is known by vendor and product of its INQUIRY data. What stands in for a lack is for these devices alone: any
+//! other drive without positions does not stand where it should after its first locate or flush, which then fails.
 
 mod counting;
+mod short_status;
 
 use std::time::Duration;
 
@@ -12,21 +13,17 @@ use crate::scsi::inquiry::Inquiry;
 use crate::transport::{Data, Transport};
 
 use counting::CountingTransport;
+use short_status::ShortStatusTransport;
 
-/// Vendor and product of drives that cannot tell where they are, nor go to a place by its number.
-const WITHOUT_POSITION: [(&str, &str); 1] = [
-    // Debian's tgt, a tape of software: READ POSITION tells zeros, LOCATE is unknown (spec emulations.md).
-    ("IET", "VIRTUAL-TAPE"),
-];
-
-/// The way to a device, with what a known drive lacks made good. The device is asked by INQUIRY, which disturbs nobody.
+/// The way to a device, with what a known one lacks made good. It is asked by INQUIRY, which disturbs nobody.
 pub fn made_good(mut way: Box<dyn Transport>) -> Box<dyn Transport> {
     let Some(inquiry) = inquire(&mut *way) else { return way };
-    let known = (inquiry.vendor.as_str(), inquiry.product.as_str());
-    if WITHOUT_POSITION.contains(&known) {
-        return Box::new(CountingTransport::new(way));
+    match (inquiry.vendor.as_str(), inquiry.product.as_str()) {
+        // Debian's tgt, tapes of software: READ POSITION tells zeros, LOCATE is unknown (spec emulations.md).
+        ("IET", "VIRTUAL-TAPE") => Box::new(CountingTransport::new(way)),
+        ("IET", "VIRTUAL-CHANGER") => Box::new(ShortStatusTransport(way)),
+        _ => way,
     }
-    way
 }
 
 /// What a device is; none where it does not tell, which its driver will find too.

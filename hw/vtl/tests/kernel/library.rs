@@ -4,10 +4,11 @@
 use reel_hw::conformance::{DriveBench, block, check_drive};
 use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::{
-    Cancel, Changer, ChangerOptions, DriveNumber, Error, Result, ScsiChanger, TapeDrive, VolumeTag,
+    Cancel, Changer, ChangerOptions, DriveNumber, EncryptionKey, Error, Result, ScsiChanger,
+    TapeDrive, VolumeTag,
 };
 
-use super::support::device;
+use super::support::{device, told};
 
 const DRIVE: DriveNumber = DriveNumber(0);
 
@@ -124,6 +125,67 @@ fn library_reads_what_is_shorter_and_nothing_where_there_is_nothing() {
     assert_eq!(read(), ReadOutcome::Block(1000));
     assert_eq!(read(), ReadOutcome::Filemark);
     assert_eq!(read(), ReadOutcome::EndOfData);
+    drop(drive);
+    bench.emptied();
+}
+
+/// Whether these bytes are anywhere in the library's folder.
+fn is_in_the_folder(bytes: &[u8]) -> bool {
+    let mut folders = vec![told("REELFS_KERNEL_LIBRARY")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if std::fs::read(&path).unwrap().windows(bytes.len()).any(|part| part == bytes) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// A block that does not compress, with a word in it by which it is found.
+fn telling_block(word: &[u8]) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    let mut bytes: Vec<u8> = block(0).iter().map(|_| next()).collect();
+    bytes[1000..1000 + word.len()].copy_from_slice(word);
+    bytes
+}
+
+#[test]
+#[ignore = "needs the emulated library behind the kernel"]
+fn library_encrypts_what_it_writes() {
+    let mut bench = KernelBench { changer: changer() };
+    let mut drive = bench.formatted("TEST01L8");
+    let (plain, secret) = (telling_block(b"told to everybody"), telling_block(b"told to nobody"));
+    drive.write_block(&plain).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    assert!(drive.encryption_active().unwrap());
+    drive.write_block(&secret).unwrap();
+    drive.write_filemarks(1, false).unwrap();
+    assert!(is_in_the_folder(b"told to everybody") && !is_in_the_folder(b"told to nobody"));
+
+    let mut buffer = block(0);
+    let mut read = |drive: &mut dyn TapeDrive| {
+        drive.locate(reel_hw::BlockNumber(1)).unwrap();
+        drive.read_block(&mut buffer).map(|_| buffer == secret)
+    };
+    assert!(read(&mut *drive).unwrap(), "read with its key");
+    // The key goes with the handle.
+    let mut drive = bench.reopen(drive);
+    assert!(!drive.encryption_active().unwrap());
+    assert!(matches!(read(&mut *drive), Err(Error::WrongKey)));
+    drive.set_encryption_key(Some(&EncryptionKey::new([8; 32]))).unwrap();
+    assert!(matches!(read(&mut *drive), Err(Error::WrongKey)));
+    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    assert!(read(&mut *drive).unwrap(), "read with its key again");
     drop(drive);
     bench.emptied();
 }

@@ -2,16 +2,19 @@
 
 use std::path::PathBuf;
 
-use reel_hw::transport::SgTransport;
+use reel_hw::transport::{self, Transport};
 
-/// A device that the environment names.
-pub(crate) fn device(variable: &str) -> Box<SgTransport> {
+/// What the environment says.
+pub(crate) fn told(variable: &str) -> PathBuf {
     assert!(
         std::env::var("REELFS_KERNEL").is_ok_and(|value| value == "1"),
         "this test writes to tape devices; run it by scripts/test-kernel, which sets REELFS_KERNEL=1"
     );
-    let path = std::env::var_os(variable).map(PathBuf::from);
-    let path = path.unwrap_or_else(|| panic!("{variable} names no device"));
-    let transport = SgTransport::open(&path);
-    Box::new(transport.unwrap_or_else(|error| panic!("open {}: {error}", path.display())))
+    let value = std::env::var_os(variable).map(PathBuf::from);
+    value.unwrap_or_else(|| panic!("{variable} is not set"))
+}
+
+/// A device that the environment names.
+pub(crate) fn device(variable: &str) -> Box<dyn Transport> {
+    transport::open(&told(variable)).unwrap_or_else(|error| panic!("{error}"))
 }
