@@ -296,6 +296,10 @@ impl TapeDrive for LtoDrive {
         self.counters
     }
 
+    fn can_encrypt(&mut self) -> Result<bool> {
+        self.has_encryption()
+    }
+
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {
         self.set_key(key)
     }

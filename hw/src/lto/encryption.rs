@@ -69,10 +69,23 @@ impl LtoDrive {
         }
     }
 
+    /// Whether there is an algorithm to encrypt with.
+    pub(super) fn has_encryption(&mut self) -> Result<bool> {
+        match self.capabilities() {
+            Ok(capabilities) => Ok(capabilities.aes_gcm().is_ok()),
+            Err(error) if is_unsupported(&error) => Ok(false),
+            Err(error) => Err(self.explain("ask what it can encrypt with", error)),
+        }
+    }
+
     /// Index of AES-256-GCM.
     fn algorithm(&mut self) -> Attempt<u8> {
+        Ok(self.capabilities()?.aes_gcm()?.index)
+    }
+
+    fn capabilities(&mut self) -> Attempt<EncryptionCapabilities> {
         let bytes = self.security_in(CAPABILITIES)?;
-        Ok(EncryptionCapabilities::decode(&bytes)?.aes_gcm()?.index)
+        Ok(EncryptionCapabilities::decode(&bytes)?)
     }
 
     fn expect_mode(&mut self, expected: EncryptionMode) -> Attempt<()> {

@@ -209,6 +209,8 @@ impl Condition {
             (0x27, _) | (0x5A, 0x02) => Self::WriteProtected,
             (0x30, 0x0C | 0x0D) => Self::WormProtected,
             (0x74, 0x02) => Self::NotEncrypted,
+            // The key opens the medium, this one block is not what was written.
+            (0x74, 0x04 | 0x05) => Self::ReadError,
             (0x74, _) => Self::WrongKey,
             (0x2A, 0x13) => Self::EncryptionChanged,
             _ => Self::DataProtected,
@@ -320,7 +322,8 @@ mod tests {
             (0x7, 0x74, 0x01, WrongKey),
             (0x7, 0x74, 0x02, NotEncrypted),
             (0x7, 0x74, 0x03, WrongKey),
-            (0x7, 0x74, 0x04, WrongKey),
+            (0x7, 0x74, 0x04, ReadError),
+            (0x7, 0x74, 0x05, ReadError),
             (0x7, 0x2A, 0x13, EncryptionChanged),
             (0x4, 0x10, 0x01, GuardCheckFailed),
             (0x4, 0x10, 0x04, GuardCheckFailed),
