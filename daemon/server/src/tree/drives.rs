@@ -37,8 +37,7 @@ fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
     let label =
         move || Ok(labelled.drives.desk(&label_name)?.loaded().map(|label| label.to_string()));
     let (stopped, stopped_name) = with();
-    let underruns =
-        move || Ok(Some(stopped.drives.desk(&stopped_name)?.underruns().to_string()));
+    let underruns = move || Ok(Some(stopped.drives.desk(&stopped_name)?.underruns().to_string()));
     let (shown, shown_name) = with();
     let health_name = name.clone();
     let is_lto = matches!(tree.reeld.drives.config(&name), Ok(ConfiguredDrive::Lto(..)));
