@@ -14,16 +14,12 @@ use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
-use crate::scsi::inquiry::Inquiry;
 use crate::scsi::mode::{ElementAddresses, ModeData};
 use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl};
 use crate::transport::{Data, Transport};
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
 const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long it may take to look at every slot.
-const INVENTORY_TIMEOUT: Duration = Duration::from_secs(1800);
-const INQUIRY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a changer that does not answer is asked again.
 const RETRY_LIMIT: Duration = Duration::from_secs(5);
@@ -71,8 +67,7 @@ impl ScsiChanger {
         let device =
             ScsiDevice::new(transport, cancel.clone()).with_clock(Arc::clone(&options.clock));
         let mut changer = Self { device, options, ejector: None };
-        let identified =
-            changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
+        let identified = changer.device.inquire(DeviceType::Changer);
         identified.map_err(|error| changer.explain("open", error))?;
         Ok(changer)
     }
@@ -80,21 +75,6 @@ impl ScsiChanger {
     /// Has a drive eject its medium itself before each unload (`eject-before-unload`).
     pub fn with_ejector(self, ejector: Ejector) -> Self {
         Self { ejector: Some(ejector), ..self }
-    }
-
-    /// Who made it, and what it is.
-    pub fn inquire(&mut self) -> Attempt<Inquiry> {
-        const BYTES: u16 = 36;
-        let command = Command::Inquiry { page: None, allocation: BYTES };
-        let bytes = self.device.ask_data(command, usize::from(BYTES), INQUIRY_TIMEOUT)?;
-        Ok(Inquiry::decode(&bytes)?)
-    }
-
-    /// Has the changer look at every element.
-    pub fn initialize(&mut self) -> Result<()> {
-        let command = Command::InitializeElementStatus;
-        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
-        done.map(drop).map_err(|error| self.explain("take inventory", error))
     }
 
     /// Which addresses the elements have.
@@ -140,19 +120,23 @@ impl ScsiChanger {
     fn move_medium(
         &mut self,
         what: &'static str,
+        hand: ElementAddress,
         source: ElementAddress,
         destination: ElementAddress,
     ) -> Result<()> {
-        let transport =
-            self.addresses().map_err(|error| self.explain(what, error))?.transport.first;
         let command = Command::MoveMedium {
-            transport,
+            transport: hand.0,
             source: source.0,
             destination: destination.0,
             invert: false,
         };
         let moved = self.device.ask(command, Data::None, MOVE_TIMEOUT);
         moved.map(drop).map_err(|error| self.explain(what, error))
+    }
+
+    /// What lies where, and the address of the robot's hand.
+    fn look(&mut self) -> Result<(ChangerStatus, ElementAddress)> {
+        self.read_status().map_err(|error| self.explain("read element status", error))
     }
 
     fn explain(&self, what: &'static str, error: DeviceError) -> Error {
@@ -162,12 +146,11 @@ impl ScsiChanger {
 
 impl Changer for ScsiChanger {
     fn status(&mut self) -> Result<ChangerStatus> {
-        let status = self.read_status();
-        status.map_err(|error| self.explain("read element status", error))
+        Ok(self.look()?.0)
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        let status = self.status()?;
+        let (status, hand) = self.look()?;
         let (source, target) = (status.slot(slot)?, status.drive(drive)?);
         if source.content.is_empty() {
             return Err(Error::SlotEmpty(slot));
@@ -175,11 +158,11 @@ impl Changer for ScsiChanger {
         if !target.content.is_empty() {
             return Err(Error::DriveFull { drive, content: target.content.clone() });
         }
-        self.move_medium("load medium", source.address, target.address)
+        self.move_medium("load medium", hand, source.address, target.address)
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
-        let status = self.status()?;
+        let (status, hand) = self.look()?;
         let source = status.drive(drive)?;
         if source.content.is_empty() {
             return Err(Error::DriveEmpty(drive));
@@ -192,7 +175,7 @@ impl Changer for ScsiChanger {
         if let Some(ejector) = &mut self.ejector {
             ejector(drive)?;
         }
-        self.move_medium("unload medium", source.address, destination.address)?;
+        self.move_medium("unload medium", hand, source.address, destination.address)?;
         Ok(target)
     }
 
@@ -201,7 +184,7 @@ impl Changer for ScsiChanger {
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        let status = self.status()?;
+        let (status, hand) = self.look()?;
         let (source, destination) = (status.slot(from)?, status.slot(to)?);
         if source.content.is_empty() {
             return Err(Error::SlotEmpty(from));
@@ -212,6 +195,6 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(to));
         }
-        self.move_medium("transfer medium", source.address, destination.address)
+        self.move_medium("transfer medium", hand, source.address, destination.address)
     }
 }

@@ -95,7 +95,7 @@ impl DriveOpener for Opener {
         let options = LtoOptions { clock: Arc::clone(&self.clock), ..Default::default() };
         let way = Box::new(self.library.transport_of(&self.host, Device::Drive(0)));
         let drive = LtoDrive::open(way, options, cancel)?;
-        Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
+        Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)?))
     }
 
     fn library(&self) -> Option<Box<dyn Changer>> {

@@ -68,7 +68,7 @@ impl DriveOpener for LtoOpener {
         let drive = LtoDrive::open(transport, LtoOptions::default(), cancel)?;
         let Some(changer) = &self.changer else { return Ok(Box::new(drive)) };
         let robot = self.devices.robot(changer, None, cancel)?;
-        Ok(Box::new(drive.in_library(robot, self.number(), changer.eject_before_unload)))
+        Ok(Box::new(drive.in_library(robot, self.number(), changer.eject_before_unload)?))
     }
 
     fn library(&self) -> Option<Box<dyn Changer>> {

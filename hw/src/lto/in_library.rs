@@ -5,8 +5,8 @@
 use super::LtoDrive;
 use super::ready::Readiness;
 use crate::changer::{Changer, ChangerStatus};
-use crate::error::Result;
-use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+use crate::error::{Error, Result};
+use crate::number::{DriveNumber, SlotNumber};
 
 /// The robot, and where the drive stands.
 pub(super) struct Robot {
@@ -19,18 +19,39 @@ pub(super) struct Robot {
 impl LtoDrive {
     /// Puts the drive into a library, as drive `number` of `changer`. With `ejects` it ejects its medium itself before
     /// the robot takes it (`eject-before-unload`).
+    ///
+    /// # Errors
+    /// By the serial numbers that the changer tells the drive has another number: media for it would come into another
+    /// drive. A changer that cannot be asked now is asked before each move anyway.
     pub fn in_library(
         mut self,
-        changer: Box<dyn Changer>,
+        mut changer: Box<dyn Changer>,
         number: DriveNumber,
         ejects: bool,
-    ) -> Self {
+    ) -> Result<Self> {
+        match changer.status() {
+            Ok(status) => self.must_be_drive(number, &status)?,
+            Err(error) => {
+                tracing::warn!(drive = self.device.name(), %error, "the drive's number is not checked");
+            }
+        }
         self.robot = Some(Robot { changer, number, ejects });
-        self
+        Ok(self)
+    }
+
+    fn must_be_drive(&mut self, configured: DriveNumber, status: &ChangerStatus) -> Result<()> {
+        let Some(serial) = self.device.serial_number() else { return Ok(()) };
+        let Some(number) = status.drive_with_serial(&serial) else { return Ok(()) };
+        if number == configured {
+            return Ok(());
+        }
+        let other = status.drive(configured)?.drive_serial_number.clone().unwrap_or_default();
+        let device = self.device.name().to_owned();
+        Err(Error::WrongDriveNumber { device, serial, number, configured, other })
     }
 
     fn robot(&mut self) -> Result<&mut Robot> {
-        self.robot.as_mut().ok_or(crate::Error::Unsupported {
+        self.robot.as_mut().ok_or(Error::Unsupported {
             what: "moving media",
             device: "a drive that is in no changer",
         })
@@ -110,20 +131,15 @@ impl Changer for LtoDrive {
         self.robot()?.changer.clean_drive(drive)
     }
 
-    /// A medium that is in the drive already, but ejected, is loaded.
-    fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
-        let status = self.status()?;
-        let Some(slot) = status.load_source(tag, drive)? else {
-            let ready = self.readiness().map_err(|error| self.explain("load", error))?;
-            return if self.is_own(drive) && ready != Readiness::Ready {
-                self.take_in()
-            } else {
-                Ok(())
-            };
-        };
-        if !status.drive(drive)?.content.is_empty() {
-            self.unload(drive, None)?;
+    /// A medium that is in the drive already, but ejected or not loaded by this handle, is loaded.
+    fn make_ready(&mut self, drive: DriveNumber) -> Result<()> {
+        if !self.is_own(drive) {
+            return Ok(());
         }
-        self.load_slot(slot, drive)
+        let readiness = self.readiness().map_err(|error| self.explain("load", error))?;
+        if self.prepared && readiness == Readiness::Ready {
+            return Ok(());
+        }
+        self.take_in()
     }
 }

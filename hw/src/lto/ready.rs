@@ -146,6 +146,8 @@ impl LtoDrive {
     /// Nothing is known of what is in the drive.
     pub(super) fn forget_medium(&mut self) {
         self.place = None;
+        self.astray = false;
+        self.behind_filemark = false;
         self.written = Written::Flushed;
         self.prepared = false;
     }
@@ -168,7 +170,7 @@ impl LtoDrive {
                 self.explain(what, DeviceError::Sense(sense))
             }
             Readiness::Ready => {
-                let problem = "the medium was put in since the drive was opened; load it first";
+                let problem = "another medium may have been put in; load it first";
                 self.explain(what, DeviceError::Refused(problem.to_owned()))
             }
         }

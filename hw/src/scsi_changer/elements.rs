@@ -15,7 +15,8 @@ const COUNT_MAX: u16 = 1000;
 const ALLOCATION: u32 = 0xFFFF;
 
 impl ScsiChanger {
-    pub(super) fn read_status(&mut self) -> Attempt<ChangerStatus> {
+    /// What lies where, and the address of the robot's hand.
+    pub(super) fn read_status(&mut self) -> Attempt<(ChangerStatus, ElementAddress)> {
         let addresses = self.addresses()?;
         let mut all = self.patiently(|changer| changer.elements(ElementType::Storage, false))?;
         all.pages.extend(self.elements(ElementType::ImportExport, false)?.pages);
@@ -24,7 +25,8 @@ impl ScsiChanger {
         all.check_counts(&addresses)?;
         // Some changers cannot tell which drives they have.
         let identified = self.elements(ElementType::Drive, true).unwrap_or_default();
-        Ok(self.assemble(&all, &identities(&identified), &addresses))
+        let status = self.assemble(&all, &identities(&identified), &addresses);
+        Ok((status, ElementAddress(addresses.transport.first)))
     }
 
     /// All elements of a type, in as many requests as that takes.

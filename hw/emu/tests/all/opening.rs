@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use reel_emu::{CartridgeFacts, CartridgeKind, Device, EmulatedLibrary, Generation, Maker, Timing};
+use reel_emu::{
+    CartridgeFacts, CartridgeKind, Device, DriveModel, EmulatedLibrary, Generation, LibraryShape,
+    Maker, Timing,
+};
 use reel_hw::conformance::block;
 use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::scsi::position::LongPosition;
@@ -30,7 +33,7 @@ fn look_at(library: &EmulatedLibrary) -> LtoDrive {
 fn in_library(library: &EmulatedLibrary, ejects: bool) -> LtoDrive {
     let way = Box::new(library.transport(Device::Changer));
     let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();
-    open(library).in_library(Box::new(robot), DriveNumber(0), ejects)
+    open(library).in_library(Box::new(robot), DriveNumber(0), ejects).unwrap()
 }
 
 /// A drive with a cleaning cartridge in it, as a cleaning leaves it that was cut short.
@@ -91,7 +94,8 @@ fn a_medium_whose_position_is_not_known_can_be_taken_out() {
 
 #[test]
 fn a_drive_that_calibrates_is_looked_at_and_not_waited_for() {
-    let library = timed_library(model(Maker::Ibm, Generation::Lto9), &Timing::simulated());
+    let timing = Timing { poll: Duration::from_secs(1), ..Timing::simulated() };
+    let library = timed_library(model(Maker::Ibm, Generation::Lto9), &timing);
     let mut tape = cartridge("NEW001L9", Generation::Lto9, 1 << 30);
     tape.facts.initialized = false;
     library.insert(0, tape);
@@ -151,4 +155,42 @@ fn a_medium_that_was_put_in_by_hand_is_loaded_before_it_is_used() {
     drive.load().unwrap();
     drive.write_block(&block(b'a')).unwrap();
     drive.sync().unwrap();
+}
+
+#[test]
+fn a_drive_with_anothers_number_is_refused() {
+    let serials = ["DRIVE0001", "DRIVE0002-LONGER"];
+    let shape = LibraryShape {
+        serial: "ROBOT0001".into(),
+        drives: serials
+            .map(|serial| DriveModel {
+                serial: serial.into(),
+                ..model(Maker::Ibm, Generation::Lto8)
+            })
+            .into(),
+        storage_slots: 2,
+        import_export_slots: 0,
+        ejects: true,
+    };
+    let library = EmulatedLibrary::new(&shape);
+    let put = |drive: usize, number: u32| {
+        let way = Box::new(library.transport(Device::Changer));
+        let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();
+        let way = Box::new(library.transport(Device::Drive(drive)));
+        let drive = LtoDrive::open(way, LtoOptions::default(), &Cancel::new()).unwrap();
+        drive.in_library(Box::new(robot), DriveNumber(number), false).map(drop)
+    };
+    for drive in 0..2 {
+        put(drive, drive as u32).unwrap();
+        let error = put(drive, 1 - drive as u32).unwrap_err();
+        let told = &serials[1 - drive][..serials[1 - drive].len().min(10)];
+        let (serial, other) = (serials[drive], 1 - drive);
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "emulated drive {drive} has serial number '{serial}', and is drive {drive} of the changer, not drive \
+                 {other} (which has serial number '{told}'); correct its number (changer-drivenum)"
+            )
+        );
+    }
 }
