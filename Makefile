@@ -6,7 +6,7 @@ setup:
 	@scripts/setup
 
 demo: setup
-	@cargo build --release --bin reeld --bin reelctl
+	@cargo build --release --bin reeld --bin reelctl --bin reel-vtl
 	@scripts/demo $(if $(KEEP),--keep)
 
 test: setup lint

@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn completion() {
         assert_eq!(completed("reelctl med"), "media\nmedia-set\n");
-        assert_eq!(completed("reelctl media "), "content\ndestroy\nlist\n");
+        assert_eq!(completed("reelctl media "), "content\ndestroy\nhealth\nlist\n");
         assert_eq!(
             completed("reelctl media list --up"),
             "--update-status\n--update-status-changer\n"

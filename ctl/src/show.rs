@@ -38,6 +38,8 @@ fn text(answer: Answer, data: &Value, style: Style, zone: &TimeZone) -> String {
     match answer {
         Answer::List(listing) => list(listing, data, style, zone),
         Answer::Object(columns) => object(columns, data, style, zone),
+        Answer::ListOrObject(listing, _) if data.is_array() => list(listing, data, style, zone),
+        Answer::ListOrObject(_, columns) => object(columns, data, style, zone),
         Answer::Text(key) => bare(&data[key]),
         _ => String::new(),
     }
@@ -124,7 +126,42 @@ fn cell(column: &Column, row: &Value, zone: &TimeZone) -> String {
             format!("{}/{}", group_name(row), utc_time(value))
         }
         Render::FileNames => file_names(value),
+        Render::Lines => lines(value),
+        Render::HealthHistory => health_history(value, zone),
     }
+}
+
+fn lines(value: &Value) -> String {
+    let lines: Vec<String> = value.as_array().into_iter().flatten().map(plain).collect();
+    lines.join("\n")
+}
+
+/// Looks that are shown of a history; JSON has all.
+const LOOKS_SHOWN: usize = 20;
+
+fn health_history(value: &Value, zone: &TimeZone) -> String {
+    let looks = value.as_array().into_iter().flatten();
+    let looks: Vec<String> =
+        looks.rev().take(LOOKS_SHOWN).map(|look| look_line(look, zone)).collect();
+    looks.join("\n")
+}
+
+/// `Sat Jan 10 08:00:00 2026 drive0 A00001L8: 5 mounts, 1 unrecovered errors, READ_FAILURE`
+fn look_line(look: &Value, zone: &TimeZone) -> String {
+    let time = look["time"].as_i64().map(|time| local_time_c(time, zone)).unwrap_or_default();
+    let label = look["label-text"].as_str().map(|label| format!(" {label}")).unwrap_or_default();
+    let count = |key: &str, what: &str| {
+        look[key].as_u64().filter(|count| *count > 0).map(|count| format!("{count} {what}"))
+    };
+    let counts = [
+        count("volume-mounts", "mounts"),
+        count("unrecovered-errors", "unrecovered errors"),
+        look["cleaning"].as_str().map(|when| format!("clean {when}")),
+    ];
+    let alerts = look["alerts"].as_array().into_iter().flatten().map(plain);
+    let told: Vec<String> = counts.into_iter().flatten().chain(alerts).collect();
+    let told = if told.is_empty() { "-".to_owned() } else { told.join(", ") };
+    format!("{time} {}{label}: {told}", plain(&look["drive"]))
 }
 
 fn plain(value: &Value) -> String {

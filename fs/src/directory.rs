@@ -4,10 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, ready};
-
-use crate::attributes::{Attributes, Caller, Entry};
+use crate::attributes::{Attributes, Entry};
 use crate::control::ControlLog;
 use crate::error::FsError;
 use crate::node::Node;
@@ -54,21 +51,23 @@ pub trait Directory: Send + Sync + 'static {
         attempt.refusal()
     }
 
-    /// Moves the child `name` to `new_name` in the folder at `new_parent`, a path from the root.
+    /// Moves the child `name` to `new_name` in the folder at `new_parent`, a path from the root: gives what does it,
+    /// which may block for as long as that takes.
     ///
-    /// The kernel holds both folders while this waits. Dropping the future is the caller's
-    /// interruption.
-    fn rename(
-        &self,
-        name: &OsStr,
-        _new_parent: &Path,
-        _new_name: &OsStr,
-        _caller: &Caller,
-    ) -> BoxFuture<'static, Result<(), FsError>> {
-        let message = format!("move {}: only cartridges can be moved", name.display());
-        ready(Err(FsError::new(libc::EXDEV, message))).boxed()
+    /// The kernel holds both folders meanwhile. A caller who interrupts it leaves; the move goes on.
+    fn rename(&self, name: &OsStr, _new_parent: &Path, _new_name: &OsStr) -> Result<Move, FsError> {
+        Err(not_movable(name))
     }
 }
+
+/// The refusal to move what is no cartridge.
+pub(crate) fn not_movable(name: &OsStr) -> FsError {
+    let message = format!("move {}: only cartridges can be moved", name.display());
+    FsError::new(libc::EXDEV, message)
+}
+
+/// A move that was begun.
+pub type Move = Box<dyn FnOnce() -> Result<(), FsError> + Send>;
 
 /// How long the kernel may believe a look-up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -44,7 +44,7 @@ pub use builders::{
 };
 pub use content::{Caching, Content, ContentHandle, Seek};
 pub use control::{Clock, Control, ControlFile, ControlLog, FnControl, Outcome, Work};
-pub use directory::{Attempt, Directory, Freshness};
+pub use directory::{Attempt, Directory, Freshness, Move};
 pub use engine::{
     Access, AllowAll, Answer, Authorizer, EngineOptions, FileSystem, Listed, Opened, PollState,
     SharedDirectoryListing,

@@ -7,6 +7,7 @@
 mod queued;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -166,11 +167,11 @@ impl ChangerStatus {
         free.map(|slot| slot.number).ok_or(Error::NoFreeExportSlot)
     }
 
-    /// The first storage slot with a cleaning cartridge.
-    fn cleaning_slot(&self) -> Result<SlotNumber> {
-        let mut slots = self.slots.iter().filter(|slot| !slot.import_export);
-        let found = slots.find(|slot| slot.content.tag().is_some_and(VolumeTag::is_cleaning));
-        found.map(|slot| slot.number).ok_or(Error::NoCleaningCartridge)
+    /// The cleaning cartridges in storage slots, by ascending slot.
+    pub fn cleaning_cartridges(&self) -> impl Iterator<Item = (SlotNumber, &VolumeTag)> {
+        let slots = self.slots.iter().filter(|slot| !slot.import_export);
+        let tags = slots.filter_map(|slot| Some((slot.number, slot.content.tag()?)));
+        tags.filter(|(_, tag)| tag.is_cleaning())
     }
 
     /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
@@ -205,6 +206,18 @@ fn bare(serial: &str) -> &str {
 pub trait Changer: Send {
     /// What lies where, asked now.
     fn status(&mut self) -> Result<ChangerStatus>;
+
+    /// What lies where: as it was seen last, unless somebody may have changed it by hand since. Who asks while the robot
+    /// moves is told what was seen before.
+    fn known_status(&mut self) -> Result<Arc<ChangerStatus>> {
+        self.status().map(Arc::new)
+    }
+
+    /// Whether media may lie elsewhere than at the last look: somebody opened a door, put a magazine in. A changer that
+    /// does not tell may always.
+    fn may_have_changed(&mut self) -> Result<bool> {
+        Ok(true)
+    }
 
     /// Moves the medium of a slot into an empty drive.
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()>;
@@ -251,11 +264,15 @@ pub trait Changer: Send {
         Ok(Some(target))
     }
 
-    /// Puts the first cleaning cartridge of a storage slot into an empty drive, and takes it out again when the drive is
-    /// done. A medium in the drive is unloaded first.
-    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+    /// Puts the cleaning cartridge of a storage slot into a drive, and takes it out again when the drive is done. A medium
+    /// in the drive is unloaded first.
+    ///
+    /// # Errors
+    /// `NoCleaningCartridge` where nobody names a slot or none lies there.
+    fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         let status = self.status()?;
-        let slot = status.cleaning_slot()?;
+        let mut cartridges = status.cleaning_cartridges().map(|(slot, _)| slot);
+        let slot = cartridges.find(|one| Some(*one) == slot).ok_or(Error::NoCleaningCartridge)?;
         if !status.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }

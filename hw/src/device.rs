@@ -182,6 +182,11 @@ impl ScsiDevice {
         Self { clock, ..self }
     }
 
+    /// Tells the way to it that another medium may be in the drive by now.
+    pub(crate) fn medium_may_be_another(&mut self) {
+        self.transport.medium_may_be_another();
+    }
+
     /// The time by which it waits.
     pub fn now(&self) -> Duration {
         self.clock.now()

@@ -10,8 +10,11 @@
 //!   follow, until [`Error::EndOfMedium`](crate::Error::EndOfMedium), whose block was not.
 //! * After an error the position is only known once [`TapeDrive::position`] was asked.
 
+mod access;
 mod alerts;
 mod facts;
+mod feed;
+mod health;
 
 use std::fmt;
 
@@ -19,10 +22,14 @@ use crate::changer::Changer;
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, Capacity, DriveNumber, FileNumber};
 use crate::scsi::attribute::AttributeList;
+use crate::scsi::density::Density;
 use crate::scsi::log::VolumeStatisticsPage;
 
+pub use access::ObjectRange;
 pub use alerts::TapeAlerts;
 pub use facts::DriveFacts;
+pub use feed::FeedWatch;
+pub use health::{CleaningRequest, DriveHealth, DriveLife};
 
 /// What a drive says to a block or filemark that it wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,6 +253,20 @@ pub trait TapeDrive: Send {
         Ok(facts)
     }
 
+    /// How drive and medium do; none where the drive is at work and could not tell at once. Looking changes nothing.
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        let mut health = DriveHealth { alerts: self.tape_alerts()?, ..Default::default() };
+        if self.medium_loaded()? {
+            let statistics = self.statistics()?;
+            health.volume = Some(VolumeStatisticsPage {
+                lifetime_bytes_written: statistics.lifetime_bytes_written.map(Capacity::bytes),
+                lifetime_bytes_read: statistics.lifetime_bytes_read.map(Capacity::bytes),
+                ..Default::default()
+            });
+        }
+        Ok(Some(health))
+    }
+
     /// Everything on the medium's memory chip.
     fn cartridge_memory(&mut self) -> Result<AttributeList> {
         Err(Error::Unsupported { what: "cartridge memory", device: "this drive" })
@@ -254,6 +275,30 @@ pub trait TapeDrive: Send {
     /// Everything that was counted in the medium's life.
     fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
         Err(Error::Unsupported { what: "volume statistics", device: "this drive" })
+    }
+
+    /// Generation of the medium; none where the drive does not tell one.
+    fn density(&mut self) -> Result<Option<Density>> {
+        Ok(None)
+    }
+
+    /// In which order the drive would read these places from where it stands: indices, each once. It orders the first
+    /// ones only where it takes no more in a list; who wants the rest asks again when these were read. None where the
+    /// drive makes no orders (of LTO, only LTO-9 of full height does, spec scsi.md §19).
+    ///
+    /// # Errors
+    /// An answer that is no order of these places; places where nothing is recorded.
+    fn access_order(&mut self, _ranges: &[ObjectRange]) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
+    /// The last object of each wrap that holds data, from the first wrap on; of the last one, where the data end. None
+    /// where the drive does not tell.
+    ///
+    /// # Errors
+    /// An answer that makes no sense.
+    fn wrap_ends(&mut self) -> Result<Option<Vec<BlockNumber>>> {
+        Ok(None)
     }
 
     /// The changer that moves media for this drive through this same handle, if the drive is its own.

@@ -78,6 +78,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// A device of a kind that is made elsewhere cannot be had.
+    #[error("{source}")]
+    Other {
+        /// What kind of failure it is, as an errno.
+        errno: i32,
+        /// What its maker says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A block of a size that the drive, or the caller's buffer, cannot take.
     #[error("{what}: unexpected block length ({found} != {expected})")]
     WrongBlockSize {
@@ -275,8 +284,9 @@ impl Error {
             Self::WriteProtected { .. } => Errno::EROFS,
             Self::EndOfMedium | Self::NoFreeSlot(_) | Self::NoFreeExportSlot => Errno::ENOSPC,
             Self::DiskFull { source, .. } | Self::Io { source, .. } => {
-                return source.raw_os_error().unwrap_or(errno_of(source.kind()) as i32);
+                return source.raw_os_error().unwrap_or_else(|| errno_of(source.kind()) as i32);
             }
+            Self::Other { errno, .. } => return *errno,
             Self::Unsupported { .. } => Errno::EOPNOTSUPP,
             Self::Device { source, .. } => device_errno(source),
             Self::Cancelled => Errno::ECANCELED,
@@ -308,11 +318,12 @@ impl Error {
     }
 }
 
-/// For errors of the system that were put into other words.
+/// The errno of a system's error that was put into other words.
 fn errno_of(kind: io::ErrorKind) -> Errno {
     match kind {
         io::ErrorKind::PermissionDenied => Errno::EACCES,
         io::ErrorKind::NotFound => Errno::ENOENT,
+        io::ErrorKind::ResourceBusy => Errno::EBUSY,
         io::ErrorKind::InvalidInput => Errno::EINVAL,
         _ => Errno::EIO,
     }
@@ -393,10 +404,19 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_in_other_words_keeps_its_errno() {
-        let source = io::Error::new(io::ErrorKind::PermissionDenied, "not in the group");
-        let error = Error::io("open", Path::new("/dev/sg3"), source);
-        assert_eq!(error.errno(), Errno::EACCES as i32);
+    fn other_words_keep_the_errno() {
+        for (kind, errno) in [
+            (io::ErrorKind::PermissionDenied, Errno::EACCES),
+            (io::ErrorKind::ResourceBusy, Errno::EBUSY),
+            (io::ErrorKind::InvalidInput, Errno::EINVAL),
+            (io::ErrorKind::Other, Errno::EIO),
+        ] {
+            let error = Error::io("open", Path::new("/dev/sg3"), io::Error::new(kind, "so"));
+            assert_eq!(
+                (error.errno(), error.to_string().as_str()),
+                (errno as i32, "open /dev/sg3: so")
+            );
+        }
     }
 
     #[test]

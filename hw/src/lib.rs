@@ -12,10 +12,12 @@
 //! | [`transport`] | the way of a SCSI command to a device and back |
 //! | [`scsi`] | commands, parameter data and sense as types |
 //! | [`device`] | a SCSI device: typed commands, and what went wrong |
+//! | [`quirks`] | drives that lack what every LTO drive has, and what makes that good |
 //! | [`discovery`] | which drives and changers the kernel knows |
 //! | [`lto`] | an LTO drive, by SCSI commands |
 //! | [`scsi_changer`] | a media changer, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
+//! | [`durable`] | files that are replaced whole, folders that stay |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
 //! | [`fuzz`] | entry points for fuzzers |
@@ -30,12 +32,14 @@ pub mod conformance;
 pub mod device;
 pub mod discovery;
 pub mod drive;
+pub mod durable;
 pub mod error;
 pub mod fuzz;
 mod layout;
 pub mod lto;
 pub mod memory;
 pub mod number;
+pub mod quirks;
 pub mod scsi;
 pub mod scsi_changer;
 pub mod stream;
@@ -48,11 +52,12 @@ pub use changer::{
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome, move_to_append_position,
+    CleaningRequest, DriveCounters, DriveFacts, DriveHealth, DriveLife, EncryptionKey, FeedWatch,
+    HostAttribute, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive,
+    VolumeStatistics, WriteOutcome, move_to_append_position,
 };
 pub use error::{Error, Result};
-pub use lto::{LtoDrive, LtoOptions};
+pub use lto::{LtoDrive, LtoOptions, Wait, WaitListener};
 pub use memory::{MemoryChanger, MemoryDrive, MemoryLibrary};
 pub use number::{
     BlockNumber, Capacity, DriveNumber, ElementAddress, FileNumber, SlotNumber, VolumeTag,

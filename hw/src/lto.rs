@@ -8,8 +8,10 @@
 //! A command that counts from where the tape stands is never sent to a drive that may have been rewound: after a reset
 //! the drive first goes back, and where the place was not known that is an error.
 
+mod access;
 mod encryption;
 mod format;
+mod health;
 mod in_library;
 mod motion;
 mod open;
@@ -26,17 +28,18 @@ use in_library::Robot;
 use crate::changer::Changer;
 use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice};
 use crate::drive::{
-    DriveCounters, DriveFacts, EncryptionKey, HostAttribute, Position, ReadOutcome, SpaceOutcome,
-    TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
+    DriveCounters, DriveFacts, DriveHealth, EncryptionKey, HostAttribute, ObjectRange, Position,
+    ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
 use crate::scsi::attribute::AttributeList;
+use crate::scsi::density::Density;
 use crate::scsi::log::VolumeStatisticsPage;
 use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
-pub use open::{LtoOptions, ProtectionChoice};
+pub use open::{LtoOptions, ProtectionChoice, Wait, WaitListener};
 
 /// What became of what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,6 +304,10 @@ impl TapeDrive for LtoDrive {
         self.look().map_err(|error| self.explain("read the drive's status", error))
     }
 
+    fn health(&mut self) -> Result<Option<DriveHealth>> {
+        self.ask_health()
+    }
+
     fn cartridge_memory(&mut self) -> Result<AttributeList> {
         self.attributes().map_err(|error| self.explain("read cartridge memory", error))
     }
@@ -308,6 +315,20 @@ impl TapeDrive for LtoDrive {
     fn volume_statistics(&mut self) -> Result<VolumeStatisticsPage> {
         let page = self.ask_volume_statistics();
         page.map_err(|error| self.explain("read volume statistics", error))
+    }
+
+    fn density(&mut self) -> Result<Option<Density>> {
+        self.ask_density().map_err(|error| self.explain("read the density", error))
+    }
+
+    fn access_order(&mut self, ranges: &[ObjectRange]) -> Result<Option<Vec<usize>>> {
+        let order = self.ask_order(ranges);
+        order.map_err(|error| self.explain("ask for an access order", error))
+    }
+
+    fn wrap_ends(&mut self) -> Result<Option<Vec<BlockNumber>>> {
+        let ends = self.ask_wrap_ends();
+        ends.map_err(|error| self.explain("ask where wraps end", error))
     }
 
     fn as_changer(&mut self) -> Option<&mut dyn Changer> {

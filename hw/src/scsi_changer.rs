@@ -15,20 +15,19 @@ use crate::device::{DeviceError, ScsiDevice};
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::mode::{ElementAddresses, ModeData};
-use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl};
+use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl, SenseKey};
 use crate::transport::{Data, Transport};
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
 const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
+/// TEST UNIT READY is answered at once.
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a changer that does not answer is asked again.
 const RETRY_LIMIT: Duration = Duration::from_secs(5);
 /// The same for one that says it is getting ready.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Ejects the medium of a drive by the drive itself, before the robot takes it.
-pub type Ejector = Box<dyn FnMut(DriveNumber) -> Result<()> + Send>;
 
 /// How a changer is to be used.
 #[derive(Debug, Clone)]
@@ -49,10 +48,12 @@ impl Default for ChangerOptions {
 pub struct ScsiChanger {
     device: ScsiDevice,
     options: ChangerOptions,
-    ejector: Option<Ejector>,
 }
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
+
+/// Unit attentions that a changer may have to tell at once.
+const ATTENTIONS_MAX: usize = 16;
 
 impl ScsiChanger {
     /// Opens the changer behind a transport.
@@ -66,15 +67,10 @@ impl ScsiChanger {
     ) -> Result<Self> {
         let device =
             ScsiDevice::new(transport, cancel.clone()).with_clock(Arc::clone(&options.clock));
-        let mut changer = Self { device, options, ejector: None };
+        let mut changer = Self { device, options };
         let identified = changer.device.inquire(DeviceType::Changer);
         identified.map_err(|error| changer.explain("open", error))?;
         Ok(changer)
-    }
-
-    /// Has a drive eject its medium itself before each unload (`eject-before-unload`).
-    pub fn with_ejector(self, ejector: Ejector) -> Self {
-        Self { ejector: Some(ejector), ..self }
     }
 
     /// Which addresses the elements have.
@@ -149,6 +145,21 @@ impl Changer for ScsiChanger {
         Ok(self.look()?.0)
     }
 
+    fn may_have_changed(&mut self) -> Result<bool> {
+        let mut changed = false;
+        for _ in 0..ATTENTIONS_MAX {
+            match self.device.send(Command::TestUnitReady, Data::None, TEST_TIMEOUT) {
+                Ok(_) => return Ok(changed),
+                Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {
+                    changed = true;
+                }
+                Err(_) => break,
+            }
+        }
+        // Whoever looks is told what is wrong with it.
+        Ok(true)
+    }
+
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
         let (status, hand) = self.look()?;
         let (source, target) = (status.slot(slot)?, status.drive(drive)?);
@@ -171,9 +182,6 @@ impl Changer for ScsiChanger {
         let destination = status.slot(target)?;
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(target));
-        }
-        if let Some(ejector) = &mut self.ejector {
-            ejector(drive)?;
         }
         self.move_medium("unload medium", hand, source.address, destination.address)?;
         Ok(target)

@@ -3,6 +3,7 @@
 //! A [`Transport`] knows nothing of what a command means: it takes a CDB, a buffer and a time limit, and brings
 //! back status, sense and how many bytes arrived. The kernel's SG_IO is one ([`sg`]), an emulated library another.
 
+mod holder;
 pub mod sg;
 
 use std::io;
@@ -135,11 +136,16 @@ pub enum TransportError {
     Garbage(&'static str),
 }
 
-/// Opens a device of the kernel, see [`SgTransport::open`].
+/// Opens a device of the kernel, see [`SgTransport::open`], with what it is known to lack made good ([`crate::quirks`]).
 pub fn open(path: &Path) -> crate::Result<Box<dyn Transport>> {
     let opened =
         SgTransport::open(path).map_err(|source| crate::Error::io("open", path, source))?;
-    Ok(Box::new(opened))
+    Ok(crate::quirks::made_good(Box::new(opened)))
+}
+
+/// That no other process moves the tape of a drive of the kernel, see [`sg::expect_no_other_user`].
+pub fn expect_no_other_user(path: &Path) -> crate::Result<()> {
+    sg::expect_no_other_user(path).map_err(|source| crate::Error::io("open", path, source))
 }
 
 /// A way to one device. One command at a time.
@@ -157,4 +163,7 @@ pub trait Transport: Send {
 
     /// How messages name the device, such as `/dev/sg3`.
     fn device(&self) -> &str;
+
+    /// Whoever sends the commands tells that another medium may be in the drive by now.
+    fn medium_may_be_another(&mut self) {}
 }

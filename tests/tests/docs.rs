@@ -48,6 +48,8 @@ fn places() -> Vec<(&'static str, Place)> {
             "media-sets/UUID/STORE/TYPE/ID/TIME",
             Place::SetSnapshot(set(), store(), snapshot.parse().unwrap()),
         ),
+        ("changers", Place::Changers),
+        ("changers/NAME", Place::Changer("sl3".parse().unwrap())),
         ("drives", Place::Drives),
         ("drives/NAME", Place::Drive("drive0".parse().unwrap())),
         ("tasks/UPID", Place::Task(upid.parse().unwrap())),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use nix::errno::Errno;
 use reel_emu::{
     CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, Generation, LibraryShape, Maker,
 };
@@ -183,6 +184,41 @@ fn changers_and_drives_are_configured_shown_and_moved() {
     assert!(cleaning.contains("cleaning cartridge"), "{cleaning}");
 }
 
+/// The errno of moving a cartridge from one folder of the changer to another; none where it moved.
+fn mv(daemon: &Daemon<'_>, name: &str, from: &str, to: &str) -> Option<i32> {
+    let at = |folder: &str| daemon.at(&format!("changers/sl3/{folder}/{name}"));
+    fs::rename(at(from), at(to)).err().map(|error| error.raw_os_error().expect("an errno"))
+}
+
+#[test]
+fn mv_moves_cartridges() {
+    let home = Home::new();
+    make_library(&home.join("library"));
+    let daemon = home.start();
+    configure(&daemon, &home);
+    daemon.ctl("changer status sl3");
+    for (name, from, to, errno) in [
+        ("EMU001L8", "slots/1", "drives/0", None),
+        ("EMU002L8", "slots/2", "drives/0", Some(Errno::EEXIST as i32)),
+        ("EMU002L8", "slots/2", "slots/3", Some(Errno::EEXIST as i32)),
+        ("EMU001L8", "drives/0", "drives/1", Some(Errno::EXDEV as i32)),
+        ("EMU002L8", "slots/2", "import-export/5", None),
+        ("EMU001L8", "drives/0", "slots/2", None),
+        ("EMU001L8", "slots/1", "slots/2", Some(Errno::ENOENT as i32)),
+    ] {
+        assert_eq!(mv(&daemon, name, from, to), errno, "{name} from {from} to {to}");
+    }
+    let renamed = fs::rename(
+        daemon.at("changers/sl3/slots/2/EMU001L8"),
+        daemon.at("changers/sl3/slots/1/EMU009L8"),
+    );
+    assert_eq!(renamed.unwrap_err().raw_os_error(), Some(Errno::EXDEV as i32));
+    assert_eq!(daemon.ls("changers/sl3/slots/2"), ["EMU001L8"]);
+    assert_eq!(daemon.ls("changers/sl3/import-export/5"), ["EMU002L8"]);
+    let told = daemon.cat("changers/sl3/last-error");
+    assert!(told.contains("EEXIST") && told.contains("lies where 'EMU002L8' is to go"), "{told}");
+}
+
 #[test]
 fn wrong_devices_are_refused_and_change_nothing() {
     let home = Home::new();
@@ -199,9 +235,16 @@ fn wrong_devices_are_refused_and_change_nothing() {
         ("changer transfer sl3 --from 1 --to 2", "slot 2 is full"),
         ("changer transfer sl3 --from 5 --to 2", "slot 5 is empty"),
         ("changer transfer sl3 --from 1 --to 99", "invalid slot number"),
+        ("drive create drive2 --path emulated:/nowhere --changer sl3", "/nowhere"),
     ] {
         let text = daemon.ctl_fails(line);
         assert!(text.contains(words), "{line}: {text}");
+    }
+    for update in
+        ["changer update sl3 --export-slots 4", "drive update drive1 --changer-drivenum 0"]
+    {
+        let text = daemon.ctl_fails(&format!("{update} --digest {}", "0".repeat(64)));
+        assert!(text.contains("changed by another user"), "{text}");
     }
     assert_eq!(fs::read(home.join("etc/tape.cfg")).unwrap(), before);
     for drive in ["drive0", "drive1"] {
@@ -242,6 +285,10 @@ fn drives_and_media_tell_their_state() {
         daemon.json("tape-alert-flags --drive drive0"),
         json!({ "tape-alert-flags": "(empty)" })
     );
+    assert_eq!(daemon.cat("drives/drive0/cartridge-memory/user-medium-text-label"), "EMU001L8\n");
+    assert_eq!(daemon.cat("drives/drive0/volume-statistics/worm"), "false\n");
+    assert_eq!(daemon.cat("drives/drive0/tape-alerts/clean-now"), "false\n");
+    assert_eq!(daemon.cat("drives/drive1/cartridge-memory/load-count"), "", "no medium");
     let log = daemon.ctl("clean --drive drive0");
     assert!(log.contains("Drive cleaned successfully"), "{log}");
     assert_eq!(in_drive(&daemon, 0), "empty");

@@ -37,9 +37,12 @@ use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
-use reel_tape::{DriveDesk, DriveHold, DriveOpener, NoCommitPoints, PoolRules, Site, TapeEnv};
+use reel_tape::{
+    DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, NoCommitPoints, Opening, PoolRules,
+    Site, TapeEnv,
+};
 use reel_types::commands::StoreMap;
-use reel_types::{Cancel, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
+use reel_types::{Cancel, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
 use tempfile::TempDir;
 
 const LABELS: [&str; 2] = ["SWP001L8", "SWP002L8"];
@@ -91,20 +94,23 @@ impl Opener {
 }
 
 impl DriveOpener for Opener {
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
         let options = LtoOptions { clock: Arc::clone(&self.clock), ..Default::default() };
         let way = Box::new(self.library.transport_of(&self.host, Device::Drive(0)));
-        let drive = LtoDrive::open(way, options, cancel)?;
-        Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)?))
-    }
-
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        self.robot().ok()
+        let drive = LtoDrive::open(way, options, &opening.cancel)?;
+        Ok(Box::new(drive.in_library(self.robot()?, DriveNumber(0), false)))
     }
 
     fn lock_path(&self) -> &Path {
         &self.lock_path
     }
+}
+
+/// Leaves a drive alone that nobody uses.
+struct Nobody;
+
+impl IdleWatch for Nobody {
+    fn idle(&self, _drive: &DriveName) {}
 }
 
 /// Simulated time for the drivers alone: whoever waits, waits no time.
@@ -244,7 +250,10 @@ impl Case {
             clock: Arc::new(NoTime::default()),
             lock_path: "/dev/sweep".into(),
         });
-        let desk = DriveDesk::new("drive0".parse().unwrap(), opener, &base.join("run"));
+        let followers = Followers { health: Arc::clone(&env.health), idle: Arc::new(Nobody) };
+        let name = "drive0".parse().unwrap();
+        let clock = Arc::new(SystemClock);
+        let desk = DriveDesk::followed(name, opener, &base.join("run"), clock, Some(followers));
         Self { folder, library, env: Arc::new(env), desk }
     }
 

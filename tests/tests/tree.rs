@@ -232,6 +232,7 @@ fn every_line_of_the_tree_is_there() {
         &format!("media/{LABEL}"),
         &[
             ("status", Keys(&["label-text", "status", "location", "pool", "media-set-uuid"])),
+            ("health", Keys(&["label-text", "verdict", "advice", "last-drive", "uuid"])),
             ("location", Line(|text| text == "online-drive1")),
             ("pool", Line(|text| text == "daily")),
             ("set", Line(is_uuid)),
@@ -287,7 +288,8 @@ fn every_line_of_the_tree_is_there() {
         "drives/drive1",
         &[
             ("config", Keys(&["name", "path", "max-size"])),
-            ("status", Keys(&["state", "activity", "label"])),
+            ("status", Keys(&["state", "activity", "label", "cleaning"])),
+            ("health", Keys(&["name", "verdict", "advice", "auto-clean"])),
             ("state", Line(|text| ["ready", "held"].contains(&text))),
             ("label", Line(|text| text == LABEL)),
             ("ctl", Verbs(&verbs)),

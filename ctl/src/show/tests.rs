@@ -173,6 +173,22 @@ fn wearout_and_bytes() {
 }
 
 #[test]
+fn health_is_a_list_or_one_object_with_its_history() {
+    let row =
+        json!({"name": "drive0", "verdict": "clean", "cleaning": "now", "advice": ["a", "b"]});
+    let list = shown("drive health", json!([row]));
+    assert!(list.contains("│ drive0 │ clean   │ now      │"), "{list}");
+    assert!(list.lines().any(|line| line.ends_with("│ b      │")), "{list}");
+    let looks: Vec<_> = (0..30)
+        .map(|time| json!({"time": time, "drive": "drive0", "alerts": ["MEDIA", "CLEAN_NOW"], "label-text": "A1", "volume-mounts": 3}))
+        .collect();
+    let one = shown("drive health", json!({"name": "drive0", "history": looks, "advice": []}));
+    let line = "Thu Jan  1 00:00:29 1970 drive0 A1: 3 mounts, MEDIA, CLEAN_NOW";
+    assert!(one.contains(line), "{one}");
+    assert_eq!(one.matches("CLEAN_NOW").count(), LOOKS_SHOWN, "the newest alone");
+}
+
+#[test]
 fn json_keys_are_sorted() {
     let data: Value = serde_json::from_str(r#"[{"b":1,"a":{"d":null,"c":true}}]"#).unwrap();
     let printed = answer(answer_of("pool list"), data, OutputFormat::Json, STYLE, &TimeZone::UTC);

@@ -14,6 +14,7 @@
 mod client_keys;
 mod datastore;
 mod dir;
+mod drive_care;
 mod entries;
 mod error;
 pub mod fuzz;
@@ -30,6 +31,7 @@ mod tape_keys;
 pub use client_keys::{ClientKey, ClientKeyInfo, ClientKeyRing, ClientKeys};
 pub use datastore::DatastoreConfig;
 pub use dir::{ConfigDigest, ConfigDir, ConfigLock, FileClass};
+pub use drive_care::DriveCare;
 pub use entries::{Entries, Entry};
 pub use error::ConfigError;
 pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};

@@ -148,7 +148,7 @@ impl FromStr for NotificationMode {
 }
 
 /// A path in the configuration: UTF-8 text of 1 to 4096 characters without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConfigPath(Box<str>);
 
 impl ConfigPath {

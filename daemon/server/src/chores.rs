@@ -24,10 +24,22 @@ impl Reeld {
         self.look_after_tasks();
         let reeld = Arc::clone(self);
         async move {
+            let looking = Arc::clone(&reeld);
+            drop(tokio::task::spawn_blocking(move || looking.look_into_changers()));
             loop {
                 tokio::time::sleep(LOOK_EVERY).await;
                 let reeld = Arc::clone(&reeld);
                 let _ = tokio::task::spawn_blocking(move || reeld.look_after_tasks()).await;
+            }
+        }
+    }
+
+    /// Asks each changer once what it holds, so that the tree can show it.
+    fn look_into_changers(&self) {
+        for changer in self.drives.changers().unwrap_or_default() {
+            let status = self.drives.devices.robot(&changer, &reel_hw::Cancel::new()).status();
+            if let Err(error) = status {
+                tracing::warn!(changer = %changer.name, %error, "the changer can't be asked what it holds");
             }
         }
     }

@@ -10,6 +10,7 @@ mod datastore;
 mod drive;
 mod drive_health;
 mod group;
+mod health;
 mod jobs;
 mod media;
 mod plan;
@@ -21,15 +22,17 @@ mod task;
 
 use std::sync::Arc;
 
+use reel_config::ConfigDigest;
 use reel_types::commands::Command;
 use reel_types::commands::results::VersionInfo;
-use reel_types::{AuthId, Upid};
+use reel_types::{AuthId, Digest, Upid};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
+pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.
@@ -53,6 +56,11 @@ impl Done {
     fn nothing() -> Outcome<Self> {
         Ok(Self::Data(Value::Null))
     }
+}
+
+/// The digest that the configuration must still have, if a command names one.
+fn config_digest(digest: Option<&Digest>) -> Outcome<Option<ConfigDigest>> {
+    Ok(digest.map(|digest| digest.to_string().parse()).transpose()?)
 }
 
 impl Reeld {
@@ -100,6 +108,7 @@ impl Reeld {
             Command::DriveList(_) => self.drive_list(),
             Command::DriveConfig(command) => self.drive_config(command),
             Command::DriveStatus(command) => self.drive_status(command),
+            Command::DriveHealth(command) => self.drive_health(command),
             Command::DriveScan(_) => self.drive_scan(),
             Command::DriveCreate(command) => self.drive_create(command),
             Command::DriveUpdate(command) => self.drive_update(command),
@@ -132,6 +141,7 @@ impl Reeld {
             Command::PoolUpdate(command) => self.pool_update(command),
             Command::PoolRemove(command) => self.pool_remove(command),
             Command::MediaList(command) => self.media_list(command),
+            Command::MediaHealth(command) => self.media_health(command),
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
             Command::MediaSetList(command) => self.media_set_list(command),

@@ -1,20 +1,21 @@
 //! The devices behind the configuration: `virtual:` folders, SCSI drives and changers, emulated libraries.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_config::{ChangerConfig, ConfigPath, LtoDriveConfig};
 use reel_emu::{Device, EmulatedLibrary, Host};
+use reel_hw::device::{self, DeviceIdentity};
+use reel_hw::discovery::FoundDevice;
 use reel_hw::scsi::DeviceType;
-use reel_hw::scsi_changer::Ejector;
 use reel_hw::transport::Transport;
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, LtoDrive, LtoOptions, QueuedChanger, RobotQueue,
-    ScsiChanger, SlotNumber, TapeDrive, VirtualDrive, VirtualLibrary, VirtualOptions,
+    ScsiChanger, SlotNumber, TapeDrive, VirtualDrive, VirtualOptions,
 };
-use reel_tape::DriveOpener;
-use reel_types::ChangerName;
+use reel_tape::{DriveOpener, Opening};
 
 use crate::drives::ConfiguredDrive;
 
@@ -22,12 +23,8 @@ use crate::drives::ConfiguredDrive;
 pub(crate) struct VirtualOpener(pub(crate) VirtualOptions);
 
 impl DriveOpener for VirtualOpener {
-    fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        Ok(Box::new(VirtualDrive::open(&self.0, cancel)?))
-    }
-
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        Some(Box::new(VirtualLibrary::new(self.0.clone(), Cancel::new())))
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        Ok(Box::new(VirtualDrive::open(&self.0, &opening.cancel)?))
     }
 
     fn lock_path(&self) -> &Path {
@@ -63,23 +60,20 @@ impl LtoOpener {
 }
 
 impl DriveOpener for LtoOpener {
-    fn open(&self, cancel: &Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        let transport = self.devices.drive(&self.drive)?;
-        let drive = LtoDrive::open(transport, LtoOptions::default(), cancel)?;
-        let Some(changer) = &self.changer else { return Ok(Box::new(drive)) };
-        let robot = self.devices.robot(changer, None, cancel)?;
-        Ok(Box::new(drive.in_library(robot, self.number(), changer.eject_before_unload)?))
-    }
-
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        let changer = self.changer.as_ref()?;
-        match self.devices.robot(changer, None, &Cancel::new()) {
-            Ok(robot) => Some(robot),
-            Err(error) => {
-                tracing::warn!(changer = %changer.name, %error, "the changer can't be opened");
-                None
-            }
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        if self.drive.path.emulated_folder().is_none() {
+            reel_hw::transport::expect_no_other_user(self.drive.path.as_path())?;
         }
+        let transport = self.devices.drive(&self.drive)?;
+        let options = LtoOptions {
+            only_status: opening.only_status,
+            on_wait: opening.on_wait.clone(),
+            ..LtoOptions::default()
+        };
+        let drive = LtoDrive::open(transport, options, &opening.cancel)?;
+        let Some(changer) = &self.changer else { return Ok(Box::new(drive)) };
+        let robot = self.devices.robot(changer, &opening.cancel);
+        Ok(Box::new(drive.in_library(robot, self.number(), changer.eject_before_unload)))
     }
 
     fn lock_path(&self) -> &Path {
@@ -87,25 +81,26 @@ impl DriveOpener for LtoOpener {
     }
 }
 
-/// What a device says that it is.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Identity {
-    pub(crate) vendor: Option<String>,
-    pub(crate) model: Option<String>,
-    pub(crate) serial: Option<String>,
-}
-
-/// What is open over all commands: emulated libraries, and the queue of each robot.
+/// What is open over all commands: emulated libraries, and the queue of each robot by its device.
 #[derive(Default)]
 pub(crate) struct Devices {
-    libraries: Mutex<BTreeMap<PathBuf, (EmulatedLibrary, Host)>>,
-    robots: Mutex<BTreeMap<ChangerName, RobotQueue>>,
+    libraries: Mutex<BTreeMap<ConfigPath, (EmulatedLibrary, Host)>>,
+    robots: Mutex<BTreeMap<ConfigPath, RobotQueue>>,
 }
 
 impl Devices {
     /// The way to a drive.
     pub(crate) fn drive(&self, drive: &LtoDriveConfig) -> reel_hw::Result<Box<dyn Transport>> {
-        self.transport(&drive.path, Device::Drive(usize::from(drive.changer_drivenum)))
+        self.drive_at(&drive.path, drive.changer_drivenum)
+    }
+
+    /// The way to the drive at a path; `number` says which one of an emulated library.
+    pub(crate) fn drive_at(
+        &self,
+        path: &ConfigPath,
+        number: u8,
+    ) -> reel_hw::Result<Box<dyn Transport>> {
+        self.transport(path, Device::Drive(usize::from(number)))
     }
 
     /// The way to a changer.
@@ -114,83 +109,99 @@ impl Devices {
     }
 
     fn transport(&self, path: &ConfigPath, device: Device) -> reel_hw::Result<Box<dyn Transport>> {
-        match path.emulated_folder() {
-            Some(folder) => {
-                let (library, host) = self.library(folder)?;
-                Ok(Box::new(library.transport_of(&host, device)))
-            }
-            None => reel_hw::transport::open(path.as_path()),
-        }
+        let Some(folder) = path.emulated_folder() else {
+            return reel_hw::transport::open(path.as_path());
+        };
+        let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        let (library, host) = match libraries.entry(path.clone()) {
+            Entry::Occupied(running) => running.into_mut(),
+            Entry::Vacant(off) => off.insert(switch_on(folder)?),
+        };
+        Ok(Box::new(library.transport_of(host, device)))
     }
 
-    /// A changer in the queue of its robot. With an ejector, drives eject before each unload.
+    /// The emulated library at a path, where it is on.
+    #[cfg(test)]
+    pub(crate) fn emulated(&self, path: &ConfigPath) -> Option<EmulatedLibrary> {
+        let libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
+        libraries.get(path).map(|(library, _)| library.clone())
+    }
+
+    /// A changer in the queue of its robot; it is opened when it is first asked for something.
     pub(crate) fn robot(
+        self: &Arc<Self>,
+        changer: &ChangerConfig,
+        cancel: &Cancel,
+    ) -> Box<dyn Changer> {
+        let queue = self.queue(&changer.path);
+        let (devices, changer, cancel) = (Arc::clone(self), changer.clone(), cancel.clone());
+        let open = move || devices.open_changer(&changer, &cancel);
+        Box::new(QueuedChanger::new(open, queue))
+    }
+
+    fn open_changer(
         &self,
         changer: &ChangerConfig,
-        ejector: Option<Ejector>,
         cancel: &Cancel,
     ) -> reel_hw::Result<Box<dyn Changer>> {
-        let slots = changer.export_slots.iter().filter_map(|slot| SlotNumber::new(*slot));
+        let slots = changer.export_slots.slots().iter().copied().filter_map(SlotNumber::new);
         let options = ChangerOptions { export_slots: slots.collect(), ..Default::default() };
-        let mut robot = ScsiChanger::open(self.changer(&changer.path)?, options, cancel)?;
-        if let Some(ejector) = ejector {
-            robot = robot.with_ejector(ejector);
-        }
-        Ok(Box::new(QueuedChanger::new(Box::new(robot), self.queue(&changer.name))))
+        Ok(Box::new(ScsiChanger::open(self.changer(&changer.path)?, options, cancel)?))
     }
 
-    /// The queue of a robot.
-    pub(crate) fn queue(&self, changer: &ChangerName) -> RobotQueue {
+    /// The queue of the robot at a path.
+    pub(crate) fn queue(&self, path: &ConfigPath) -> RobotQueue {
         let mut robots = self.robots.lock().unwrap_or_else(PoisonError::into_inner);
-        robots.entry(changer.clone()).or_default().clone()
+        robots.entry(path.clone()).or_default().clone()
     }
 
     /// Who made a drive and what it is; nothing where it does not answer, or is only files.
-    pub(crate) fn identify_drive(&self, drive: &ConfiguredDrive) -> Identity {
-        let ConfiguredDrive::Lto(drive, _) = drive else { return Identity::default() };
-        let transport = self.drive(drive);
-        transport.and_then(|way| self.identify(DeviceType::Tape, way)).unwrap_or_default()
+    pub(crate) fn identify_drive(
+        &self,
+        drive: &ConfiguredDrive,
+        known: &[FoundDevice],
+    ) -> Option<DeviceIdentity> {
+        let ConfiguredDrive::Lto(drive, _) = drive else { return None };
+        let found = identity_at(&drive.path, known);
+        found.or_else(|| device::identify(DeviceType::Tape, self.drive(drive).ok()?).ok())
     }
 
     /// Who made a changer and what it is; nothing where it does not answer.
-    pub(crate) fn identify_changer(&self, changer: &ChangerConfig) -> Identity {
-        let transport = self.changer(&changer.path);
-        transport.and_then(|way| self.identify(DeviceType::Changer, way)).unwrap_or_default()
-    }
-
-    /// Asks a device what it is.
-    pub(crate) fn identify(
+    pub(crate) fn identify_changer(
         &self,
-        kind: DeviceType,
-        transport: Box<dyn Transport>,
-    ) -> reel_hw::Result<Identity> {
-        let found = reel_hw::device::identify(kind, transport)?;
-        Ok(Identity {
-            vendor: Some(found.vendor),
-            model: Some(found.product),
-            serial: found.serial,
-        })
+        path: &ConfigPath,
+        known: &[FoundDevice],
+    ) -> Option<DeviceIdentity> {
+        let found = identity_at(path, known);
+        found.or_else(|| device::identify(DeviceType::Changer, self.changer(path).ok()?).ok())
     }
 
-    /// An emulated library, switched on when it is first wanted, and this daemon as a host of it.
-    fn library(&self, folder: &Path) -> reel_hw::Result<(EmulatedLibrary, Host)> {
+    /// Switches the emulated libraries off that nothing is configured to be in, and forgets what lay in changers that
+    /// are not configured.
+    pub(crate) fn keep_only(&self, is_wanted: impl Fn(&ConfigPath) -> bool) {
         let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((library, host)) = libraries.get(folder) {
-            return Ok((library.clone(), *host));
-        }
-        let opened = EmulatedLibrary::open(folder).map_err(|error| reel_hw::Error::Io {
-            action: "open the emulated library in",
-            path: folder.to_owned(),
-            source: std::io::Error::other(error),
-        })?;
-        let host = opened.new_host();
-        libraries.insert(folder.to_owned(), (opened.clone(), host));
-        Ok((opened, host))
+        libraries.retain(|path, _| is_wanted(path));
+        drop(libraries);
+        let mut robots = self.robots.lock().unwrap_or_else(PoisonError::into_inner);
+        robots.retain(|path, _| is_wanted(path));
     }
+}
 
-    /// Switches those off that nothing is configured to be in.
-    pub(crate) fn keep_only(&self, wanted: impl Fn(&Path) -> bool) {
-        let mut libraries = self.libraries.lock().unwrap_or_else(PoisonError::into_inner);
-        libraries.retain(|folder, _| wanted(folder));
-    }
+/// Switches an emulated library on, and makes this daemon a host of it.
+fn switch_on(folder: &Path) -> reel_hw::Result<(EmulatedLibrary, Host)> {
+    let library = EmulatedLibrary::open(folder)
+        .map_err(|error| reel_hw::Error::Other { errno: error.errno(), source: error.into() })?;
+    let host = library.new_host();
+    Ok((library, host))
+}
+
+/// What sysfs knows of the device at a path.
+fn identity_at(path: &ConfigPath, known: &[FoundDevice]) -> Option<DeviceIdentity> {
+    let found = known.iter().find(|device| device.is_at(path.as_path()))?;
+    Some(DeviceIdentity {
+        vendor: found.vendor.clone(),
+        product: found.model.clone(),
+        revision: String::new(),
+        serial: Some(found.serial.clone()),
+    })
 }

@@ -1,21 +1,21 @@
 //! The configured drives, each with the desk where its use is arranged.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reel_config::{ChangerConfig, Changers, ConfigDir, LtoDriveConfig, LtoDrives};
-use reel_config::{VirtualDrive, VirtualDrives};
-use reel_hw::number::Capacity;
+use reel_config::{ChangerConfig, ConfigDir, ConfigPath, LtoDriveConfig, TapeConfig, VirtualDrive};
+use reel_hw::number::{Capacity, VolumeTag};
 use reel_hw::virtual_drive::{
     VIRTUAL_LOCK_TIMEOUT_DEFAULT, VIRTUAL_MAX_SIZE_DEFAULT, VirtualOptions,
 };
-use reel_tape::{DriveDesk, DriveOpener, Site};
-use reel_types::{ChangerName, DriveName, LabelText};
+use reel_hw::{Cancel, Changer, ChangerStatus, VirtualLibrary};
+use reel_tape::{DriveDesk, DriveOpener, Followers, Site};
+use reel_types::{ChangerName, Clock, DriveName, LabelText};
 
 use crate::devices::{Devices, LtoOpener, VirtualOpener};
 use crate::failure::{Failure, Outcome};
+use crate::memo::{Memo, Stamp};
 
 /// A drive as it is configured.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ impl ConfiguredDrive {
     }
 
     /// Its path, as it is configured.
-    pub fn path(&self) -> &reel_config::ConfigPath {
+    pub fn path(&self) -> &ConfigPath {
         match self {
             Self::Virtual(drive) => &drive.path,
             Self::Lto(drive, _) => &drive.path,
@@ -75,14 +75,33 @@ impl ConfiguredDrive {
             }
         }
     }
+}
 
-    fn is_in_library(&self, folder: &Path) -> bool {
-        let changer = match self {
-            Self::Virtual(_) => return false,
-            Self::Lto(_, changer) => changer.as_ref(),
+/// What `tape.cfg` says, by name.
+#[derive(Debug, PartialEq)]
+struct Configured {
+    drives: Vec<ConfiguredDrive>,
+    changers: Vec<ChangerConfig>,
+}
+
+impl Configured {
+    fn load(dir: &ConfigDir) -> Outcome<Arc<Self>> {
+        let TapeConfig { virtual_drives, lto_drives, mut changers } = TapeConfig::load(dir)?;
+        let with_changer = |drive: LtoDriveConfig| {
+            let changer = changers.iter().find(|one| Some(&one.name) == drive.changer.as_ref());
+            ConfiguredDrive::Lto(drive, changer.cloned())
         };
-        let paths = [Some(self.path()), changer.map(|changer| &changer.path)];
-        paths.into_iter().flatten().any(|path| path.emulated_folder() == Some(folder))
+        let virtual_drives = virtual_drives.into_iter().map(ConfiguredDrive::Virtual);
+        let mut drives: Vec<_> =
+            virtual_drives.chain(lto_drives.into_iter().map(with_changer)).collect();
+        drives.sort_by(|a, b| a.name().cmp(b.name()));
+        changers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Arc::new(Self { drives, changers }))
+    }
+
+    fn is_in_use(&self, path: &ConfigPath) -> bool {
+        self.changers.iter().any(|one| one.path == *path)
+            || self.drives.iter().any(|drive| drive.path() == path)
     }
 }
 
@@ -90,64 +109,77 @@ impl ConfiguredDrive {
 pub struct Drives {
     config: ConfigDir,
     pbs_run: PathBuf,
+    clock: Arc<dyn Clock>,
+    followers: Followers,
     pub(crate) devices: Arc<Devices>,
+    read: Memo<(), Option<Stamp>, Arc<Configured>>,
     desks: Mutex<BTreeMap<DriveName, (ConfiguredDrive, Arc<DriveDesk>)>>,
 }
 
 impl Drives {
-    /// The drives of `config`, with their locks in PBS's run folder.
-    pub fn new(config: ConfigDir, pbs_run: PathBuf) -> Self {
-        Self { config, pbs_run, devices: Arc::default(), desks: Mutex::default() }
+    /// The drives of `config`, with their locks in PBS's run folder, and who follows their use.
+    pub fn new(
+        config: ConfigDir,
+        pbs_run: PathBuf,
+        clock: Arc<dyn Clock>,
+        followers: Followers,
+    ) -> Self {
+        let read = Memo::new(1);
+        let (devices, desks) = (Arc::default(), Mutex::default());
+        Self { config, pbs_run, clock, followers, devices, read, desks }
+    }
+
+    fn configured(&self) -> Outcome<Arc<Configured>> {
+        let path = self.config.file(TapeConfig::FILE_NAME);
+        let stamp = Stamp::of(&path).map_err(|error| {
+            let errno = error.raw_os_error().unwrap_or(nix::libc::EIO);
+            Failure::new(errno, format!("look at '{}': {error}", path.display()))
+        })?;
+        self.read.get_or((), stamp, || Configured::load(&self.config))
     }
 
     /// What is configured, by name.
     pub fn configs(&self) -> Outcome<Vec<ConfiguredDrive>> {
-        let (virtual_drives, _) = VirtualDrives::new(&self.config).list()?;
-        let (lto_drives, _) = LtoDrives::new(&self.config).list()?;
-        let changers = self.changers()?;
-        let with_changer = |drive: LtoDriveConfig| {
-            let changer = changers.iter().find(|one| Some(&one.name) == drive.changer.as_ref());
-            ConfiguredDrive::Lto(drive, changer.cloned())
-        };
-        let mut drives: Vec<_> = virtual_drives
-            .into_iter()
-            .map(ConfiguredDrive::Virtual)
-            .chain(lto_drives.into_iter().map(with_changer))
-            .collect();
-        drives.sort_by(|a, b| a.name().cmp(b.name()));
-        Ok(drives)
+        Ok(self.configured()?.drives.clone())
     }
 
     /// All changers, by name.
     pub fn changers(&self) -> Outcome<Vec<ChangerConfig>> {
-        let (mut changers, _) = Changers::new(&self.config).list()?;
-        changers.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(changers)
+        Ok(self.configured()?.changers.clone())
     }
 
     /// How a drive is configured.
     pub fn config(&self, name: &DriveName) -> Outcome<ConfiguredDrive> {
-        let found = self.configs()?.into_iter().find(|drive| drive.name() == name);
-        found.ok_or_else(|| Failure::not_found(format!("no such drive '{name}'")))
+        let configured = self.configured()?;
+        let found = configured.drives.iter().find(|drive| drive.name() == name);
+        found.cloned().ok_or_else(|| Failure::not_found(format!("no such drive '{name}'")))
     }
 
     /// How a changer is configured.
     pub fn changer_config(&self, name: &ChangerName) -> Outcome<ChangerConfig> {
-        let found = self.changers()?.into_iter().find(|changer| changer.name == *name);
-        found.ok_or_else(|| Failure::not_found(format!("no such changer '{name}'")))
+        let configured = self.configured()?;
+        let found = configured.changers.iter().find(|changer| changer.name == *name);
+        found.cloned().ok_or_else(|| Failure::not_found(format!("no such changer '{name}'")))
     }
 
     /// The desk of a drive.
     pub fn desk(&self, name: &DriveName) -> Outcome<Arc<DriveDesk>> {
-        let config = self.config(name)?;
+        Ok(self.desk_of(&self.config(name)?))
+    }
+
+    /// The desk of a drive that is configured so.
+    pub fn desk_of(&self, config: &ConfiguredDrive) -> Arc<DriveDesk> {
+        let name = config.name();
         let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, desk)) = desks.get(name).filter(|(known, _)| *known == config) {
-            return Ok(Arc::clone(desk));
+        if let Some((_, desk)) = desks.get(name).filter(|(known, _)| known == config) {
+            return Arc::clone(desk);
         }
         let opener = config.opener(&self.devices);
-        let desk = DriveDesk::new(name.clone(), opener, &self.pbs_run);
-        desks.insert(name.clone(), (config, Arc::clone(&desk)));
-        Ok(desk)
+        let followers = Some(self.followers.clone());
+        let clock = Arc::clone(&self.clock);
+        let desk = DriveDesk::followed(name.clone(), opener, &self.pbs_run, clock, followers);
+        desks.insert(name.clone(), (config.clone(), Arc::clone(&desk)));
+        desk
     }
 
     /// The drive that a command names, or the only one there is (`cli-tape.md` §2).
@@ -155,22 +187,20 @@ impl Drives {
         if let Some(name) = name {
             return self.desk(name);
         }
-        match self.configs()?.as_slice() {
-            [only] => self.desk(only.name()),
+        match self.configured()?.drives.as_slice() {
+            [only] => Ok(self.desk_of(only)),
             _ => Err(Failure::invalid("unable to get (default) drive name; name one by '--drive'")),
         }
     }
 
-    /// Forgets the desks of drives that the configuration names no more, or names otherwise.
+    /// Forgets the desks of drives that the configuration names no more, or names otherwise, and the robots that it
+    /// knows no more.
     pub fn let_go_of_unconfigured(&self) -> Outcome<()> {
-        let (configs, changers) = (self.configs()?, self.changers()?);
+        let configured = self.configured()?;
         let mut desks = self.desks.lock().unwrap_or_else(PoisonError::into_inner);
-        desks.retain(|_, (known, _)| configs.contains(known));
+        desks.retain(|_, (known, _)| configured.drives.contains(known));
         drop(desks);
-        self.devices.keep_only(|folder| {
-            configs.iter().any(|drive| drive.is_in_library(folder))
-                || changers.iter().any(|one| one.path.emulated_folder() == Some(folder))
-        });
+        self.devices.keep_only(|path| configured.is_in_use(path));
         Ok(())
     }
 
@@ -179,47 +209,48 @@ impl Drives {
         Ok(self.config(drive)?.library_name().map_or(Site::Standalone, Site::Changer))
     }
 
-    /// A desk of each library, with the library's name.
-    pub fn libraries(&self) -> Outcome<BTreeMap<ChangerName, Arc<DriveDesk>>> {
-        let mut libraries = BTreeMap::new();
-        for config in self.configs()? {
-            let Some(library) = config.library_name() else { continue };
-            if let Entry::Vacant(free) = libraries.entry(library) {
-                free.insert(self.desk(config.name())?);
-            }
+    /// The drives of a library.
+    pub fn drives_in(&self, library: &ChangerName) -> Outcome<Vec<ConfiguredDrive>> {
+        let inside = |drive: &&ConfiguredDrive| drive.library_name().as_ref() == Some(library);
+        Ok(self.configured()?.drives.iter().filter(inside).cloned().collect())
+    }
+
+    /// The names of all libraries: changers, and `virtual:` drives, which are their own.
+    pub fn library_names(&self) -> Outcome<BTreeSet<ChangerName>> {
+        let configured = self.configured()?;
+        let of_drives = configured.drives.iter().filter_map(ConfiguredDrive::library_name);
+        let changers = configured.changers.iter().map(|changer| changer.name.clone());
+        Ok(of_drives.chain(changers).collect())
+    }
+
+    /// A way to ask a library what it holds, and to move media in it.
+    pub fn library(&self, name: &ChangerName) -> Outcome<Box<dyn Changer>> {
+        let configured = self.configured()?;
+        if let Some(changer) = configured.changers.iter().find(|changer| changer.name == *name) {
+            return Ok(self.devices.robot(changer, &Cancel::new()));
         }
-        Ok(libraries)
+        let is_it = |drive: &&ConfiguredDrive| drive.library_name().as_ref() == Some(name);
+        match configured.drives.iter().find(is_it) {
+            Some(ConfiguredDrive::Virtual(drive)) => {
+                Ok(Box::new(VirtualLibrary::new(options_of(drive), Cancel::new())))
+            }
+            _ => Err(Failure::not_found(format!("no such changer '{name}'"))),
+        }
     }
 
-    /// The drive by which a medium of a library is best read: the one that has it loaded, else one that nobody uses,
-    /// else the first.
-    pub fn for_medium(
-        &self,
-        library: &ChangerName,
-        label: &LabelText,
-    ) -> Outcome<Option<Arc<DriveDesk>>> {
-        let configs = self.configs()?.into_iter();
-        let inside = configs.filter(|config| config.library_name().as_ref() == Some(library));
-        let desks = inside.map(|config| self.desk(config.name())).collect::<Outcome<Vec<_>>>()?;
-        let holder = self.holder_of(library, label);
-        let has_it = |desk: &&Arc<DriveDesk>| {
-            desk.loaded().as_ref() == Some(label) || Some(desk.name()) == holder.as_ref()
+    /// The labels that each library holds now; none where it can't be asked.
+    pub fn online_labels(&self) -> Outcome<BTreeMap<ChangerName, Option<Vec<LabelText>>>> {
+        let ask = |name: ChangerName| {
+            let labels = labels_in(&name, &mut *self.library(&name)?);
+            Ok((name, labels))
         };
-        let found = desks.iter().find(has_it);
-        let found = found.or_else(|| desks.iter().find(|desk| desk.held_for().is_none()));
-        Ok(found.or_else(|| desks.first()).cloned())
+        self.library_names()?.into_iter().map(ask).collect()
     }
 
-    /// The drive in which the robot saw a medium last.
-    fn holder_of(&self, library: &ChangerName, label: &LabelText) -> Option<DriveName> {
-        let seen = self.devices.queue(library).seen()?;
-        let in_it = |drive: &&reel_hw::DriveElement| {
-            drive.content.tag().is_some_and(|tag| tag.as_str() == label.as_str())
-        };
-        let number = seen.drives.iter().find(in_it)?.number.0;
-        let configs = self.configs().ok()?.into_iter();
-        let mut inside = configs.filter(|config| config.library_name().as_ref() == Some(library));
-        inside.find(|config| config.number_in_changer() == number).map(|one| one.name().clone())
+    /// What lay where in a changer when it was last asked; none where it was not, or did not answer.
+    pub fn seen(&self, changer: &ChangerName) -> Option<Arc<ChangerStatus>> {
+        let config = self.changer_config(changer).ok()?;
+        self.devices.queue(&config.path).seen()
     }
 }
 
@@ -231,14 +262,18 @@ fn options_of(config: &VirtualDrive) -> VirtualOptions {
     }
 }
 
-/// The labels that a drive's library holds now; none where it can't be asked.
-pub fn labels_in_library(desk: &DriveDesk) -> Option<Vec<LabelText>> {
-    let mut library = desk.library()?;
+/// The labels that a library holds now; none where it can't be asked.
+fn labels_in(name: &ChangerName, library: &mut dyn Changer) -> Option<Vec<LabelText>> {
     match library.online_media() {
-        Ok(tags) => Some(tags.iter().filter_map(|tag| tag.as_str().parse().ok()).collect()),
+        Ok(tags) => Some(labels_of(&tags)),
         Err(error) => {
-            tracing::warn!(drive = %desk.name(), %error, "the library can't be asked what it holds");
+            tracing::warn!(library = %name, %error, "the library can't be asked what it holds");
             None
         }
     }
+}
+
+/// The tags that are labels.
+pub fn labels_of(tags: &[VolumeTag]) -> Vec<LabelText> {
+    tags.iter().filter_map(|tag| tag.as_str().parse().ok()).collect()
 }

@@ -6,6 +6,8 @@
 
 pub mod access;
 pub mod api;
+mod auto_clean;
+mod cartridge_moves;
 mod chores;
 pub mod commands;
 pub mod content;

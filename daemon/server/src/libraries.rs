@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use reel_hw::number::VolumeTag;
 use reel_store::cache::DiskCache;
 use reel_tape::queue::{DriveQueue, LogListener, QueueOptions, QueueParts};
 use reel_tape::set_contents::SetMedium;
 use reel_tape::set_source::Library;
 use reel_tape::{DriveDesk, Error, TapeEnv};
-use reel_types::{DriveName, MediaLocation};
+use reel_types::{ChangerName, DriveName, LabelText, MediaLocation};
 
-use crate::drives::Drives;
+use crate::drives::{ConfiguredDrive, Drives};
 use crate::failure::Outcome;
 
 /// A drive's queue, with the desk that it was made for: another configuration makes another desk.
@@ -29,16 +30,60 @@ impl Libraries {
         Self { drives, tape, cache, queues: Mutex::default() }
     }
 
-    /// The queue of a drive in whose library the medium lies; none where it lies in none.
+    /// The queue of a drive that can load the medium; none where no library has it.
     fn find(&self, medium: &SetMedium) -> Outcome<Option<Arc<DriveQueue>>> {
-        // Where media are is read anew: one may have been put in or taken out since the catalogs were read.
-        let inventory = self.tape.inventory.load()?;
-        let location = inventory.get(medium.id).map(|entry| entry.location());
-        let Some(MediaLocation::Online(changer)) = location else {
-            return Ok(None);
+        let desks = match self.location(medium)? {
+            Some(MediaLocation::Online(library)) => self.desks_in(&library, medium)?,
+            _ => self.standalone_with(&medium.label_text)?,
         };
-        let desk = self.drives.for_medium(&changer, &medium.label_text)?;
-        Ok(desk.map(|desk| self.queue(&desk)))
+        Ok(self.best(desks, medium).map(|desk| self.queue(&desk)))
+    }
+
+    /// Where a medium is, read anew: one may have been put in or taken out since the catalogs were read.
+    fn location(&self, medium: &SetMedium) -> Outcome<Option<MediaLocation>> {
+        let inventory = self.tape.inventory.load()?;
+        Ok(inventory.get(medium.id).map(|entry| entry.location()))
+    }
+
+    /// The desks of a library's drives; that one alone in which the robot saw the medium.
+    fn desks_in(&self, library: &ChangerName, medium: &SetMedium) -> Outcome<Vec<Arc<DriveDesk>>> {
+        let mut drives = self.drives.drives_in(library)?;
+        let tag = VolumeTag::new(medium.label_text.as_str());
+        let seen = self.drives.seen(library);
+        let holder = seen.as_ref().zip(tag).and_then(|(seen, tag)| seen.drive_of(&tag));
+        let is_holder = |drive: &ConfiguredDrive| {
+            holder.is_some_and(|holder| holder.number.0 == drive.number_in_changer())
+        };
+        if let Some(at) = drives.iter().position(is_holder) {
+            drives = vec![drives.swap_remove(at)];
+        }
+        Ok(drives.iter().map(|drive| self.drives.desk_of(drive)).collect())
+    }
+
+    /// The drives in no library whose medium is that one, or has not been looked at.
+    fn standalone_with(&self, label: &LabelText) -> Outcome<Vec<Arc<DriveDesk>>> {
+        let drives = self.drives.configs()?;
+        let standalone = drives.iter().filter(|drive| drive.library_name().is_none());
+        let desks = standalone.map(|drive| self.drives.desk_of(drive));
+        Ok(desks.filter(|desk| may_hold(desk, label)).collect())
+    }
+
+    /// The desk by which a medium is best read: where it is loaded, else where it is asked for already, else one that
+    /// nobody uses, else the first.
+    fn best(&self, desks: Vec<Arc<DriveDesk>>, medium: &SetMedium) -> Option<Arc<DriveDesk>> {
+        let is_loaded = |desk: &DriveDesk| desk.loaded().as_ref() == Some(&medium.label_text);
+        let is_wanted =
+            |desk: &Arc<DriveDesk>| self.known_queue(desk).is_some_and(|q| q.wants(medium));
+        desks
+            .into_iter()
+            .min_by_key(|desk| (!is_loaded(desk), !is_wanted(desk), desk.activity().is_some()))
+    }
+
+    /// The queue that was made for a desk.
+    fn known_queue(&self, desk: &Arc<DriveDesk>) -> Option<Arc<DriveQueue>> {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, queue) = queues.get(desk.name())?;
+        Arc::ptr_eq(at, desk).then(|| Arc::clone(queue))
     }
 
     fn queue(&self, desk: &Arc<DriveDesk>) -> Arc<DriveQueue> {
@@ -58,12 +103,26 @@ impl Libraries {
     }
 }
 
+/// Whether a medium may be in a drive on its own.
+fn may_hold(desk: &DriveDesk, label: &LabelText) -> bool {
+    desk.loaded().is_none_or(|loaded| loaded == *label)
+}
+
 impl Library for Libraries {
     fn queue_of(&self, medium: &SetMedium) -> Result<Arc<DriveQueue>, Error> {
         match self.find(medium) {
             Ok(Some(queue)) => Ok(queue),
             Ok(None) => Err(Error::MediumOffline { medium: medium.label_text.clone() }),
             Err(failure) => Err(Error::InvalidInput(failure.message)),
+        }
+    }
+
+    fn can_reach(&self, queue: &DriveQueue, medium: &SetMedium) -> bool {
+        let Ok(config) = self.drives.config(queue.desk().name()) else { return false };
+        match (self.location(medium), config.library_name()) {
+            (Ok(Some(MediaLocation::Online(library))), Some(name)) => library == name,
+            (_, None) => may_hold(queue.desk(), &medium.label_text),
+            _ => false,
         }
     }
 }

@@ -15,10 +15,13 @@ use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
 use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
-use reel_tape::{CommitPoints, PoolRules, TapeEnv};
-use reel_types::{Clock, Digest, Fingerprint, MediaSetId, PoolName, StoreName, TimeZone};
+use reel_tape::{CommitPoints, Followers, IdleWatch, PoolRules, TapeEnv};
+use reel_types::{
+    ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
+};
 
-use crate::drives::{Drives, labels_in_library};
+use crate::auto_clean::AutoClean;
+use crate::drives::Drives;
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
 use crate::holes::Holes;
@@ -59,6 +62,7 @@ pub struct Reeld {
     pub(crate) jobs: JobStates,
     pub(crate) views: ViewContext,
     pub(crate) holes: Arc<Holes>,
+    pub(crate) auto_clean: Arc<AutoClean>,
     libraries: Arc<Libraries>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
@@ -88,10 +92,18 @@ impl Reeld {
         )?;
         let process = Process::current()?;
         let tape = Arc::new(tape);
-        let drives = Arc::new(Drives::new(config.clone(), folders.pbs_run.clone()));
+        let auto_clean = Arc::new(AutoClean::default());
+        let followers = Followers {
+            health: Arc::clone(&tape.health),
+            idle: Arc::clone(&auto_clean) as Arc<dyn IdleWatch>,
+        };
+        let drives =
+            Drives::new(config.clone(), folders.pbs_run.clone(), Arc::clone(&clock), followers);
+        let drives = Arc::new(drives);
         let cache = open_chunk_cache(&folders, surroundings.chunk_cache_bytes)?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
-        Ok(Arc::new(Self {
+        let reeld = Arc::new(Self {
+            auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             staging: Staging::new(cache, staging_bytes),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
@@ -110,7 +122,9 @@ impl Reeld {
             clock,
             zone,
             config,
-        }))
+        });
+        auto_clean.begin(&reeld);
+        Ok(reeld)
     }
 
     /// All tasks.
@@ -141,10 +155,15 @@ impl Reeld {
 
     /// Asks all libraries what they hold, and brings the locations of all media up to date.
     pub(crate) fn refresh_online_status(&self) -> Outcome<()> {
-        let mut labels = BTreeMap::new();
-        for (library, desk) in self.drives.libraries()? {
-            labels.insert(library, labels_in_library(&desk));
-        }
+        self.note_online(&self.drives.online_labels()?)
+    }
+
+    /// Brings the locations of all media up to date with what libraries were seen to hold; those that were not asked
+    /// are none.
+    pub(crate) fn note_online(
+        &self,
+        labels: &BTreeMap<ChangerName, Option<Vec<LabelText>>>,
+    ) -> Outcome<()> {
         self.tape.inventory.update(LOCK_WAIT, |inventory| {
             let media =
                 |held: &Option<Vec<_>>| held.as_ref().map(|l| media_of_labels(inventory, l));

@@ -13,7 +13,7 @@ mod status;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,7 @@ struct Registry {
     zone: TimeZone,
     process: Process,
     next_id: AtomicU32,
+    stopping: AtomicBool,
     running: Mutex<Vec<Arc<Task>>>,
     all_ended: Condvar,
 }
@@ -135,6 +136,7 @@ impl Tasks {
             zone,
             process,
             next_id: AtomicU32::new(0),
+            stopping: AtomicBool::new(false),
             running: Mutex::default(),
             all_ended: Condvar::new(),
         };
@@ -207,8 +209,14 @@ impl Tasks {
         task.is_some()
     }
 
-    /// Asks all tasks that run now to stop.
+    /// Whether all were asked to stop: none should begin by itself any more.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Asks all tasks that run now to stop, because the daemon does.
     pub fn cancel_all(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
         self.0.running().iter().for_each(|task| task.cancel.cancel());
     }
 

@@ -262,6 +262,7 @@ impl Run<'_> {
     }
 
     fn export_set(&mut self) -> Result<()> {
+        self.writer.hold().note_health();
         for medium in self.writer.pool().members()? {
             let labels = &self.writer.pool().inventory().require(medium)?.labels;
             let label_text = labels.label.label_text.clone();

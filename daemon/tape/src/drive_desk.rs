@@ -16,9 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
-use reel_hw::{Changer, DriveNumber, TapeDrive};
-use reel_types::{Cancel, DriveName, LabelText, TaskStopped};
+use reel_hw::{Changer, DriveNumber, TapeDrive, Wait, WaitListener};
+use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskContext, TaskStopped};
 
+use crate::health::HealthLog;
 use crate::{Error, Result};
 
 /// How often waiting looks at its flag and tries a lock file again.
@@ -71,22 +72,47 @@ impl DriveState {
     }
 }
 
+/// For what a drive is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// Ends any waiting.
+    pub cancel: reel_hw::Cancel,
+    /// Only to look at it: it is not waited for, and nothing is loaded or set, where it can be looked at so.
+    pub only_status: bool,
+    /// Hears what is waited for.
+    pub on_wait: WaitListener,
+}
+
 /// How a configured drive is opened.
 pub trait DriveOpener: Send + Sync {
-    /// Opens the device; `cancel` ends any waiting in it.
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>>;
-
-    /// The library that the drive stands in, for looks that need no hold; none for a drive on its own.
-    fn library(&self) -> Option<Box<dyn Changer>>;
+    /// Opens the device.
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>>;
 
     /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
     fn lock_path(&self) -> &Path;
+}
+
+/// Is told when a drive was let go and nobody waits for it.
+pub trait IdleWatch: Send + Sync {
+    /// Nobody uses the drive any more. Called by the thread that did: it must not wait for anything.
+    fn idle(&self, drive: &DriveName);
+}
+
+/// Who follows the use of a drive.
+#[derive(Clone)]
+pub struct Followers {
+    /// Keeps how drive and media do.
+    pub health: Arc<HealthLog>,
+    /// Makes use of a drive that nobody else wants.
+    pub idle: Arc<dyn IdleWatch>,
 }
 
 /// Arranges the use of one drive.
 pub struct DriveDesk {
     name: DriveName,
     opener: Arc<dyn DriveOpener>,
+    followers: Option<Followers>,
+    clock: Arc<dyn Clock>,
     lock_path: PathBuf,
     state_path: PathBuf,
     line: Mutex<Line>,
@@ -100,19 +126,42 @@ struct Line {
     waiting: VecDeque<u64>,
     held_for: Option<String>,
     state: DriveState,
+    /// Since when, in UNIX seconds.
+    since: i64,
     loaded: Option<LabelText>,
+}
+
+impl Line {
+    fn enter(&mut self, state: DriveState, now: i64) {
+        if self.state != state {
+            (self.state, self.since) = (state, now);
+        }
+    }
 }
 
 impl DriveDesk {
     /// The desk of drive `name`; locks and states lie in PBS's run folder `pbs_run`.
     pub fn new(name: DriveName, opener: Arc<dyn DriveOpener>, pbs_run: &Path) -> Arc<Self> {
+        Self::followed(name, opener, pbs_run, Arc::new(SystemClock), None)
+    }
+
+    /// The same, by another clock and with somebody who follows the drive's use.
+    pub fn followed(
+        name: DriveName,
+        opener: Arc<dyn DriveOpener>,
+        pbs_run: &Path,
+        clock: Arc<dyn Clock>,
+        followers: Option<Followers>,
+    ) -> Arc<Self> {
         let lock_name = lock_file_name(opener.lock_path());
         Arc::new(Self {
             lock_path: pbs_run.join("drive-lock").join(lock_name),
             state_path: pbs_run.join("drive-state").join(name.as_str()),
             name,
             opener,
-            line: Mutex::default(),
+            followers,
+            line: Mutex::new(Line { since: clock.now(), ..Line::default() }),
+            clock,
             moved: Condvar::new(),
         })
     }
@@ -122,14 +171,20 @@ impl DriveDesk {
         &self.name
     }
 
-    /// The library that the drive stands in, for looks that need no hold.
-    pub fn library(&self) -> Option<Box<dyn Changer>> {
-        self.opener.library()
+    /// Where the health of the drive and its media is kept.
+    pub fn health(&self) -> Option<&Arc<HealthLog>> {
+        self.followers.as_ref().map(|followers| &followers.health)
     }
 
     /// What the drive is doing.
     pub fn state(&self) -> DriveState {
         self.line().state
+    }
+
+    /// What the drive is doing, and since when in UNIX seconds.
+    pub fn state_since(&self) -> (DriveState, i64) {
+        let line = self.line();
+        (line.state, line.since)
     }
 
     /// What this process holds the drive for; none while it doesn't.
@@ -159,15 +214,60 @@ impl DriveDesk {
         patience: Duration,
         cancel: &Cancel,
     ) -> Result<DriveHold> {
+        self.hold_for(what, patience, cancel, false)
+    }
+
+    /// The same for a look that moves nothing: neither the drive nor a medium in it has to be ready.
+    ///
+    /// It waits for its turn all the same: what a drive has to tell, it tells once, and whoever uses it has to hear it.
+    pub fn look(
+        self: &Arc<Self>,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveHold> {
+        self.hold_for(what, patience, cancel, true)
+    }
+
+    fn hold_for(
+        self: &Arc<Self>,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+        only_status: bool,
+    ) -> Result<DriveHold> {
         let deadline = Instant::now() + patience;
         let turn = self.wait_in_line(what, deadline, cancel)?;
         let lock = self.take_lock_file(deadline, cancel)?;
         fs::write(&self.state_path, what)
             .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
         let announced = Announced { state_path: self.state_path.clone() };
-        let device_cancel = reel_hw::Cancel::from(Arc::clone(cancel.flag()));
-        let drive = self.opener.open(&device_cancel).map_err(|source| self.failed(source))?;
-        Ok(DriveHold { drive: Some(drive), _announced: announced, _lock: lock, turn })
+        let drive = self.open(cancel, only_status)?;
+        Ok(DriveHold {
+            drive: Some(drive),
+            only_status,
+            worse: Vec::new(),
+            looked: false,
+            _announced: announced,
+            _lock: lock,
+            turn,
+        })
+    }
+
+    fn open(self: &Arc<Self>, cancel: &Cancel, only_status: bool) -> Result<Box<dyn TapeDrive>> {
+        let waiting = Arc::clone(self);
+        let opening = Opening {
+            cancel: reel_hw::Cancel::from(Arc::clone(cancel.flag())),
+            only_status,
+            on_wait: WaitListener::new(move |wait| waiting.enter(wait.into())),
+        };
+        let opened = self.opener.open(&opening);
+        self.enter(if opened.is_ok() { DriveState::Held } else { DriveState::Failed });
+        opened.map_err(|source| self.failed(source))
+    }
+
+    fn enter(&self, state: DriveState) {
+        self.line().enter(state, self.clock.now());
     }
 
     fn failed(&self, source: reel_hw::Error) -> Error {
@@ -205,7 +305,7 @@ impl DriveDesk {
         line.waiting.retain(|other| *other != ticket);
         if served.is_ok() {
             line.held_for = Some(what.into());
-            line.state = DriveState::Held;
+            line.enter(DriveState::Held, self.clock.now());
         }
         drop(line);
         self.moved.notify_all();
@@ -267,10 +367,15 @@ impl Drop for Turn {
         let mut line = self.desk.line();
         line.held_for = None;
         if line.state != DriveState::Failed {
-            line.state = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
+            let idle = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
+            line.enter(idle, self.desk.clock.now());
         }
+        let is_idle = line.waiting.is_empty();
         drop(line);
         self.desk.moved.notify_all();
+        if let Some(followers) = self.desk.followers.as_ref().filter(|_| is_idle) {
+            followers.idle.idle(&self.desk.name);
+        }
     }
 }
 
@@ -298,6 +403,11 @@ fn forget_holder(path: &Path) -> io::Result<()> {
 /// A drive in use, open and locked. Fields drop in their order: the device, what others are told, the lock, the turn.
 pub struct DriveHold {
     drive: Option<Box<dyn TapeDrive>>,
+    only_status: bool,
+    /// What got worse and was told nobody yet.
+    worse: Vec<String>,
+    /// Whether nobody has used the drive since its health was looked at.
+    looked: bool,
     _announced: Announced,
     _lock: Flock<File>,
     turn: Turn,
@@ -308,6 +418,7 @@ impl DriveHold {
     ///
     /// It is there from [`DriveDesk::hold`] until the hold is dropped.
     pub fn drive(&mut self) -> &mut dyn TapeDrive {
+        self.looked = false;
         match &mut self.drive {
             Some(drive) => &mut **drive,
             None => unreachable!("the device goes with the hold"),
@@ -345,12 +456,45 @@ impl DriveHold {
 
     /// Says what the drive is doing from now on.
     pub fn set_state(&self, state: DriveState) {
-        self.turn.desk.line().state = state;
+        self.turn.desk.enter(state);
     }
 
     /// Notes which medium is in the drive.
     pub fn set_loaded(&self, label: Option<LabelText>) {
         self.turn.desk.line().loaded = label;
+    }
+
+    /// Looks how drive and medium do, and keeps that: to be called before a medium leaves the drive. Nothing fails by it.
+    pub fn note_health(&mut self) {
+        let Some(health) = self.desk().health().cloned() else { return };
+        let Some(drive) = self.drive.as_mut().filter(|_| !self.looked) else { return };
+        let told = drive.health();
+        self.looked = true;
+        let noted = match told {
+            Ok(Some(told)) => health.note(self.name(), self.desk().loaded().as_ref(), &told),
+            Ok(None) => return,
+            Err(source) => Err(self.desk().failed(source)),
+        };
+        match noted {
+            Ok(worse) => self.worse.extend(worse),
+            Err(error) => {
+                tracing::warn!(drive = %self.name(), %error, "the drive's health was not kept");
+            }
+        }
+    }
+
+    /// Warns in the task's log of what got worse.
+    pub fn tell_worse(&mut self, task: &dyn TaskContext) {
+        for line in self.worse.drain(..) {
+            task.warn(&line);
+        }
+    }
+
+    fn clear_key(&mut self) {
+        let cleared = self.drive.as_mut().map_or(Ok(()), |drive| drive.set_encryption_key(None));
+        if let Err(error) = cleared {
+            tracing::error!(drive = %self.name(), %error, "the drive's encryption key may still be set");
+        }
     }
 
     /// Names the drive in an error of its device, and notes that the device failed.
@@ -362,11 +506,25 @@ impl DriveHold {
 
 impl Drop for DriveHold {
     fn drop(&mut self) {
-        let cleared = self.drive.as_mut().map_or(Ok(()), |drive| drive.set_encryption_key(None));
-        if let Err(error) = cleared {
-            tracing::error!(drive = %self.name(), %error, "the drive's encryption key may still be set");
+        if !self.only_status {
+            self.clear_key();
+            if !std::thread::panicking() {
+                self.note_health();
+            }
+        }
+        for line in &self.worse {
+            tracing::warn!("{line}");
         }
         self.drive = None;
+    }
+}
+
+impl From<Wait> for DriveState {
+    fn from(wait: Wait) -> Self {
+        match wait {
+            Wait::Loading => Self::Loading,
+            Wait::Calibrating => Self::Calibrating,
+        }
     }
 }
 
@@ -385,12 +543,8 @@ mod tests {
     struct Opener(MemoryLibrary, PathBuf);
 
     impl DriveOpener for Opener {
-        fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        fn open(&self, _opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
             Ok(Box::new(self.0.drive(DriveNumber(0))?))
-        }
-
-        fn library(&self) -> Option<Box<dyn Changer>> {
-            Some(Box::new(self.0.changer()))
         }
 
         fn lock_path(&self) -> &Path {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reel_types::{Clock, TimeZone};
 
 use crate::catalog_index::CatalogIndexes;
+use crate::health::HealthLog;
 use crate::inventory::InventoryFile;
 use crate::places::Places;
 use crate::snapshot_files::SnapshotFiles;
@@ -63,6 +64,8 @@ pub struct TapeEnv {
     pub catalog_indexes: CatalogIndexes,
     /// The small files of snapshots on media, kept so that browsing needs no tape.
     pub snapshots: SnapshotFiles,
+    /// How drives and media do.
+    pub health: Arc<HealthLog>,
     /// A folder for what a running operation can't keep in memory.
     pub scratch: PathBuf,
     /// Tells what time it is.
@@ -96,6 +99,7 @@ impl TapeEnv {
             places: Places::open(state.join("places"))?,
             catalog_indexes: CatalogIndexes::open(cache.join("catalog-index"))?,
             snapshots: SnapshotFiles::open(cache.join("snapshots"))?,
+            health: Arc::new(HealthLog::open(&state_dir, Arc::clone(&clock))?),
             state: state_dir,
             scratch,
             clock,

@@ -209,11 +209,29 @@ pub enum Error {
         drive: DriveName,
     },
 
+    /// Nothing to clean a drive with.
+    #[error(
+        "the cleaning cartridges in the library are used up ({cartridges}); put another one in"
+    )]
+    CleanersUsedUp {
+        /// Their bar codes.
+        cartridges: String,
+    },
+
     /// A medium that is in no library.
     #[error("unable to find media '{medium}' (offline?); put it into the library and try again")]
     MediumOffline {
         /// Its label.
         medium: LabelText,
+    },
+
+    /// A drive without changer that nobody has put the medium into.
+    #[error("there is no medium in drive '{drive}'; insert '{medium}' and try again")]
+    InsertMedium {
+        /// Its label.
+        medium: LabelText,
+        /// The drive.
+        drive: DriveName,
     },
 
     /// Another medium than the one that should be there.
@@ -319,7 +337,9 @@ impl Error {
             Self::Index(source) => source.errno(),
             Self::MediumHoldsData(_) => Errno::EPERM as i32,
             Self::NoChanger { .. } => Errno::EOPNOTSUPP as i32,
-            Self::MediumOffline { .. } => Errno::ENOMEDIUM as i32,
+            Self::MediumOffline { .. }
+            | Self::InsertMedium { .. }
+            | Self::CleanersUsedUp { .. } => Errno::ENOMEDIUM as i32,
             Self::WrongMedium { .. } | Self::MediumBlank | Self::FilemarkAtBeginning => {
                 Errno::EMEDIUMTYPE as i32
             }

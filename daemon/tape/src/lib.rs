@@ -14,6 +14,7 @@ pub mod env;
 mod error;
 pub mod fetch;
 pub mod fuzz;
+pub mod health;
 pub mod inventory;
 mod json;
 pub mod label;
@@ -36,12 +37,16 @@ pub mod snapshot_files;
 pub mod state_dir;
 #[cfg(test)]
 mod testing;
+pub mod timing;
 pub mod usability;
 
 pub use archive::ContentKind;
-pub use drive_desk::{DriveDesk, DriveHold, DriveOpener, DriveState};
+pub use drive_desk::{
+    DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
+};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
+pub use health::HealthLog;
 pub use inventory::{Inventory, InventoryEntry, InventoryFile};
 pub use label::{MediaLabel, MediaLabels, MediaSetLabel};
 pub use media_catalog::MediaCatalog;

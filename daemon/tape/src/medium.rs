@@ -184,9 +184,9 @@ fn write_json_file(
     Ok(writer.finish(false)?)
 }
 
-/// Loads the medium `label_text` into the drive and checks that it is `uuid`.
+/// Loads the medium `label_text` into the drive and checks that it is `uuid`. A drive without changer must hold it.
 ///
-/// A `virtual:` library is asked once and at once; the answer is final (`tape-state.md` §13).
+/// The library is asked once and at once; the answer is final (`tape-state.md` §13, virtual drives).
 pub fn load_medium(
     hold: &mut DriveHold,
     label_text: &LabelText,
@@ -194,7 +194,11 @@ pub fn load_medium(
     task: &dyn TaskContext,
 ) -> Result<MediaLabels> {
     task.check()?;
-    load_by_label(hold, label_text)?;
+    if hold.changer().is_some() {
+        load_by_label(hold, label_text)?;
+    } else {
+        expect_medium(hold, label_text)?;
+    }
     let labels = match read_labels(hold)? {
         Beginning::Labelled(labels) if labels.label.uuid == uuid => labels,
         Beginning::Labelled(other) => {
@@ -212,10 +216,21 @@ pub fn load_medium(
     Ok(labels)
 }
 
+/// Fails where nobody has put a medium into a drive on its own.
+fn expect_medium(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
+    if hold.drive().medium_loaded().map_err(|source| hold.failed(source))? {
+        return Ok(());
+    }
+    Err(Error::InsertMedium { medium: label_text.clone(), drive: hold.name().clone() })
+}
+
 /// Moves the medium with that label into the drive, unless it is there already.
 pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
     let tag = volume_tag(label_text)?;
     let name = hold.name().clone();
+    if hold.desk().loaded().as_ref() != Some(label_text) {
+        hold.note_health();
+    }
     hold.set_state(DriveState::Loading);
     let number = hold.drive_number();
     let Some(changer) = hold.changer() else {
@@ -240,6 +255,8 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
     if !loaded {
         return Ok(());
     }
+    hold.note_health();
+    hold.tell_worse(task);
     task.log("unload media");
     let number = hold.drive_number();
     let unloaded = match hold.changer() {

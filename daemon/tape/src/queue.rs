@@ -5,9 +5,11 @@
 //!                                                  (only while there is work)     └─ those who wait
 //! ```
 //!
-//! The thread waits in line for the drive like everybody else ([`DriveDesk::hold`]), reads what lies forward of
-//! the head, turns to the medium that somebody waits for longest when nothing does, and gives the drive away when
-//! somebody else wants it, between archives or after some reading; the readers just wait longer then. Where our own
+//! The thread waits in line for the drive like everybody else ([`DriveDesk::hold`]), goes in rounds over the medium
+//! that is in it, each archive passed forward, in the order that costs the drive least where it tells how its places
+//! lie to each other, else forward of the head. At the end of a round it turns to the medium that somebody waits for
+//! longest. It gives the drive away when somebody else wants it, between archives or after some reading; the readers
+//! just wait longer then. Where our own
 //! index knows a chunk's place ([`crate::places`]) it goes there and reads no more than the chunk; where not it reads
 //! the archive from its beginning, serves everything that passes by and learns the places.
 //!
@@ -16,16 +18,19 @@
 
 mod archive_pass;
 mod checking;
+mod order;
+mod round;
 mod wishes;
 mod worker;
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use reel_store::cache::DiskCache;
 use reel_store::source::ChunkError;
-use reel_types::{Cancel, Digest, LabelText};
+use reel_types::{Cancel, Digest, DriveName, LabelText};
 use thiserror::Error;
 
 use crate::drive_desk::DriveDesk;
@@ -115,6 +120,11 @@ pub trait QueueListener: Send + Sync {
 
     /// A medium could not be loaded or read, and all that was wanted from it failed.
     fn medium_failed(&self, medium: &LabelText, error: &Error);
+
+    /// A drive has no order of access to give, though it should: archives are read by their numbers. Told once.
+    fn without_order(&self, drive: &DriveName, error: &reel_hw::Error) {
+        tracing::warn!(%drive, %error, "archives are read by their numbers");
+    }
 }
 
 /// Writes to the program's log alone.
@@ -155,6 +165,8 @@ struct Shared {
     state: Mutex<State>,
     changed: Condvar,
     cancel: Cancel,
+    /// Whether it was told that no order of access can be had.
+    order_failed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -174,6 +186,7 @@ impl DriveQueue {
             state: Mutex::default(),
             changed: Condvar::new(),
             cancel: Cancel::new(),
+            order_failed: AtomicBool::new(false),
         };
         Arc::new(Self { shared: Arc::new(shared) })
     }

@@ -36,7 +36,7 @@ pub trait Library: Send + Sync {
     /// The queue of a drive that can load the medium.
     ///
     /// # Errors
-    /// [`Error::MediumOffline`] where no library has it.
+    /// [`Error::MediumOffline`] where no drive can.
     fn queue_of(&self, medium: &SetMedium) -> Result<Arc<DriveQueue>>;
 
     /// Whether the drive of that queue can load the medium, be it the best one for it or not.

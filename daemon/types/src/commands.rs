@@ -19,6 +19,7 @@ mod datastore;
 mod define;
 mod drive;
 pub mod fuzz;
+mod health;
 mod info;
 mod jobs;
 mod media;
@@ -39,6 +40,7 @@ pub use completion::completions;
 pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
 pub use datastore::*;
 pub use drive::*;
+pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
 pub use media::*;
@@ -55,13 +57,13 @@ command_enum! {
     SnapshotList, SnapshotFiles, SnapshotCreate, SnapshotCat, SnapshotForget,
     SnapshotNotesShow, SnapshotNotesUpdate, SnapshotProtectedShow, SnapshotProtectedUpdate,
     GroupList, GroupForget, GroupChangeOwner,
-    DriveList, DriveConfig, DriveStatus, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
+    DriveList, DriveConfig, DriveStatus, DriveHealth, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
     Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
     CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean,
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
-    MediaList, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
+    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -2,16 +2,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::attributes::{Attributes, Entry};
 use crate::control::{Control, ControlLog};
-use crate::directory::{Attempt, Directory, Freshness};
+use crate::directory::{Attempt, Directory, Freshness, Move, not_movable};
 use crate::error::FsError;
 use crate::node::Node;
 
 /// Makes the refusal of a file verb, with the command to use instead.
 type Refuse = Arc<dyn Fn(&Attempt<'_>) -> FsError + Send + Sync>;
+
+/// Begins the move of a child to a name in the folder at a path.
+type BeginMove = Arc<dyn Fn(&OsStr, &Path, &OsStr) -> Result<Move, FsError> + Send + Sync>;
 
 /// A folder whose names are known.
 #[derive(Clone)]
@@ -21,6 +25,7 @@ pub struct StaticDir {
     freshness: Freshness,
     log: Option<Arc<ControlLog>>,
     refuse: Option<Refuse>,
+    begin_move: Option<BeginMove>,
 }
 
 impl Default for StaticDir {
@@ -31,6 +36,7 @@ impl Default for StaticDir {
             freshness: Freshness::Computed,
             log: None,
             refuse: None,
+            begin_move: None,
         }
     }
 }
@@ -80,6 +86,14 @@ impl StaticDir {
         Self { refuse: Some(Arc::new(refuse)), ..self }
     }
 
+    /// How children of this folder are moved elsewhere ([`Directory::rename`]).
+    pub fn with_move(
+        self,
+        begin: impl Fn(&OsStr, &Path, &OsStr) -> Result<Move, FsError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { begin_move: Some(Arc::new(begin)), ..self }
+    }
+
     /// Owner, permissions and time.
     pub fn with_attributes(self, attributes: Attributes) -> Self {
         Self { attributes, ..self }
@@ -124,6 +138,13 @@ impl Directory for StaticDir {
 
     fn refuse(&self, attempt: &Attempt<'_>) -> FsError {
         self.refuse.as_ref().map_or_else(|| attempt.refusal(), |refuse| refuse(attempt))
+    }
+
+    fn rename(&self, name: &OsStr, new_parent: &Path, new_name: &OsStr) -> Result<Move, FsError> {
+        match &self.begin_move {
+            Some(begin) => begin(name, new_parent, new_name),
+            None => Err(not_movable(name)),
+        }
     }
 }
 
@@ -209,6 +230,10 @@ where
 
     fn refuse(&self, attempt: &Attempt<'_>) -> FsError {
         self.fixed.refuse(attempt)
+    }
+
+    fn rename(&self, name: &OsStr, new_parent: &Path, new_name: &OsStr) -> Result<Move, FsError> {
+        self.fixed.rename(name, new_parent, new_name)
     }
 }
 

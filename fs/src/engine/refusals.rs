@@ -7,14 +7,16 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::ready;
 
 use crate::attributes::{Caller, Stat};
 use crate::directory::{Attempt, Directory};
 use crate::engine::{Access, Answer, FileSystem};
 use crate::error::FsError;
-use crate::guard::{guarded, guarded_async};
+use crate::guard::guarded;
 use crate::inodes::{Inode, InodeNumber};
 use crate::node::Node;
+use crate::spawn::run_blocking;
 
 impl FileSystem {
     /// Refuses a verb tried on a name in a folder, and notes it.
@@ -71,11 +73,14 @@ impl FileSystem {
         let (old, new) = (source.path.join(from.1), target.path.join(to.1));
         self.authorizer.check(&caller, &old, Access::Act)?;
         self.authorizer.check(&caller, &new, Access::Act)?;
-        let moving =
-            guarded("rename", || Ok(directory.rename(from.1, &target.path, to.1, &caller)))?;
+        let moving = guarded("rename", || directory.rename(from.1, &target.path, to.1));
+        let moving = match moving {
+            Ok(moving) => run_blocking(self.spawner.as_ref(), "rename", moving).boxed(),
+            Err(error) => ready(Err(error)).boxed(),
+        };
         let watch = self.waiters.watch();
         let later = async move {
-            let moved = watch.until_signal(caller.pid, guarded_async("rename", moving)).await;
+            let moved = watch.until_signal(caller.pid, moving).await;
             if let (Err(error), Some(log)) = (&moved, &source.log) {
                 log.refused(&caller, &format!("mv {} {}", old.display(), new.display()), error);
             }

@@ -1,7 +1,11 @@
 //! What a device answers.
 
+use std::io;
+
 use reel_hw::scsi::{Sense, SenseFormat, SenseKey};
-use reel_hw::transport::{Data, Reply, Status};
+use reel_hw::transport::{Data, Reply, Status, TransportError};
+
+use crate::folder::FolderError;
 
 /// A command that was carried out.
 #[derive(Debug)]
@@ -17,12 +21,14 @@ pub(crate) enum Answer {
 }
 
 /// A command that was not carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Refusal {
     /// A check condition.
     Check(Sense),
     /// Another initiator has reserved the device.
     ReservationConflict,
+    /// The files behind the library failed. No device says so, but whoever runs the library has to know why.
+    Folder(FolderError),
 }
 
 /// How a command ended.
@@ -31,6 +37,12 @@ pub(crate) type Outcome = Result<Answer, Refusal>;
 impl From<Sense> for Refusal {
     fn from(sense: Sense) -> Self {
         Self::Check(sense)
+    }
+}
+
+impl From<FolderError> for Refusal {
+    fn from(error: FolderError) -> Self {
+        Self::Folder(error)
     }
 }
 
@@ -73,9 +85,13 @@ impl Answer {
 }
 
 /// Puts an outcome onto the wire, with sense in a format.
-pub(crate) fn reply(outcome: Outcome, format: SenseFormat, data: Data<'_>) -> Reply {
+pub(crate) fn reply(
+    outcome: Outcome,
+    format: SenseFormat,
+    data: Data<'_>,
+) -> Result<Reply, TransportError> {
     let sent = |data: &Data<'_>| if let Data::Out(bytes) = data { bytes.len() } else { 0 };
-    match outcome {
+    Ok(match outcome {
         Ok(Answer::Done) => good(sent(&data)),
         Ok(Answer::Data(bytes)) => good(fill(data, &bytes)),
         Ok(Answer::Filled(length)) => good(length),
@@ -84,7 +100,8 @@ pub(crate) fn reply(outcome: Outcome, format: SenseFormat, data: Data<'_>) -> Re
         Err(Refusal::ReservationConflict) => {
             Reply { status: Status::ReservationConflict, transferred: 0, sense: Vec::new() }
         }
-    }
+        Err(Refusal::Folder(error)) => return Err(TransportError::System(io::Error::other(error))),
+    })
 }
 
 fn told(sense: Sense, format: SenseFormat, transferred: usize) -> Reply {

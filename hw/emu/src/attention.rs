@@ -19,11 +19,11 @@ impl Attentions {
         self.pending.entry(initiator).or_insert_with(power_on).pop_front()
     }
 
-    /// Tells everybody, except who caused it.
-    pub(crate) fn raise(&mut self, asc: u8, ascq: u8, cause: Option<Initiator>) {
+    /// Tells everybody whom it concerns.
+    pub(crate) fn raise(&mut self, asc: u8, ascq: u8, concerns: impl Fn(Initiator) -> bool) {
         let sense = attention(asc, ascq);
-        let others = self.pending.iter_mut().filter(|(initiator, _)| Some(**initiator) != cause);
-        for (_, queue) in others {
+        let concerned = self.pending.iter_mut().filter(|(initiator, _)| concerns(**initiator));
+        for (_, queue) in concerned {
             if !queue.contains(&sense) {
                 queue.push_back(sense);
             }

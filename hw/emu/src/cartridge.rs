@@ -5,15 +5,19 @@ pub mod store;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use reel_hw::VolumeTag;
+use reel_hw::scsi::protection::crc32c;
 use serde::{Deserialize, Serialize};
 
 use objects::{Block, Objects};
-use store::TapeStore;
+use store::{ClosedStore, FolderStore, TapeStore};
 
-use crate::folder::{self, FolderError};
+use crate::folder::{self, FolderError, io_error};
+use crate::model::Generation;
 use crate::time::BadSpots;
+use crate::time::figures::BLOCK_BYTES;
 
 /// Room of an emulated medium that nobody gave a size: small, so that a set of several fills no disk.
 pub const CAPACITY_DEFAULT: u64 = 1 << 30;
@@ -64,6 +68,18 @@ pub struct CartridgeFacts {
     pub life: MediumLife,
 }
 
+/// Uses of a new cleaning cartridge.
+const CLEANING_USES: u32 = 50;
+
+/// How bar codes end: of media that are written again and again, and of those that are written once.
+const LABEL_ENDS: [(Generation, &str, &str); 5] = [
+    (Generation::Lto5, "L5", "LV"),
+    (Generation::Lto6, "L6", "LW"),
+    (Generation::Lto7, "L7", "LX"),
+    (Generation::Lto8, "L8", "LY"),
+    (Generation::Lto9, "L9", "LZ"),
+];
+
 impl CartridgeFacts {
     /// A new cartridge for data that a drive knows already, so that LTO-9 does not calibrate it.
     pub fn blank(barcode: &str, density: u8, capacity: u64) -> Self {
@@ -81,6 +97,28 @@ impl CartridgeFacts {
             attributes: BTreeMap::new(),
             life: MediumLife::default(),
         }
+    }
+
+    /// A new cartridge of the kind and the generation that its bar code says; else for data, and of this generation.
+    pub fn labelled(barcode: &VolumeTag, generation: Generation, capacity: u64) -> Self {
+        let text = barcode.as_str();
+        let ends = |(_, data, worm): &&(Generation, &str, &str)| {
+            text.ends_with(data) || text.ends_with(worm)
+        };
+        let of_label = LABEL_ENDS.iter().find(ends);
+        let kind = match of_label {
+            _ if barcode.is_cleaning() => CartridgeKind::Cleaning { uses: CLEANING_USES },
+            Some((_, _, worm)) if text.ends_with(worm) => CartridgeKind::Worm,
+            _ => CartridgeKind::Data,
+        };
+        let density = of_label.map_or(generation, |(of_label, _, _)| *of_label).density();
+        let seed = u64::from(crc32c(text.as_bytes()));
+        Self { kind, seed, ..Self::blank(text, density, capacity) }
+    }
+
+    /// The name of this very medium, from which its imperfections come.
+    pub(crate) fn individual(&self) -> String {
+        format!("{}/{}", self.barcode.as_deref().unwrap_or_default(), self.seed)
     }
 }
 
@@ -115,49 +153,63 @@ pub struct Cartridge {
     tape: Box<dyn TapeStore>,
     /// Objects that are on the tape for sure; those behind are in the buffer of the drive.
     flushed: u64,
-    kept: Option<Kept>,
-}
-
-/// Where a cartridge is kept.
-#[derive(Debug, Clone)]
-struct Kept {
-    name: String,
-    folder: PathBuf,
+    /// The tape has changed since it was last made to outlive a power cut.
+    is_dirty: bool,
+    /// The folder that it is kept in.
+    folder: Option<PathBuf>,
+    is_open: bool,
 }
 
 impl Cartridge {
     /// A cartridge with this tape in it.
     pub fn new(facts: CartridgeFacts, tape: Box<dyn TapeStore>) -> Self {
         let flushed = tape.objects().count();
-        Self { facts, spots: None, tape, flushed, kept: None }
+        Self { facts, spots: None, tape, flushed, is_dirty: false, folder: None, is_open: true }
     }
 
-    /// Keeps what it is in a folder, under a name.
-    pub(crate) fn kept_in(self, name: &str, folder: &Path) -> Self {
-        let kept = Some(Kept { name: name.to_owned(), folder: folder.to_path_buf() });
-        Self { kept, ..self }
+    /// A cartridge that is kept in a folder. Its tape is opened when it comes into a drive: a library may have more
+    /// media than a program may have files open.
+    pub(crate) fn kept(facts: CartridgeFacts, folder: PathBuf) -> Self {
+        let closed = Self::new(facts, Box::new(ClosedStore::default()));
+        Self { folder: Some(folder), is_open: false, ..closed }
+    }
+
+    /// Opens its tape, where it is not open.
+    pub(crate) fn open(&mut self) -> Result<(), FolderError> {
+        let Some(folder) = self.folder.as_ref().filter(|_| !self.is_open) else { return Ok(()) };
+        self.tape = Box::new(FolderStore::open(folder)?);
+        self.flushed = self.objects().count();
+        self.is_open = true;
+        Ok(())
+    }
+
+    /// Closes its tape, which was flushed, where it can be opened again.
+    pub(crate) fn close(&mut self) {
+        if self.folder.is_some() {
+            self.tape = Box::new(ClosedStore::default());
+            self.is_open = false;
+        }
     }
 
     /// The name it is kept under.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.kept.as_ref().map(|kept| kept.name.as_str())
+        self.folder.as_ref()?.file_name()?.to_str()
     }
 
     /// Keeps what has changed of what it is.
     pub(crate) fn save(&self) -> Result<(), FolderError> {
-        self.kept.as_ref().map_or(Ok(()), |kept| folder::save_facts(&kept.folder, &self.facts))
+        self.folder.as_ref().map_or(Ok(()), |folder| folder::save_facts(folder, &self.facts))
     }
 
-    /// What is recorded.
+    /// What is recorded; nothing is told of a tape that is kept in a folder and in no drive.
     pub fn objects(&self) -> &Objects {
         self.tape.objects()
     }
 
     /// Bytes of the medium that are taken in front of an object; a filemark takes as much as a block of PBS's.
     pub(crate) fn room_before(&self, number: u64) -> u64 {
-        const FILEMARK_ROOM: u64 = 256 << 10;
         let objects = self.objects();
-        objects.bytes_before(number) + objects.filemarks_before(number) * FILEMARK_ROOM
+        objects.bytes_before(number) + objects.filemarks_before(number) * BLOCK_BYTES
     }
 
     /// Whether it cleans.
@@ -166,39 +218,53 @@ impl Cartridge {
     }
 
     /// Makes `number` the end of data, if it is not.
-    pub(crate) fn cut(&mut self, number: u64) -> io::Result<()> {
+    pub(crate) fn cut(&mut self, number: u64) -> Result<(), FolderError> {
         if number < self.objects().count() {
-            self.tape.cut(number)?;
+            self.is_dirty = true;
+            let cut = self.tape.cut(number);
+            cut.map_err(|error| self.failed("cut", error))?;
             self.flushed = self.flushed.min(number);
         }
         Ok(())
     }
 
     /// Appends a block behind the end of data.
-    pub(crate) fn push_block(&mut self, block: Block, stored: &[u8]) -> io::Result<()> {
-        self.tape.push_block(block, stored)?;
+    pub(crate) fn push_block(&mut self, block: Block, stored: &[u8]) -> Result<(), FolderError> {
+        self.is_dirty = true;
+        let pushed = self.tape.push_block(block, stored);
+        pushed.map_err(|error| self.failed("write", error))?;
         self.facts.bytes_written += u64::from(block.length);
         Ok(())
     }
 
     /// Appends a filemark behind the end of data.
-    pub(crate) fn push_filemark(&mut self) -> io::Result<()> {
-        self.tape.push_filemark()
+    pub(crate) fn push_filemark(&mut self) -> Result<(), FolderError> {
+        self.is_dirty = true;
+        self.tape.push_filemark().map_err(|error| self.failed("write", error))
     }
 
     /// Fills `bytes` with stored bytes from an offset on.
-    pub(crate) fn read(&mut self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        self.facts.bytes_read += bytes.len() as u64;
-        self.tape.read(offset, bytes)
+    pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<(), FolderError> {
+        self.tape.read(offset, bytes).map_err(|error| self.failed("read", error))
     }
 
-    /// Everything is on the tape now.
-    pub(crate) fn flush(&mut self) {
+    /// Everything is on the tape now, and outlives a power cut.
+    pub(crate) fn flush(&mut self) -> Result<(), FolderError> {
+        if self.is_dirty {
+            self.tape.sync().map_err(|error| self.failed("flush", error))?;
+            self.is_dirty = false;
+        }
         self.flushed = self.objects().count();
+        Ok(())
     }
 
-    /// What was in the buffer is gone.
-    pub(crate) fn lose_buffer(&mut self) -> io::Result<()> {
+    /// What was in the buffer is gone: all since the last flush, however much.
+    pub(crate) fn lose_buffer(&mut self) -> Result<(), FolderError> {
         self.cut(self.flushed)
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> FolderError {
+        let label = || self.facts.barcode.as_deref().unwrap_or("unlabelled").into();
+        io_error(action, &self.folder.clone().unwrap_or_else(label))(error)
     }
 }

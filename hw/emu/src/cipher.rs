@@ -9,6 +9,9 @@ use reel_hw::EncryptionKey;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 
+/// What an encrypted block takes beyond its content: nonce and tag.
+pub(crate) const OVERHEAD_BYTES: usize = NONCE_BYTES + TAG_BYTES;
+
 /// Encrypts a block: nonce, tag, content.
 pub(crate) fn seal(key: &EncryptionKey, content: &[u8]) -> io::Result<Vec<u8>> {
     let mut head = [0; NONCE_BYTES + TAG_BYTES];

@@ -28,38 +28,31 @@ pub(crate) use identity::designators;
 pub(crate) use modes::Modes;
 pub(crate) use mounted::Mounted;
 
-use std::io;
-
+use reel_hw::TapeAlerts;
 use reel_hw::scsi::access_order::AccessOrderList;
-use reel_hw::scsi::{Cdb, Command, DeviceType, NextStep, Sense, SenseFormat, SenseKey};
+use reel_hw::scsi::{Cdb, Command, DeviceType, NextStep, SenseFormat};
 use reel_hw::transport::Data;
-use reel_hw::{EncryptionKey, TapeAlerts};
 
-use crate::answer::{Answer, Outcome, Refusal, check, parameter_length, unknown_command};
-use crate::attention::Attentions;
+use crate::answer::{Answer, Outcome, Refusal, parameter_length};
+use crate::hosts::Hosts;
 use crate::initiator::Initiator;
 use crate::model::DriveModel;
-use crate::reservation::Reservations;
 use crate::timing::Timing;
 
 use cleaning::Cleanliness;
 use counters::Counters;
+use encryption::Encryption;
 use overwrite::Allowance;
 
 /// A drive.
 pub(crate) struct Drive {
     pub(crate) model: DriveModel,
     pub(crate) mounted: Option<Mounted>,
+    /// The medium was threaded or ejected since this was last looked at.
+    pub(crate) threading_changed: bool,
     pub(crate) modes: Modes,
-    pub(crate) key: Option<EncryptionKey>,
-    /// Counts how often the key was set or cleared.
-    pub(crate) key_instance: u32,
-    pub(crate) attentions: Attentions,
-    pub(crate) reservations: Reservations,
-    /// Who prevents the removal of the medium.
-    pub(crate) locks: Vec<Initiator>,
-    /// A write that was reported as done and was lost: told with the next command.
-    pub(crate) deferred: Option<Sense>,
+    encryption: Encryption,
+    pub(crate) hosts: Hosts,
     pub(crate) alerts: TapeAlerts,
     pub(crate) clockwork: Clockwork,
     pub(crate) counters: Counters,
@@ -83,13 +76,10 @@ impl Drive {
             clockwork: Clockwork::new(timing, &model.serial),
             model,
             mounted: None,
+            threading_changed: false,
             modes: Modes::default(),
-            key: None,
-            key_instance: 0,
-            attentions: Attentions::default(),
-            reservations: Reservations::default(),
-            locks: Vec::new(),
-            deferred: None,
+            encryption: Encryption::default(),
+            hosts: Hosts::default(),
             alerts: TapeAlerts::default(),
             counters: Counters::default(),
             cleanliness: Cleanliness::default(),
@@ -119,44 +109,18 @@ impl Drive {
     }
 
     fn answer(&mut self, context: &mut Context<'_, '_>, command: Option<Command>) -> Outcome {
-        let command = match command {
-            Some(command @ (Command::Inquiry { .. } | Command::ReportLuns { .. })) => command,
-            Some(command @ Command::RequestSense { descriptor, .. }) => {
-                let answer = self.request_sense(context.initiator, descriptor);
-                return Ok(answer.cut(command.allocation()));
-            }
-            command => self.admit(context.initiator, command)?,
-        };
+        if let Some(command @ Command::RequestSense { descriptor, .. }) = command {
+            let answer = self.request_sense(context.initiator, descriptor);
+            return Ok(answer.cut(command.allocation()));
+        }
+        let command = self.hosts.admit(context.initiator, command)?;
         let answer = self.dispatch(context, command)?;
         Ok(answer.cut(command.allocation()))
     }
 
-    /// What has to be told before a command is looked at.
-    fn admit(
-        &mut self,
-        initiator: Initiator,
-        command: Option<Command>,
-    ) -> Result<Command, Refusal> {
-        if let Some(attention) = self.attentions.take(initiator) {
-            return Err(attention.into());
-        }
-        if let Some(deferred) = self.deferred.take() {
-            return Err(deferred.into());
-        }
-        let command = command.ok_or_else(unknown_command)?;
-        if self.reservations.forbid(initiator, &command) {
-            return Err(Refusal::ReservationConflict);
-        }
-        Ok(command)
-    }
-
     fn request_sense(&mut self, initiator: Initiator, descriptor: bool) -> Answer {
-        let told = self.attentions.take(initiator).or_else(|| self.deferred.take());
-        let state = || match self.ready() {
-            Err(Refusal::Check(sense)) => sense,
-            _ => Sense::new(SenseKey::NoSense, 0, 0),
-        };
-        let sense = told.unwrap_or_else(state);
+        let ready = self.ready().map(drop);
+        let sense = self.hosts.sense(initiator, ready);
         if descriptor {
             return Answer::Data(sense.encode(SenseFormat::Descriptor));
         }
@@ -168,12 +132,12 @@ impl Drive {
         if self.modes.descriptor_sense { SenseFormat::Descriptor } else { SenseFormat::Fixed }
     }
 
-    /// As after power on or a reset: settings, key, locks and what was not on the tape are gone.
-    pub(crate) fn reset(&mut self) {
+    /// As after power on or a reset: settings, key, locks and what was not on the tape are gone. Everybody but the
+    /// cause is told.
+    pub(crate) fn reset(&mut self, cause: Option<Initiator>) {
         self.modes = Modes::default();
-        self.key = None;
-        self.deferred = None;
-        self.locks.clear();
+        self.encryption.forget();
+        self.hosts.reset(cause);
         self.order = None;
         self.allowance = Allowance::default();
         self.lose_buffer();
@@ -193,18 +157,6 @@ impl Drive {
             mounted.position = mounted.position.min(mounted.cartridge.objects().count());
         }
     }
-
-    /// An initiator is gone.
-    pub(crate) fn forget(&mut self, initiator: Initiator) {
-        self.attentions.forget(initiator);
-        self.reservations.forget(initiator);
-        self.locks.retain(|holder| *holder != initiator);
-    }
-}
-
-/// The folder or memory behind a cartridge failed: for the host, a fault of the drive.
-pub(crate) fn store_failed(_error: io::Error) -> Refusal {
-    check(SenseKey::HardwareError, 0x44, 0x00)
 }
 
 /// The parameter list that came with a command.

@@ -21,12 +21,11 @@ pub(crate) fn report(elements: &Elements, command: Command) -> Outcome {
     };
     let mut left = usize::from(count);
     let mut pages = Vec::new();
-    for (kind, mut found) in all(elements, volume_tags, device_ids) {
-        if wanted.is_some_and(|wanted| wanted != kind) {
-            continue;
-        }
-        found.retain(|element| element.address >= first);
-        found.truncate(left);
+    for kind in KINDS.into_iter().filter(|kind| wanted.is_none_or(|wanted| wanted == *kind)) {
+        let found: Vec<_> = elements_of(elements, kind, volume_tags, device_ids)
+            .filter(|element| element.address >= first)
+            .take(left)
+            .collect();
         left -= found.len();
         if !found.is_empty() {
             pages.push(StatusPage::new(kind, volume_tags, found));
@@ -51,23 +50,30 @@ fn last_address(elements: &Elements) -> u16 {
     ranges.iter().map(last).max().unwrap_or(0)
 }
 
-fn all(elements: &Elements, tags: bool, ids: bool) -> [(ElementType, Vec<Element>); 4] {
-    let slot =
-        |(index, slot): (usize, &Slot)| slot_element(elements.slot_address(index), slot, tags);
-    let kind = |import_export: bool| {
+/// In the order of their numbers.
+const KINDS: [ElementType; 4] =
+    [ElementType::Transport, ElementType::Storage, ElementType::ImportExport, ElementType::Drive];
+
+fn elements_of(
+    elements: &Elements,
+    kind: ElementType,
+    tags: bool,
+    ids: bool,
+) -> Box<dyn Iterator<Item = Element> + '_> {
+    let slots = |import_export: bool| {
         let slots = elements.slots.iter().enumerate();
-        slots.filter(move |(_, slot)| slot.import_export == import_export)
+        let of_kind = slots.filter(move |(_, slot)| slot.import_export == import_export);
+        of_kind.map(move |(index, slot)| slot_element(elements.slot_address(index), slot, tags))
     };
-    let drives = elements.bays.iter().enumerate();
-    [
-        (ElementType::Transport, vec![hand_element(elements, tags)]),
-        (ElementType::Storage, kind(false).map(slot).collect()),
-        (ElementType::ImportExport, kind(true).map(slot).collect()),
-        (
-            ElementType::Drive,
-            drives.map(|(index, bay)| drive_element(index, bay, tags, ids)).collect(),
-        ),
-    ]
+    match kind {
+        ElementType::Transport => Box::new(std::iter::once(hand_element(elements, tags))),
+        ElementType::Storage => Box::new(slots(false)),
+        ElementType::ImportExport => Box::new(slots(true)),
+        ElementType::Drive => {
+            let drives = elements.bays.iter().enumerate();
+            Box::new(drives.map(move |(index, bay)| drive_element(index, bay, tags, ids)))
+        }
+    }
 }
 
 fn with_content(address: u16, cartridge: Option<&Cartridge>, tags: bool) -> Element {

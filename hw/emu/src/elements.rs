@@ -18,6 +18,11 @@ const IMPORT_EXPORT: u16 = 0x0010;
 const DRIVES: u16 = 0x0100;
 const STORAGE: u16 = 0x1000;
 
+/// So many of each kind have addresses.
+pub(crate) const IMPORT_EXPORT_MAX: u16 = DRIVES - IMPORT_EXPORT;
+pub(crate) const DRIVES_MAX: u16 = STORAGE - DRIVES;
+pub(crate) const STORAGE_MAX: u16 = u16::MAX - STORAGE;
+
 /// A slot.
 #[derive(Default)]
 pub(crate) struct Slot {
@@ -55,32 +60,57 @@ pub(crate) enum Place {
 pub(crate) struct Elements {
     pub(crate) bays: Vec<Bay>,
     pub(crate) slots: Vec<Slot>,
+    /// How many of the slots are for storage.
+    storage: usize,
     /// What the robot has in its hand since a move failed, and the slot that it came from.
     pub(crate) hand: Option<(Cartridge, Option<u16>)>,
     /// Whether the library ejects a medium itself before it takes it out of a drive.
     pub(crate) ejects: bool,
+    /// Something lies elsewhere than it was last kept.
+    changed: bool,
 }
 
 impl Elements {
+    /// Nothing of it has changed.
+    pub(crate) fn new(
+        bays: Vec<Bay>,
+        slots: Vec<Slot>,
+        hand: Option<Cartridge>,
+        ejects: bool,
+    ) -> Self {
+        let storage = slots.iter().filter(|slot| !slot.import_export).count();
+        let hand = hand.map(|cartridge| (cartridge, None));
+        Self { bays, slots, storage, hand, ejects, changed: false }
+    }
+
+    /// Something was put elsewhere.
+    pub(crate) fn touch(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether something was put elsewhere, or threaded or ejected, since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        let mut in_drives = false;
+        for bay in &mut self.bays {
+            in_drives |= std::mem::take(&mut bay.drive.threading_changed);
+        }
+        std::mem::take(&mut self.changed) || in_drives
+    }
+
     /// Which addresses there are.
     pub(crate) fn addresses(&self) -> ElementAddresses {
         let range = |first, count: usize| ElementRange { first, count: count as u16 };
-        let storage = self.storage();
         ElementAddresses {
             transport: range(TRANSPORT, 1),
-            storage: range(STORAGE, storage),
-            import_export: range(IMPORT_EXPORT, self.slots.len() - storage),
+            storage: range(STORAGE, self.storage),
+            import_export: range(IMPORT_EXPORT, self.slots.len() - self.storage),
             drives: range(DRIVES, self.bays.len()),
         }
     }
 
-    fn storage(&self) -> usize {
-        self.slots.iter().filter(|slot| !slot.import_export).count()
-    }
-
     /// Address of a slot, counted as `slots` does.
     pub(crate) fn slot_address(&self, index: usize) -> u16 {
-        match index.checked_sub(self.storage()) {
+        match index.checked_sub(self.storage) {
             Some(offset) => IMPORT_EXPORT + offset as u16,
             None => STORAGE + index as u16,
         }
@@ -89,23 +119,6 @@ impl Elements {
     /// Address of a drive.
     pub(crate) fn drive_address(index: usize) -> u16 {
         DRIVES + index as u16
-    }
-
-    /// Whether everything lies as a record says.
-    pub(crate) fn are_as_in(&self, record: &LibraryRecord) -> bool {
-        let slots = self.slots.iter().zip(&record.slots);
-        let mut bays = self.bays.iter().zip(&record.drives);
-        let name = |cartridge: Option<&Cartridge>, kept: &Option<String>| {
-            cartridge.and_then(Cartridge::name) == kept.as_deref()
-        };
-        let hand = self.hand.as_ref().map(|(cartridge, _)| cartridge);
-        name(hand, &record.hand)
-            && slots.into_iter().all(|(slot, kept)| name(slot.cartridge.as_ref(), &kept.cartridge))
-            && bays.all(|(bay, kept)| {
-                let mounted = bay.drive.mounted.as_ref();
-                name(mounted.map(|mounted| &mounted.cartridge), &kept.cartridge)
-                    && mounted.is_some_and(|mounted| mounted.threaded) == kept.threaded
-            })
     }
 
     /// What lies where.
@@ -142,7 +155,7 @@ impl Elements {
         } else if addresses.storage.contains(address) {
             Ok(Place::Slot(offset(addresses.storage)))
         } else if addresses.import_export.contains(address) {
-            Ok(Place::Slot(self.storage() + offset(addresses.import_export)))
+            Ok(Place::Slot(self.storage + offset(addresses.import_export)))
         } else if addresses.drives.contains(address) {
             Ok(Place::Drive(offset(addresses.drives)))
         } else {
@@ -171,6 +184,17 @@ impl Elements {
         }
     }
 
+    fn content_mut(&mut self, place: Place) -> Option<&mut Cartridge> {
+        match place {
+            Place::Transport => self.hand.as_mut().map(|(cartridge, _)| cartridge),
+            Place::Slot(index) => self.slots.get_mut(index)?.cartridge.as_mut(),
+            Place::Drive(index) => {
+                let mounted = self.bays.get_mut(index)?.drive.mounted.as_mut()?;
+                Some(&mut mounted.cartridge)
+            }
+        }
+    }
+
     /// Moves a cartridge; one that slips stays in the robot's hand.
     pub(crate) fn move_medium(
         &mut self,
@@ -189,21 +213,25 @@ impl Elements {
             self.expect_empty(Place::Transport)?;
         }
         let home = self.home(source, from);
+        self.open_for(source, target)?;
         let Some(cartridge) = self.take(shuttle, source)? else { return Ok(()) };
-        shuttle.carry(self.kind(source), self.kind(target));
-        if slips {
-            self.hand = Some((cartridge, home));
-            return Err(check(SenseKey::HardwareError, 0x15, 0x01));
-        }
-        self.put(shuttle, target, cartridge, home);
-        Ok(())
+        self.carry(shuttle, (source, target), (cartridge, home), slips)
     }
 
-    /// Moves a cartridge to where another lies, and that to a third place, which may be where the first came from.
+    /// Opens the tape of a cartridge that goes into a drive, so that one that is damaged stays where it is.
+    fn open_for(&mut self, source: Place, target: Place) -> Result<(), Refusal> {
+        let Place::Drive(_) = target else { return Ok(()) };
+        let cartridge = self.content_mut(source);
+        Ok(cartridge.map_or(Ok(()), Cartridge::open)?)
+    }
+
+    /// Moves a cartridge to where another lies, and that to a third place, which may be where the first came from. One
+    /// that slips stays in the robot's hand, when the other has gone.
     pub(crate) fn exchange(
         &mut self,
         shuttle: &mut Shuttle,
         [from, to, away]: [u16; 3],
+        slips: bool,
     ) -> Result<(), Refusal> {
         let (source, target, rest) = (self.place(from)?, self.place(to)?, self.place(away)?);
         self.expect_full(source)?;
@@ -214,21 +242,39 @@ impl Elements {
         if rest != source {
             self.expect_empty(rest)?;
         }
+        if ![source, target].contains(&Place::Transport) {
+            self.expect_empty(Place::Transport)?;
+        }
+        self.open_for(source, target)?;
+        self.open_for(target, rest)?;
         let (home, other_home) = (self.home(source, from), self.home(target, to));
         let Some(other) = self.take(shuttle, target)? else { return Ok(()) };
-        match self.take(shuttle, source) {
-            Ok(Some(cartridge)) => {
-                shuttle.carry(self.kind(source), self.kind(target));
-                self.put(shuttle, target, cartridge, home);
-            }
-            Ok(None) => {}
-            Err(refusal) => {
+        let cartridge = match self.take(shuttle, source) {
+            Ok(Some(cartridge)) => cartridge,
+            refused => {
                 self.put(shuttle, target, other, other_home);
-                return Err(refusal);
+                return refused.map(drop);
             }
+        };
+        self.carry(shuttle, (target, rest), (other, other_home), false)?;
+        let slips = slips && rest != Place::Transport;
+        self.carry(shuttle, (source, target), (cartridge, home), slips)
+    }
+
+    /// Carries a cartridge that was taken from a place to another.
+    fn carry(
+        &mut self,
+        shuttle: &mut Shuttle,
+        (source, target): (Place, Place),
+        (cartridge, home): (Cartridge, Option<u16>),
+        slips: bool,
+    ) -> Result<(), Refusal> {
+        shuttle.carry(self.kind(source), self.kind(target));
+        if slips {
+            self.put(shuttle, Place::Transport, cartridge, home);
+            return Err(check(SenseKey::HardwareError, 0x15, 0x01));
         }
-        shuttle.carry(self.kind(target), self.kind(rest));
-        self.put(shuttle, rest, other, other_home);
+        self.put(shuttle, target, cartridge, home);
         Ok(())
     }
 
@@ -279,11 +325,22 @@ impl Elements {
         }
     }
 
-    fn put(&mut self, shuttle: &Shuttle, place: Place, cartridge: Cartridge, home: Option<u16>) {
+    fn put(
+        &mut self,
+        shuttle: &Shuttle,
+        place: Place,
+        mut cartridge: Cartridge,
+        home: Option<u16>,
+    ) {
+        self.touch();
         match place {
-            Place::Transport => self.hand = Some((cartridge, home)),
+            Place::Transport => {
+                cartridge.close();
+                self.hand = Some((cartridge, home));
+            }
             Place::Slot(index) => {
                 if let Some(slot) = self.slots.get_mut(index) {
+                    cartridge.close();
                     slot.cartridge = Some(cartridge);
                     slot.by_operator = false;
                 }

@@ -156,12 +156,20 @@ impl Faults {
         self.gone.contains(&device)
     }
 
-    /// The flip that is planned for a block on its way to the drive, or from it.
+    /// The flip that is planned for the next block on its way to the drive, or from it.
+    pub(crate) fn flip(&self, drive: usize, to_drive: bool) -> Option<Flip> {
+        self.flip_place(drive, to_drive).map(|place| self.flips[place].1)
+    }
+
+    /// The same, which happens now.
     pub(crate) fn take_flip(&mut self, drive: usize, to_drive: bool) -> Option<Flip> {
-        let fits = |(number, flip): &(usize, Flip)| {
-            *number == drive && matches!(flip, Flip::ToDrive(_)) == to_drive
-        };
-        let place = self.flips.iter().position(fits)?;
+        let place = self.flip_place(drive, to_drive)?;
         Some(self.flips.remove(place).1)
+    }
+
+    fn flip_place(&self, drive: usize, to_drive: bool) -> Option<usize> {
+        self.flips.iter().position(|(number, flip)| {
+            *number == drive && matches!(flip, Flip::ToDrive(_)) == to_drive
+        })
     }
 }

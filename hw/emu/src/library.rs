@@ -4,15 +4,18 @@ mod execution;
 mod hooks;
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::cartridge::{Cartridge, CartridgeFacts};
-use crate::elements::{Bay, Elements, Slot};
+use reel_hw::VolumeTag;
+
+use crate::cartridge::{CAPACITY_DEFAULT, Cartridge, CartridgeFacts};
+use crate::elements::{self, Bay, Elements, Slot};
 use crate::fault::Faults;
 use crate::folder::{FolderError, LibraryFolder, LibraryRecord, SlotRecord};
 use crate::initiator::Initiator;
-use crate::model::DriveModel;
+use crate::model::{DriveModel, Generation, Maker};
 use crate::robot::Robot;
 use crate::time::EmuClock;
 use crate::timing::{DriveCounts, RobotCounts, Timing};
@@ -55,6 +58,50 @@ pub struct LibraryShape {
     pub ejects: bool,
 }
 
+impl LibraryShape {
+    /// Import/export slots for which there are addresses.
+    pub const IMPORT_EXPORT_SLOTS_MAX: u16 = elements::IMPORT_EXPORT_MAX;
+    /// Drives for which there are addresses.
+    pub const DRIVES_MAX: u16 = elements::DRIVES_MAX;
+    /// Storage slots for which there are addresses.
+    pub const STORAGE_SLOTS_MAX: u16 = elements::STORAGE_MAX;
+
+    /// So many full-height drives of a kind and eight slots. No other library has their serial numbers.
+    pub fn unique(drives: u16, maker: Maker, generation: Generation) -> Self {
+        let serial = format!("{:06X}", RandomState::new().hash_one(0) & 0xFF_FFFF);
+        let drive = |number| DriveModel {
+            maker,
+            generation,
+            full_height: true,
+            serial: format!("{serial}D{number:02}"),
+        };
+        Self {
+            drives: (0..drives).map(drive).collect(),
+            storage_slots: 8,
+            import_export_slots: 0,
+            ejects: true,
+            serial: format!("{serial}LIB"),
+        }
+    }
+
+    /// Whether all its elements have addresses of their own, and so many media a slot each.
+    pub(crate) fn check(&self, media: usize) -> Result<(), FolderError> {
+        let import_export_max = usize::from(Self::IMPORT_EXPORT_SLOTS_MAX);
+        let parts = [
+            ("drives", self.drives.len(), usize::from(Self::DRIVES_MAX)),
+            ("storage slots", self.storage_slots, usize::from(Self::STORAGE_SLOTS_MAX)),
+            ("import/export slots", self.import_export_slots, import_export_max),
+            ("media in storage slots", media, self.storage_slots),
+        ];
+        for (what, wanted, most) in parts {
+            if wanted > most {
+                return Err(FolderError::TooMany { what, wanted, most });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A tape library. Clones are the same library.
 #[derive(Clone)]
 pub struct EmulatedLibrary {
@@ -84,7 +131,7 @@ impl EmulatedLibrary {
         let slot =
             |slot: &SlotRecord| Slot { import_export: slot.import_export, ..Slot::default() };
         let slots = record.slots.iter().map(slot).collect();
-        let elements = Elements { bays, slots, hand: None, ejects: record.ejects };
+        let elements = Elements::new(bays, slots, None, record.ejects);
         Self::of(&record.serial, elements, timing, None)
     }
 
@@ -93,7 +140,39 @@ impl EmulatedLibrary {
     /// # Errors
     /// There is one already; the folder cannot be written.
     pub fn create(folder: &Path, shape: &LibraryShape) -> Result<(), FolderError> {
-        LibraryFolder::create(folder, shape)
+        Self::create_with_media(folder, shape, &[])
+    }
+
+    /// Makes a library in a folder, with these media in its storage slots: whole, or none. An attempt that was
+    /// stopped can be made again.
+    ///
+    /// # Errors
+    /// There is one already; the media do not fit; the folder cannot be written.
+    pub fn create_with_media(
+        folder: &Path,
+        shape: &LibraryShape,
+        media: &[CartridgeFacts],
+    ) -> Result<(), FolderError> {
+        LibraryFolder::create(folder, shape, media)
+    }
+
+    /// Makes the library in a folder that one gets who asks for nothing else: two LTO-8 drives, eight slots and two
+    /// to import and export, six media for data and one that cleans.
+    ///
+    /// # Errors
+    /// There is one already; the folder cannot be written.
+    pub fn create_default(folder: &Path) -> Result<(), FolderError> {
+        let generation = Generation::Lto8;
+        let shape = LibraryShape {
+            import_export_slots: 2,
+            ..LibraryShape::unique(2, Maker::Ibm, generation)
+        };
+        let barcodes = (1..=6).map(|number| format!("REEL{number:02}L8"));
+        let media = barcodes
+            .chain(["CLN001CU".to_owned()])
+            .filter_map(|barcode| VolumeTag::new(&barcode))
+            .map(|barcode| CartridgeFacts::labelled(&barcode, generation, CAPACITY_DEFAULT));
+        Self::create_with_media(folder, &shape, &media.collect::<Vec<_>>())
     }
 
     /// Switches a library on that is kept in a folder. Media are where they were left; drives have forgotten
@@ -113,12 +192,12 @@ impl EmulatedLibrary {
         let (folder, record) = LibraryFolder::open(folder)?;
         let bays = record.drives.iter().map(|drive| folder.bay(drive, timing));
         let slots = record.slots.iter().map(|slot| folder.slot(slot));
-        let elements = Elements {
-            bays: bays.collect::<Result<_, _>>()?,
-            slots: slots.collect::<Result<_, _>>()?,
-            hand: folder.hand(&record)?.map(|cartridge| (cartridge, None)),
-            ejects: record.ejects,
-        };
+        let elements = Elements::new(
+            bays.collect::<Result<_, _>>()?,
+            slots.collect::<Result<_, _>>()?,
+            folder.hand(&record)?,
+            record.ejects,
+        );
         let serial = record.serial.clone();
         Ok(Self::of(&serial, elements, timing, Some((folder, record))))
     }
@@ -146,6 +225,7 @@ impl EmulatedLibrary {
         let free = slots.find(|slot| !slot.import_export && slot.cartridge.is_none());
         let slot = free.ok_or(FolderError::NoFreeSlot)?;
         slot.cartridge = Some(folder.new_cartridge(facts)?);
+        state.elements.touch();
         state.robot.opened(false);
         state.keep()
     }
@@ -171,28 +251,35 @@ impl EmulatedLibrary {
         Initiator(state.initiators)
     }
 
-    /// Puts a cartridge into a drive, as a hand would; what was in it comes out.
-    pub fn insert(&self, drive: usize, cartridge: Cartridge) -> Option<Cartridge> {
+    /// Puts a cartridge into a drive, as a hand would; what was in it comes out, or the cartridge itself where its
+    /// tape cannot be opened.
+    pub fn insert(&self, drive: usize, mut cartridge: Cartridge) -> Option<Cartridge> {
         let mut state = self.lock();
         let Some(bay) = state.elements.bays.get_mut(drive) else { return Some(cartridge) };
-        let before = bay.drive.mounted.take().map(|mounted| mounted.cartridge);
+        if cartridge.open().is_err() {
+            return Some(cartridge);
+        }
+        let before = bay.drive.pull_out();
         bay.drive.insert(cartridge, 0.0);
         bay.home = None;
+        state.elements.touch();
         before
     }
 
     /// Puts a cartridge into a slot (storage slots first, from 0), as an operator would; what was in it comes out, or
     /// the cartridge itself where a host has locked the door.
-    pub fn put(&self, slot: usize, cartridge: Cartridge) -> Option<Cartridge> {
+    pub fn put(&self, slot: usize, mut cartridge: Cartridge) -> Option<Cartridge> {
         let mut state = self.lock();
         let state = &mut *state;
         let Some(place) = state.elements.slots.get_mut(slot) else { return Some(cartridge) };
         if place.import_export && state.robot.is_locked() {
             return Some(cartridge);
         }
+        cartridge.close();
         let before = place.cartridge.replace(cartridge);
         place.by_operator = true;
         state.robot.opened(place.import_export);
+        state.elements.touch();
         before
     }
 
@@ -205,7 +292,9 @@ impl EmulatedLibrary {
             return None;
         }
         state.robot.opened(place.import_export);
-        place.cartridge.take()
+        let taken = place.cartridge.take();
+        state.elements.touch();
+        taken
     }
 
     /// How many commands its devices got.
@@ -218,6 +307,15 @@ impl EmulatedLibrary {
         let mut state = self.lock();
         let mounted = state.elements.bays.get_mut(drive)?.drive.mounted.as_mut()?;
         Some(look(&mut mounted.cartridge))
+    }
+
+    /// Its devices with their serial numbers, the changer first.
+    pub fn devices(&self) -> Vec<(Device, String)> {
+        let state = self.lock();
+        let drives = state.elements.bays.iter().enumerate();
+        let drives =
+            drives.map(|(number, bay)| (Device::Drive(number), bay.drive.model.serial.clone()));
+        std::iter::once((Device::Changer, state.robot.serial.clone())).chain(drives).collect()
     }
 
     /// Its clock; none where nothing takes time.
@@ -240,14 +338,26 @@ impl EmulatedLibrary {
     }
 }
 
+/// Counters of media in drives are kept when a program ends as it should, and what could not be kept before.
+impl Drop for State {
+    fn drop(&mut self) {
+        self.elements.bays.iter().for_each(|bay| bay.drive.save_medium());
+        let _ = self.keep_record();
+    }
+}
+
 impl State {
-    /// Keeps what lies where, if that has changed.
+    /// Keeps what lies where, if something was moved. Where that fails it is tried again after the next move.
     fn keep(&mut self) -> Result<(), FolderError> {
+        if self.elements.take_changed() { self.keep_record() } else { Ok(()) }
+    }
+
+    fn keep_record(&mut self) -> Result<(), FolderError> {
         let Some((folder, kept)) = &mut self.folder else { return Ok(()) };
-        if self.elements.are_as_in(kept) {
+        let record = self.elements.record(&kept.serial);
+        if record == *kept {
             return Ok(());
         }
-        let record = self.elements.record(&kept.serial);
         folder.save(&record)?;
         *kept = record;
         Ok(())

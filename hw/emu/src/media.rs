@@ -1,10 +1,9 @@
 //! Which media a drive takes, and what the time model knows of them.
 
-use crate::model::{DriveModel, Generation};
-use crate::time::{self, Figures};
+use reel_hw::scsi::density::Density;
 
-/// Density code of an LTO-7 medium formatted as Type M.
-const TYPE_M: u8 = 0x5D;
+use crate::model::{DriveModel, Generation};
+use crate::time::{Column, Figures};
 
 /// What a drive can do with a medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,29 +16,34 @@ pub(crate) enum Use {
     None,
 }
 
-/// Number of the generation that has a density code; `None` for what is no LTO.
-fn generation_number(density: u8) -> Option<u8> {
+/// Number of the generation of a density; `None` where none is known.
+fn generation_number(density: Density) -> Option<u8> {
     Some(match density {
-        0x40 => 1,
-        0x42 => 2,
-        0x44 => 3,
-        0x46 => 4,
-        0x58 => 5,
-        0x5A => 6,
-        0x5C | TYPE_M => 7,
-        0x5E => 8,
-        0x60 => 9,
-        _ => return None,
+        Density::Unknown => return None,
+        Density::Lto1 => 1,
+        Density::Lto2 => 2,
+        Density::Lto3 => 3,
+        Density::Lto4 => 4,
+        Density::Lto5 => 5,
+        Density::Lto6 => 6,
+        Density::Lto7 | Density::Lto7M8 => 7,
+        Density::Lto8 => 8,
+        Density::Lto9 => 9,
     })
 }
 
+/// The density that has a code; unknown where none has.
+pub(crate) fn density(code: u8) -> Density {
+    Density::from_code(code).unwrap_or(Density::Unknown)
+}
+
 /// What a drive of a generation can do with a medium of a density.
-pub(crate) fn usable(drive: Generation, density: u8) -> Use {
+pub(crate) fn usable(drive: Generation, density: Density) -> Use {
     let (own, Some(medium)) = (drive.number(), generation_number(density)) else {
         return Use::None;
     };
     let back = if own < 8 { 2 } else { 1 };
-    let is_foreign = density == TYPE_M && drive != Generation::Lto8;
+    let is_foreign = density == Density::Lto7M8 && drive != Generation::Lto8;
     match own.checked_sub(medium) {
         _ if is_foreign => Use::None,
         Some(0 | 1) => Use::Full,
@@ -49,16 +53,25 @@ pub(crate) fn usable(drive: Generation, density: u8) -> Use {
 }
 
 /// The densities that a drive reads, oldest first.
-pub(crate) fn readable(drive: Generation) -> impl Iterator<Item = u8> {
-    const ALL: [u8; 8] = [0x44, 0x46, 0x58, 0x5A, 0x5C, TYPE_M, 0x5E, 0x60];
-    ALL.into_iter().filter(move |density| usable(drive, *density) != Use::None)
+pub(crate) fn readable(drive: Generation) -> impl Iterator<Item = Density> {
+    Density::ALL.into_iter().filter(move |density| usable(drive, *density) != Use::None)
+}
+
+/// Generation of a density, and the room that its media have nominally, MB.
+pub(crate) fn nominal(density: Density) -> (u8, u32) {
+    let capacity_mb = match density {
+        Density::Lto3 => 400_000,
+        Density::Lto4 => 800_000,
+        newer => column(newer, true).figures().capacity_bytes / 1_000_000,
+    };
+    (generation_number(density).unwrap_or(0), u32::try_from(capacity_mb).unwrap_or(u32::MAX))
 }
 
 /// The figures of a medium in a drive, with its room in bytes (spec timing.md §1). What the table does not have counts
 /// as the next that it has.
-pub(crate) fn figures(drive: &DriveModel, density: u8, capacity: u64) -> Figures {
+pub(crate) fn figures(drive: &DriveModel, density: Density, capacity: u64) -> Figures {
     let medium = column(density, drive.full_height).figures();
-    let own = column(drive.generation.density(), drive.full_height).figures();
+    let own = column(drive.generation.recording(), drive.full_height).figures();
     let mut figures = medium.in_drive(own).with_capacity(capacity);
     if let Some(top_mb_s) = half_height_top_mb_s(drive) {
         figures.top_mb_s = figures.top_mb_s.min(top_mb_s);
@@ -66,15 +79,15 @@ pub(crate) fn figures(drive: &DriveModel, density: u8, capacity: u64) -> Figures
     figures
 }
 
-fn column(density: u8, full_height: bool) -> time::Generation {
-    match (generation_number(density), density) {
-        (Some(0..=5), _) | (None, _) => time::Generation::Lto5,
-        (Some(6), _) => time::Generation::Lto6,
-        (Some(7), TYPE_M) => time::Generation::M8,
-        (Some(7), _) => time::Generation::Lto7,
-        (Some(8), _) => time::Generation::Lto8,
-        _ if full_height => time::Generation::Lto9Full,
-        _ => time::Generation::Lto9Half,
+fn column(density: Density, full_height: bool) -> Column {
+    match density {
+        Density::Lto6 => Column::Lto6,
+        Density::Lto7 => Column::Lto7,
+        Density::Lto7M8 => Column::M8,
+        Density::Lto8 => Column::Lto8,
+        Density::Lto9 if full_height => Column::Lto9Full,
+        Density::Lto9 => Column::Lto9Half,
+        _ => Column::Lto5,
     }
 }
 
@@ -93,16 +106,17 @@ mod tests {
     #[test]
     fn drives_read_and_write_what_their_generation_does() {
         use Generation::*;
-        let densities = |drive| readable(drive).collect::<Vec<_>>();
+        let densities = |drive| readable(drive).map(Density::code).collect::<Vec<_>>();
         assert_eq!(densities(Lto5), [0x44, 0x46, 0x58]);
         assert_eq!(densities(Lto7), [0x58, 0x5A, 0x5C]);
         assert_eq!(densities(Lto8), [0x5C, 0x5D, 0x5E]);
         assert_eq!(densities(Lto9), [0x5E, 0x60]);
-        assert_eq!(usable(Lto7, 0x58), Use::ReadOnly);
-        assert_eq!(usable(Lto7, 0x5A), Use::Full);
-        assert_eq!(usable(Lto9, 0x5C), Use::None);
-        assert_eq!(usable(Lto8, 0x60), Use::None);
-        assert_eq!(usable(Lto8, 0x00), Use::None);
+        assert_eq!(usable(Lto7, Density::Lto5), Use::ReadOnly);
+        assert_eq!(usable(Lto7, Density::Lto6), Use::Full);
+        assert_eq!(usable(Lto9, Density::Lto7), Use::None);
+        assert_eq!(usable(Lto8, Density::Lto9), Use::None);
+        assert_eq!(usable(Lto8, density(0x33)), Use::None);
+        assert_eq!(nominal(Density::Lto9), (9, 18_000_000));
     }
 
     #[test]
@@ -113,9 +127,9 @@ mod tests {
             full_height: true,
             serial: String::new(),
         };
-        let figures = figures(&drive, 0x5C, 1 << 30);
+        let figures = figures(&drive, Density::Lto7, 1 << 30);
         assert_eq!((figures.wraps, figures.unload_s, figures.objects()), (112, 24.0, 4096));
         drive.full_height = false;
-        assert_eq!(super::figures(&drive, 0x5E, 1).top_mb_s, 306.4);
+        assert_eq!(super::figures(&drive, Density::Lto8, 1).top_mb_s, 306.4);
     }
 }

@@ -1,5 +1,6 @@
 //! Which drive is imitated.
 
+use reel_hw::scsi::density::Density;
 use serde::{Deserialize, Serialize};
 
 /// Whose ways a drive has.
@@ -42,12 +43,17 @@ impl Generation {
 
     /// Density code of its own media (spec scsi.md §4).
     pub fn density(self) -> u8 {
+        self.recording().code()
+    }
+
+    /// Density of its own media.
+    pub(crate) fn recording(self) -> Density {
         match self {
-            Self::Lto5 => 0x58,
-            Self::Lto6 => 0x5A,
-            Self::Lto7 => 0x5C,
-            Self::Lto8 => 0x5E,
-            Self::Lto9 => 0x60,
+            Self::Lto5 => Density::Lto5,
+            Self::Lto6 => Density::Lto6,
+            Self::Lto7 => Density::Lto7,
+            Self::Lto8 => Density::Lto8,
+            Self::Lto9 => Density::Lto9,
         }
     }
 }

@@ -24,7 +24,7 @@ const fn with_action(code: u8, action: u8, timeout_s: u32) -> Opcode {
 }
 
 /// What every device knows.
-const COMMON: [Opcode; 11] = [
+const COMMON: [Opcode; 13] = [
     plain(0x00, 60),
     plain(0x03, 60),
     plain(0x12, 60),
@@ -32,6 +32,8 @@ const COMMON: [Opcode; 11] = [
     plain(0x17, 60),
     plain(0x1A, 60),
     plain(0x1E, 60),
+    plain(0x56, 60),
+    plain(0x57, 60),
     plain(0x5A, 60),
     plain(0x5E, 60),
     plain(0x5F, 60),
@@ -73,7 +75,7 @@ const ORDER: [Opcode; 2] = [with_action(0xA3, 0x1D, 60), with_action(0xA4, 0x1D,
 const WRAPS: [Opcode; 1] = [with_action(0xA3, 0x1F, 60)];
 
 /// What a changer knows beyond what every device does.
-const CHANGER: [Opcode; 10] = [
+const CHANGER: [Opcode; 11] = [
     plain(0x07, 1800),
     plain(0x1B, 60),
     plain(0x1D, 60),
@@ -84,6 +86,7 @@ const CHANGER: [Opcode; 10] = [
     plain(0xA6, 600),
     plain(0xB5, 60),
     plain(0xB8, 300),
+    plain(0xE7, 1800),
 ];
 
 /// The commands of a drive.

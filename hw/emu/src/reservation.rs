@@ -6,6 +6,7 @@ use reel_hw::scsi::reservation::{KeysReport, OutParameters, ReservationReport, S
 use reel_hw::scsi::{Command, SenseKey};
 
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field, parameter_length};
+use crate::attention::Attentions;
 use crate::drive::{Context, parameters};
 use crate::initiator::Initiator;
 
@@ -45,6 +46,7 @@ impl Reservations {
     /// Carries out the commands that reserve and release; `None` for all others.
     pub(crate) fn carry_out(
         &mut self,
+        attentions: &mut Attentions,
         context: &Context<'_, '_>,
         command: Command,
     ) -> Option<Outcome> {
@@ -53,7 +55,7 @@ impl Reservations {
             Command::Release(_) => self.release(context.initiator),
             Command::PersistentReserveIn { service_action, .. } => self.report(service_action),
             Command::PersistentReserveOut { service_action, scope_type, length } => {
-                self.persistent_out(context, service_action, scope_type & 0xF, length)
+                self.persistent_out(attentions, context, service_action, scope_type & 0xF, length)
             }
             _ => return None,
         })
@@ -61,6 +63,7 @@ impl Reservations {
 
     fn persistent_out(
         &mut self,
+        attentions: &mut Attentions,
         context: &Context<'_, '_>,
         service_action: u8,
         kind: u8,
@@ -69,7 +72,7 @@ impl Reservations {
         let parameters = OutParameters::decode(parameters(context, length)?);
         let parameters = parameters.map_err(|_| parameter_length())?;
         let action = ServiceAction::from_number(service_action);
-        self.change(context.initiator, action, kind, &parameters)
+        self.change(attentions, context.initiator, action, kind, &parameters)
     }
 
     fn reserve(&mut self, initiator: Initiator) -> Outcome {
@@ -106,6 +109,7 @@ impl Reservations {
     /// PERSISTENT RESERVE OUT.
     fn change(
         &mut self,
+        attentions: &mut Attentions,
         initiator: Initiator,
         action: Option<ServiceAction>,
         kind: u8,
@@ -132,11 +136,10 @@ impl Reservations {
                 Some((holder, _)) if holder == initiator => self.holder = None,
                 _ => {}
             },
-            ServiceAction::Clear => {
-                self.keys.clear();
-                self.holder = None;
+            ServiceAction::Clear => self.clear(attentions, initiator),
+            ServiceAction::Preempt => {
+                self.preempt(attentions, initiator, parameters.new_key, kind);
             }
-            ServiceAction::Preempt => self.preempt(initiator, parameters.new_key, kind),
         }
         Ok(Answer::Done)
     }
@@ -153,13 +156,27 @@ impl Reservations {
         }
     }
 
-    fn preempt(&mut self, initiator: Initiator, key: u64, kind: u8) {
-        let victim = self.holder.filter(|(holder, _)| self.keys.get(holder) == Some(&key));
+    fn clear(&mut self, attentions: &mut Attentions, initiator: Initiator) {
+        attentions.raise(0x2A, 0x03, |one| one != initiator && self.keys.contains_key(&one));
+        self.keys.clear();
+        self.holder = None;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    fn preempt(&mut self, attentions: &mut Attentions, initiator: Initiator, key: u64, kind: u8) {
+        let has_key = |one: &Initiator| self.keys.get(one) == Some(&key);
+        attentions.raise(0x2A, 0x05, |one| one != initiator && has_key(&one));
+        let is_victim = self.holder.is_some_and(|(holder, _)| has_key(&holder));
         self.keys.retain(|holder, held| *holder == initiator || *held != key);
-        if victim.is_some() {
+        if is_victim {
             self.holder = Some((initiator, kind));
         }
         self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The device was reset; what is persistent stays.
+    pub(crate) fn reset(&mut self) {
+        self.simple = None;
     }
 
     /// The initiator's port is gone; what is persistent stays.

@@ -6,16 +6,15 @@ pub(crate) use shuttle::Shuttle;
 
 use reel_hw::scsi::inquiry::{Inquiry, VpdData, VpdPage};
 use reel_hw::scsi::mode::{ElementAddresses, ModeData, PageContent};
-use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, PageControl, Sense, SenseFormat, SenseKey};
+use reel_hw::scsi::{Cdb, CdbForm, Command, DeviceType, PageControl, SenseFormat, SenseKey};
 
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field, unknown_command};
-use crate::attention::Attentions;
 use crate::drive::{Context, designators};
 use crate::element_status;
 use crate::elements::Elements;
+use crate::hosts::Hosts;
 use crate::initiator::Initiator;
 use crate::opcodes;
-use crate::reservation::Reservations;
 use crate::timing::Timing;
 
 const VENDOR: &str = "REELFS";
@@ -28,11 +27,9 @@ const ALL_PAGES: u8 = 0x3F;
 
 /// The robot.
 pub(crate) struct Robot {
-    serial: String,
-    attentions: Attentions,
-    reservations: Reservations,
-    /// Who has locked the import/export door.
-    locks: Vec<Initiator>,
+    pub(crate) serial: String,
+    /// Who prevents removal has locked the import/export door.
+    pub(crate) hosts: Hosts,
     pub(crate) shuttle: Shuttle,
     /// The import/export door stands open.
     door_open: bool,
@@ -46,9 +43,7 @@ impl Robot {
     pub(crate) fn new(serial: &str, timing: &Timing) -> Self {
         Self {
             serial: serial.to_owned(),
-            attentions: Attentions::default(),
-            reservations: Reservations::default(),
-            locks: Vec::new(),
+            hosts: Hosts::default(),
             shuttle: Shuttle::new(timing, serial),
             door_open: false,
             magazine_open: false,
@@ -58,7 +53,7 @@ impl Robot {
 
     /// An operator opened the door of the import/export slots, or of a magazine, and closed it again.
     pub(crate) fn opened(&mut self, import_export: bool) {
-        self.attentions.raise(0x28, u8::from(import_export), None);
+        self.hosts.tell(0x28, u8::from(import_export), None);
     }
 
     /// Opens or closes the import/export door; `false` where a host has locked it.
@@ -83,13 +78,7 @@ impl Robot {
 
     /// Whether a host has locked the import/export door.
     pub(crate) fn is_locked(&self) -> bool {
-        !self.locks.is_empty()
-    }
-
-    pub(crate) fn forget(&mut self, initiator: Initiator) {
-        self.attentions.forget(initiator);
-        self.reservations.forget(initiator);
-        self.locks.retain(|holder| *holder != initiator);
+        !self.hosts.allow_removal()
     }
 
     /// Carries out a command.
@@ -100,21 +89,11 @@ impl Robot {
         cdb: &Cdb,
     ) -> Outcome {
         let command = Command::from_cdb(DeviceType::Changer, cdb);
-        let waits = match command {
-            Some(Command::Inquiry { .. } | Command::ReportLuns { .. }) => None,
-            Some(Command::RequestSense { descriptor, allocation }) => {
-                let answer = self.request_sense(context.initiator, descriptor);
-                return Ok(answer.cut(usize::from(allocation)));
-            }
-            _ => self.attentions.take(context.initiator),
-        };
-        if let Some(attention) = waits {
-            return Err(attention.into());
+        if let Some(Command::RequestSense { descriptor, allocation }) = command {
+            let answer = self.request_sense(context.initiator, descriptor);
+            return Ok(answer.cut(usize::from(allocation)));
         }
-        let command = command.ok_or_else(unknown_command)?;
-        if self.reservations.forbid(context.initiator, &command) {
-            return Err(Refusal::ReservationConflict);
-        }
+        let command = self.hosts.admit(context.initiator, command)?;
         let outcome = self
             .robot_command(elements, command)
             .or_else(|| self.host_command(elements, context, command))
@@ -172,14 +151,7 @@ impl Robot {
             }
             Command::SendDiagnostic { length: 0, .. } => Ok(Answer::Done),
             Command::SendDiagnostic { .. } => Err(invalid_field()),
-            Command::PreventRemoval { prevent } => {
-                self.locks.retain(|holder| *holder != context.initiator);
-                if prevent {
-                    self.locks.push(context.initiator);
-                }
-                Ok(Answer::Done)
-            }
-            _ => return self.reservations.carry_out(context, command),
+            _ => return self.hosts.carry_out(context, command),
         })
     }
 
@@ -232,7 +204,8 @@ impl Robot {
     ) -> Outcome {
         expect_robot(elements, transport)?;
         self.ready()?;
-        elements.exchange(&mut self.shuttle, addresses).map(|()| Answer::Done)
+        let slips = std::mem::take(&mut self.drops_next);
+        elements.exchange(&mut self.shuttle, addresses, slips).map(|()| Answer::Done)
     }
 
     fn position_to(&mut self, elements: &Elements, transport: u16, destination: u16) -> Outcome {
@@ -269,12 +242,8 @@ impl Robot {
 
     fn request_sense(&mut self, initiator: Initiator, descriptor: bool) -> Answer {
         let format = if descriptor { SenseFormat::Descriptor } else { SenseFormat::Fixed };
-        let told = self.attentions.take(initiator);
-        let state = || match self.ready() {
-            Err(Refusal::Check(sense)) => sense,
-            _ => Sense::new(SenseKey::NoSense, 0, 0),
-        };
-        Answer::Data(told.unwrap_or_else(state).encode(format))
+        let ready = self.ready();
+        Answer::Data(self.hosts.sense(initiator, ready).encode(format))
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! | module | is |
 //! | --- | --- |
-//! | [`generation`] | the figures of each drive and medium |
+//! | [`figures`] | the figures of each drive and medium |
 //! | [`wraps`] | where on the tape an object lies |
 //! | [`spots`] | bad places of a medium |
 //! | [`locate`] | [`Mechanism`]: a medium in a drive; locate, rewind, load, unload |
@@ -18,12 +18,12 @@
 //! | [`clock`] | real or simulated time |
 //!
 //! Units are in the names: `_s` seconds, `_mb` 10⁶ bytes, `_mb_s` MB per second. Objects are logical objects, blocks
-//! and filemarks alike, each taking [`BLOCK_MB`](generation::BLOCK_MB) of tape. Whatever object number or rate comes
+//! and filemarks alike, each taking [`BLOCK_MB`](figures::BLOCK_MB) of tape. Whatever object number or rate comes
 //! in, no time is negative or NaN; a host that never comes takes an infinite one.
 
 pub mod buffer;
 pub mod clock;
-pub mod generation;
+pub mod figures;
 pub mod locate;
 pub mod order;
 pub mod robot;
@@ -34,7 +34,7 @@ pub mod wraps;
 
 pub use buffer::{Halt, StreamBuffer, StreamCounts};
 pub use clock::EmuClock;
-pub use generation::{Figures, Generation};
+pub use figures::{Column, Figures};
 pub use locate::{Mechanism, MountUse, Retension};
 pub use order::Segment;
 pub use robot::{Place, Robot, RobotFigures};

@@ -39,11 +39,6 @@ impl Timing {
         Self::on(EmuClock::simulated())
     }
 
-    /// Everything takes as long as with real devices.
-    pub fn real() -> Self {
-        Self::on(EmuClock::real())
-    }
-
     /// The same with every figure bent by a seed.
     pub fn seeded(self, seed: Seed) -> Self {
         Self { seed: Some(seed), ..self }

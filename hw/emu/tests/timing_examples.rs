@@ -1,10 +1,10 @@
 //! The worked examples of spec timing.md §9, by their numbers.
 
-use reel_emu::time::generation::BLOCK_MB;
-use reel_emu::time::{Generation, Mechanism, Retension, Segment, WrapTable};
+use reel_emu::time::figures::BLOCK_MB;
+use reel_emu::time::{Column, Mechanism, Retension, Segment, WrapTable};
 use reel_hw::BlockNumber;
 
-use Generation::{Lto5, Lto6, Lto7, Lto8, Lto9Full, Lto9Half, M8};
+use Column::{Lto5, Lto6, Lto7, Lto8, Lto9Full, Lto9Half, M8};
 
 const FULL_SPEED: f64 = f64::INFINITY;
 
@@ -18,16 +18,16 @@ fn assert_s(found_s: f64, expected_s: f64) {
     assert_near(found_s, expected_s, 0.01);
 }
 
-fn locate_s(generation: Generation, from: u64, to: u64) -> f64 {
+fn locate_s(generation: Column, from: u64, to: u64) -> f64 {
     Mechanism::from(generation).locate_s(BlockNumber(from), BlockNumber(to))
 }
 
-fn stream_s(generation: Generation, from: u64, objects: u64) -> f64 {
+fn stream_s(generation: Column, from: u64, objects: u64) -> f64 {
     Mechanism::from(generation).stream_s(BlockNumber(from), objects, FULL_SPEED)
 }
 
 #[track_caller]
-fn assert_place(generation: Generation, object: u64, wrap: u16, lpos: f64) {
+fn assert_place(generation: Column, object: u64, wrap: u16, lpos: f64) {
     let place = WrapTable::nominal(generation.figures()).position(BlockNumber(object));
     assert_eq!(place.wrap, wrap);
     assert_near(place.lpos, lpos, 0.1);
@@ -93,7 +93,7 @@ fn example_7_whole_tape() {
         assert_near(stream_s(generation, 0, room), expected_s, 0.06);
     }
     let hours = [2.984, 4.368, 5.539, 8.309, 9.305, 12.487, 16.572];
-    for (generation, expected_h) in Generation::ALL.into_iter().zip(hours) {
+    for (generation, expected_h) in Column::ALL.into_iter().zip(hours) {
         let room = WrapTable::nominal(generation.figures()).room();
         assert_near(stream_s(generation, 0, room) / 3600.0, expected_h, 0.0006);
     }
@@ -120,7 +120,7 @@ fn example_8_starved_writer() {
 
 #[test]
 fn example_9_stall() {
-    let stall = |generation: Generation, pause_s| {
+    let stall = |generation: Column, pause_s| {
         let figures = generation.figures();
         figures.stall(figures.top_mb_s, figures.buffer_mb, pause_s, 700.0)
     };
@@ -233,7 +233,7 @@ fn example_12_averages_from_the_load_point() {
 #[test]
 fn the_border_between_reading_and_locating() {
     let borders = [8465.0, 20_012.0, 8829.0, 12_383.0, 17_553.0, 8119.0, 9506.0];
-    for (generation, expected) in Generation::ALL.into_iter().zip(borders) {
+    for (generation, expected) in Column::ALL.into_iter().zip(borders) {
         let figures = generation.figures();
         let more_s = |gap: u64| stream_s(generation, 0, gap) - locate_s(generation, 0, gap);
         let (mut low, mut high) = (1, figures.objects() / u64::from(figures.wraps) / 2 - 1);

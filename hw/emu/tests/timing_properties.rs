@@ -3,13 +3,13 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use reel_emu::time::{
-    DriveFactors, Figures, Generation, Mechanism, MountUse, Perturbation, Place, Retension, Robot,
+    Column, DriveFactors, Figures, Mechanism, MountUse, Perturbation, Place, Retension, Robot,
     RobotFigures, Seed, Segment, StreamBuffer, WrapTable,
 };
 use reel_hw::BlockNumber;
 
-fn generation() -> impl Strategy<Value = Generation> {
-    prop::sample::select(&Generation::ALL[..])
+fn generation() -> impl Strategy<Value = Column> {
+    prop::sample::select(&Column::ALL[..])
 }
 
 /// Object numbers on the medium, near its ends, and far from sense.
@@ -221,7 +221,7 @@ proptest! {
 /// §7: what shortest-first costs of ascending order, on segments all over the tape.
 #[test]
 fn shortest_first_is_far_cheaper_than_ascending() {
-    let lto8 = Mechanism::from(Generation::Lto8);
+    let lto8 = Mechanism::from(Column::Lto8);
     for (count, seed) in [(10, 1), (100, 2), (1000, 3)] {
         let mut draws = reel_emu::time::seed::Generator::new(seed);
         let mut firsts: Vec<_> = (0..count).map(|_| draws.below(45_000_000)).collect();

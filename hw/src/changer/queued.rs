@@ -1,6 +1,6 @@
 //! One queue for a robot that several users share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use super::{Changer, ChangerStatus};
@@ -18,7 +18,7 @@ pub struct RobotQueue {
 #[derive(Debug, Default)]
 struct Told {
     doing: Option<String>,
-    seen: Option<ChangerStatus>,
+    seen: Option<Arc<ChangerStatus>>,
 }
 
 impl RobotQueue {
@@ -28,7 +28,7 @@ impl RobotQueue {
     }
 
     /// What lay where when the robot was last asked; none where it was not, or did not answer.
-    pub fn seen(&self) -> Option<ChangerStatus> {
+    pub fn seen(&self) -> Option<Arc<ChangerStatus>> {
         self.told().seen.clone()
     }
 
@@ -39,6 +39,20 @@ impl RobotQueue {
     /// Waits for a turn, and says what it is for.
     fn take_turn(&self, what: String) -> Turn<'_> {
         let guard = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.begin(guard, what)
+    }
+
+    /// A turn, if nobody has it.
+    fn try_turn(&self, what: &str) -> Option<Turn<'_>> {
+        let guard = match self.turn.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.begin(guard, what.to_owned()))
+    }
+
+    fn begin<'q>(&'q self, guard: MutexGuard<'q, ()>, what: String) -> Turn<'q> {
         self.told().doing = Some(what);
         Turn { queue: self, _guard: guard }
     }
@@ -55,22 +69,40 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// A changer whose every call waits for its turn.
+/// Opens a changer.
+type Opener = Box<dyn Fn() -> Result<Box<dyn Changer>> + Send>;
+
+/// A changer whose every call waits for its turn. It is opened by the first call: a drive can be used while its
+/// changer does not answer.
 pub struct QueuedChanger {
-    changer: Box<dyn Changer>,
+    open: Opener,
+    opened: Option<Box<dyn Changer>>,
     queue: RobotQueue,
 }
 
 impl QueuedChanger {
-    /// A changer in a queue.
-    pub fn new(changer: Box<dyn Changer>, queue: RobotQueue) -> Self {
-        Self { changer, queue }
+    /// A changer in a queue; `open` opens it, again where it failed to.
+    pub fn new(
+        open: impl Fn() -> Result<Box<dyn Changer>> + Send + 'static,
+        queue: RobotQueue,
+    ) -> Self {
+        Self { open: Box::new(open), opened: None, queue }
+    }
+
+    fn opened(&mut self) -> Result<&mut (dyn Changer + 'static)> {
+        if self.opened.is_none() {
+            self.opened = Some((self.open)()?);
+        }
+        match &mut self.opened {
+            Some(changer) => Ok(&mut **changer),
+            None => unreachable!("it was opened above"),
+        }
     }
 
     /// Looks what lies where, and notes it; what was noted before is forgotten where the changer does not answer.
     fn look(&mut self) -> Result<ChangerStatus> {
-        let status = self.changer.status();
-        self.queue.told().seen = status.as_ref().ok().cloned();
+        let status = self.opened().and_then(Changer::status);
+        self.queue.told().seen = status.as_ref().ok().cloned().map(Arc::new);
         status
     }
 
@@ -82,7 +114,7 @@ impl QueuedChanger {
     ) -> Result<T> {
         let queue = self.queue.clone();
         let _turn = queue.take_turn(what);
-        let outcome = work(&mut *self.changer);
+        let outcome = work(self.opened()?);
         let _ = self.look();
         outcome
     }
@@ -93,6 +125,17 @@ impl Changer for QueuedChanger {
         let queue = self.queue.clone();
         let _turn = queue.take_turn("reading element status".to_owned());
         self.look()
+    }
+
+    fn known_status(&mut self) -> Result<Arc<ChangerStatus>> {
+        let queue = self.queue.clone();
+        let Some(_turn) = queue.try_turn("asking for changes") else {
+            return queue.seen().map_or_else(|| self.status().map(Arc::new), Ok);
+        };
+        match queue.seen() {
+            Some(seen) if !self.opened()?.may_have_changed()? => Ok(seen),
+            _ => self.look().map(Arc::new),
+        }
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
@@ -110,11 +153,11 @@ impl Changer for QueuedChanger {
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {
-        self.changer.pause(pause)
+        self.opened()?.pause(pause)
     }
 
     fn create_media(&mut self, tag: &VolumeTag) -> Result<()> {
-        self.changer.create_media(tag)
+        self.opened()?.create_media(tag)
     }
 }
 
@@ -166,7 +209,9 @@ mod tests {
         let slot = SlotNumber::from_index(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                let mut changer = QueuedChanger::new(Box::new(robot.clone()), queue.clone());
+                let robot = robot.clone();
+                let open = move || Ok(Box::new(robot.clone()) as Box<dyn Changer>);
+                let mut changer = QueuedChanger::new(open, queue.clone());
                 scope.spawn(move || {
                     for _ in 0..5 {
                         changer.status().unwrap();
@@ -177,5 +222,20 @@ mod tests {
             }
         });
         assert_eq!(queue.doing(), None);
+    }
+
+    #[test]
+    fn a_changer_that_cannot_be_opened_is_tried_again() {
+        let answers = Arc::new(Mutex::new(vec![true, false]));
+        let open = move || match answers.lock().unwrap().pop() {
+            Some(true) => Ok(Box::new(Busy::default()) as Box<dyn Changer>),
+            _ => Err(crate::Error::NoSuchDrive(DriveNumber(0))),
+        };
+        let queue = RobotQueue::default();
+        let mut changer = QueuedChanger::new(open, queue.clone());
+        assert!(changer.status().is_err());
+        assert_eq!(queue.seen(), None);
+        changer.status().unwrap();
+        assert!(queue.seen().is_some());
     }
 }

@@ -14,40 +14,24 @@ pub(super) struct Robot {
     pub(super) number: DriveNumber,
     /// The drive ejects the medium before the robot takes it.
     pub(super) ejects: bool,
+    /// By what the changer tells the number is not another drive's.
+    is_checked: bool,
 }
 
 impl LtoDrive {
     /// Puts the drive into a library, as drive `number` of `changer`. With `ejects` it ejects its medium itself before
     /// the robot takes it (`eject-before-unload`).
     ///
-    /// # Errors
-    /// By the serial numbers that the changer tells the drive has another number: media for it would come into another
-    /// drive. A changer that cannot be asked now is asked before each move anyway.
+    /// Nothing is moved where by the serial numbers that the changer tells the drive has another number: media for it
+    /// would come into another drive.
     pub fn in_library(
         mut self,
-        mut changer: Box<dyn Changer>,
+        changer: Box<dyn Changer>,
         number: DriveNumber,
         ejects: bool,
-    ) -> Result<Self> {
-        match changer.status() {
-            Ok(status) => self.must_be_drive(number, &status)?,
-            Err(error) => {
-                tracing::warn!(drive = self.device.name(), %error, "the drive's number is not checked");
-            }
-        }
-        self.robot = Some(Robot { changer, number, ejects });
-        Ok(self)
-    }
-
-    fn must_be_drive(&mut self, configured: DriveNumber, status: &ChangerStatus) -> Result<()> {
-        let Some(serial) = self.device.serial_number() else { return Ok(()) };
-        let Some(number) = status.drive_with_serial(&serial) else { return Ok(()) };
-        if number == configured {
-            return Ok(());
-        }
-        let other = status.drive(configured)?.drive_serial_number.clone().unwrap_or_default();
-        let device = self.device.name().to_owned();
-        Err(Error::WrongDriveNumber { device, serial, number, configured, other })
+    ) -> Self {
+        self.robot = Some(Robot { changer, number, ejects, is_checked: false });
+        self
     }
 
     fn robot(&mut self) -> Result<&mut Robot> {
@@ -55,6 +39,31 @@ impl LtoDrive {
             what: "moving media",
             device: "a drive that is in no changer",
         })
+    }
+
+    /// The robot, once the drive's number was checked.
+    fn checked_robot(&mut self) -> Result<&mut Robot> {
+        self.must_be_ours("move media")?;
+        if !self.robot()?.is_checked {
+            self.status()?;
+        }
+        self.robot()
+    }
+
+    fn check_number(&mut self, status: &ChangerStatus) -> Result<()> {
+        let configured = self.robot()?.number;
+        let serial = self.device.serial_number();
+        let number = serial.as_deref().and_then(|serial| status.drive_with_serial(serial));
+        if let (Some(serial), Some(number)) =
+            (serial, number.filter(|number| *number != configured))
+        {
+            let known = status.drive(configured).ok();
+            let other = known.and_then(|drive| drive.drive_serial_number.clone());
+            let (device, other) = (self.device.name().to_owned(), other.unwrap_or_default());
+            return Err(Error::WrongDriveNumber { device, serial, number, configured, other });
+        }
+        self.robot()?.is_checked = true;
+        Ok(())
     }
 
     fn is_own(&self, number: DriveNumber) -> bool {
@@ -102,11 +111,15 @@ impl LtoDrive {
 
 impl Changer for LtoDrive {
     fn status(&mut self) -> Result<ChangerStatus> {
-        self.robot()?.changer.status()
+        let status = self.robot()?.changer.status()?;
+        if !self.robot()?.is_checked {
+            self.check_number(&status)?;
+        }
+        Ok(status)
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        self.robot()?.changer.load_slot(slot, drive)?;
+        self.checked_robot()?.changer.load_slot(slot, drive)?;
         if self.is_own(drive) {
             self.take_in()?;
         }
@@ -117,18 +130,18 @@ impl Changer for LtoDrive {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.hand_out()?;
         }
-        self.robot()?.changer.unload(drive, slot)
+        self.checked_robot()?.changer.unload(drive, slot)
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        self.robot()?.changer.transfer(from, to)
+        self.checked_robot()?.changer.transfer(from, to)
     }
 
-    fn clean_drive(&mut self, drive: DriveNumber) -> Result<()> {
+    fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }
-        self.robot()?.changer.clean_drive(drive)
+        self.checked_robot()?.changer.clean_drive(drive, slot)
     }
 
     /// A medium that is in the drive already, but ejected or not loaded by this handle, is loaded.

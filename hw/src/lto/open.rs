@@ -1,5 +1,6 @@
 //! Opening a drive, and leaving it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,42 @@ pub struct LtoOptions {
     /// What a drive has to tell it tells a host once: whoever looks while another handle of this host works takes unit
     /// attentions from it that it needs.
     pub only_status: bool,
+    /// Hears what is waited for.
+    pub on_wait: WaitListener,
     /// By what waiting goes.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What a drive that is not ready yet is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It gets a medium ready.
+    Loading,
+    /// It learns a medium that it has for the first time, which takes up to two hours (LTO-9).
+    Calibrating,
+}
+
+/// Is told, about once a second while a drive is waited for, what that is for.
+#[derive(Clone, Default)]
+pub struct WaitListener(Option<Arc<dyn Fn(Wait) + Send + Sync>>);
+
+impl WaitListener {
+    /// One that calls `tell`.
+    pub fn new(tell: impl Fn(Wait) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    pub(super) fn tell(&self, wait: Wait) {
+        if let Some(tell) = &self.0 {
+            tell(wait);
+        }
+    }
+}
+
+impl fmt::Debug for WaitListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "WaitListener" } else { "nobody" })
+    }
 }
 
 impl Default for LtoOptions {
@@ -65,6 +100,7 @@ impl Default for LtoOptions {
             ready_limit: Duration::from_secs(600),
             reserve: true,
             only_status: false,
+            on_wait: WaitListener::default(),
             clock: Arc::new(RealClock),
         }
     }

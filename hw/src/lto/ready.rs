@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::open::Wait;
 use super::{LtoDrive, Written, timeouts};
 use crate::device::DeviceError;
 use crate::error::{Error, Result};
@@ -72,7 +73,11 @@ impl LtoDrive {
         loop {
             let readiness = self.readiness()?;
             let Readiness::Coming(sense) = readiness else { return Ok(readiness) };
-            let limit = if self.is_calibrating() { timeouts::CALIBRATION } else { limit };
+            let (wait, limit) = match self.is_calibrating() {
+                true => (Wait::Calibrating, timeouts::CALIBRATION),
+                false => (Wait::Loading, limit),
+            };
+            self.options.on_wait.tell(wait);
             if self.device.now().saturating_sub(started) >= limit {
                 return Err(DeviceError::Sense(sense));
             }
@@ -145,6 +150,7 @@ impl LtoDrive {
 
     /// Nothing is known of what is in the drive.
     pub(super) fn forget_medium(&mut self) {
+        self.device.medium_may_be_another();
         self.place = None;
         self.astray = false;
         self.behind_filemark = false;

@@ -125,7 +125,7 @@ impl LtoDrive {
         self.activity() == Some(DeviceActivity::Calibrating)
     }
 
-    fn log_sense(
+    pub(super) fn log_sense(
         &mut self,
         page: u8,
         allocation: u16,

@@ -16,6 +16,8 @@ pub(super) const WRITE: Duration = Duration::from_secs(1500);
 pub(super) const WRITE_FILEMARKS: Duration = Duration::from_secs(1620);
 /// LOCATE and SPACE.
 pub(super) const LOCATE: Duration = Duration::from_secs(2940);
+/// GENERATE and RECEIVE RECOMMENDED ACCESS ORDER (spec scsi.md §19).
+pub(super) const ACCESS_ORDER: Duration = Duration::from_secs(600);
 /// REWIND.
 pub(super) const REWIND: Duration = Duration::from_secs(600);
 /// LOAD UNLOAD.

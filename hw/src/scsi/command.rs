@@ -540,4 +540,21 @@ impl Command {
         };
         bytes as usize
     }
+
+    /// Whether its data, if there are any, go to the device.
+    pub fn sends_data(&self) -> bool {
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::Verify { .. }
+                | Self::FormatMedium { .. }
+                | Self::ModeSelect { .. }
+                | Self::LogSelect { .. }
+                | Self::SendDiagnostic { .. }
+                | Self::WriteAttribute { .. }
+                | Self::SecurityProtocolOut { .. }
+                | Self::PersistentReserveOut { .. }
+                | Self::GenerateAccessOrder { .. }
+        )
+    }
 }

@@ -6,7 +6,7 @@ mod counters;
 mod status;
 mod volume;
 
-pub use counters::{ErrorCounters, SequentialAccess, TapeCapacity};
+pub use counters::{ErrorCounters, PerformanceData, SequentialAccess, TapeCapacity};
 pub use status::{
     DeviceActivity, DeviceStatus, decode_alert_response, decode_alerts, encode_alert_response,
     encode_alerts,
@@ -37,6 +37,8 @@ pub mod page {
     pub const ALERTS: u8 = 0x2E;
     /// Tape capacity.
     pub const TAPE_CAPACITY: u8 = 0x31;
+    /// Performance data of HP drives.
+    pub const PERFORMANCE_DATA: u8 = 0x34;
     /// Device status of HP drives.
     pub const VENDOR_DEVICE_STATUS: u8 = 0x3E;
 }

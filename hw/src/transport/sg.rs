@@ -8,6 +8,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::{Gid, Group, Uid, User};
+
+use super::holder::holder;
 use super::{Data, Reply, SENSE_BYTES_MAX, Status, Transport, TransportError};
 use crate::scsi::Cdb;
 
@@ -16,6 +19,9 @@ const INTERFACE: i32 = b'S' as i32;
 const DIRECTION_NONE: i32 = -1;
 const DIRECTION_TO_DEVICE: i32 = -2;
 const DIRECTION_FROM_DEVICE: i32 = -3;
+
+/// What the kernel tells of processes.
+const PROC: &str = "/proc";
 
 /// Driver status that only says that there is sense.
 const DRIVER_SENSE: u16 = 0x08;
@@ -63,7 +69,8 @@ impl SgTransport {
     /// `/dev/tape/by-id`. Messages name the path that was asked for.
     ///
     /// # Errors
-    /// Not a character device, no SCSI device behind it, no right to open it.
+    /// Not a character device; no SCSI device behind it; no right to open it, with what is missing; open in another
+    /// process for itself alone, with its name.
     pub fn open(path: &Path) -> io::Result<Self> {
         let generic = generic_node(path)?;
         let file = OpenOptions::new()
@@ -176,16 +183,80 @@ fn reply(
     Ok(Reply { status, transferred: length - left, sense })
 }
 
-/// Says what is missing where the device may not be opened.
+/// Says what is missing, or who is in the way, where the device may not be opened.
 fn with_hint(error: io::Error, generic: &Path) -> io::Error {
-    if error.kind() != io::ErrorKind::PermissionDenied {
-        return error;
+    let text = match error.kind() {
+        io::ErrorKind::PermissionDenied => missing_right(generic),
+        io::ErrorKind::ResourceBusy => taken_by(generic),
+        _ => return error,
+    };
+    io::Error::new(error.kind(), text)
+}
+
+/// Who may use a node, and how the user of this process becomes one of these.
+fn missing_right(generic: &Path) -> String {
+    /// The right of a node's group to read and write it.
+    const GROUP_READ_WRITE: u32 = 0o060;
+    let user = user_name(Uid::effective().as_raw());
+    let tried = format!("user '{user}' may not read and write {}", generic.display());
+    let Ok(metadata) = generic.metadata() else { return tried };
+    let (owner, group, mode) =
+        (user_name(metadata.uid()), group_name(metadata.gid()), metadata.mode() & 0o777);
+    let remedy = if metadata.gid() != 0 && mode & GROUP_READ_WRITE == GROUP_READ_WRITE {
+        format!(
+            "put it into that group ('usermod --append --groups {group} {user}') and start this program anew"
+        )
+    } else {
+        "the node should belong to group 'tape' with mode 0660, which is udev's work".to_owned()
+    };
+    format!("{tried}, which is {owner}:{group} with mode {mode:04o}; {remedy}")
+}
+
+fn taken_by(generic: &Path) -> String {
+    match holder(Path::new(PROC), &[generic.to_owned()]) {
+        Some(holder) => format!("{holder}, and for itself alone; end it, or wait"),
+        None => unseen_holder(generic),
     }
-    let text = format!(
-        "no right to read and write {}: the user that runs this must be in the group of that node (tape)",
-        generic.display()
-    );
-    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+fn unseen_holder(node: &Path) -> String {
+    format!(
+        "a process of another user has it open, and for itself alone; 'fuser -v {}' tells root which",
+        node.display()
+    )
+}
+
+fn user_name(number: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(number)).ok().flatten();
+    user.map_or_else(|| number.to_string(), |user| user.name)
+}
+
+fn group_name(number: u32) -> String {
+    let group = Group::from_gid(Gid::from_raw(number)).ok().flatten();
+    group.map_or_else(|| number.to_string(), |group| group.name)
+}
+
+/// That no other process has this drive open by the kernel's own tape driver, by which it would move the tape under
+/// us. What others do by generic nodes is not looked at: most of these only ask for a drive's health.
+///
+/// # Errors
+/// Another process has it open; its name is told.
+pub fn expect_no_other_user(path: &Path) -> io::Result<()> {
+    let nodes = tape_nodes(&generic_node(path)?);
+    match holder(Path::new(PROC), &nodes) {
+        Some(holder) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, format!("{holder}; end it, or wait")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The nodes of the kernel's tape driver for the drive behind a generic node.
+fn tape_nodes(generic: &Path) -> Vec<PathBuf> {
+    let Some(name) = generic.file_name() else { return Vec::new() };
+    let class = Path::new("/sys/class/scsi_generic").join(name).join("device/scsi_tape");
+    let entries = std::fs::read_dir(class).into_iter().flatten().flatten();
+    entries.map(|entry| Path::new("/dev").join(entry.file_name())).collect()
 }
 
 /// The `/dev/sg*` node of a SCSI device's node.
@@ -267,5 +338,24 @@ mod tests {
         }
         let error = SgTransport::open(Path::new("/dev/null")).unwrap_err().to_string();
         assert!(error.contains("no SCSI tape or changer"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_right_is_named_with_its_remedy() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let node = tempfile::NamedTempFile::new().unwrap();
+        let hint = |mode: u32| {
+            std::fs::set_permissions(node.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+            let denied = io::Error::from_raw_os_error(libc::EACCES);
+            with_hint(denied, node.path())
+        };
+        let said = hint(0o600);
+        assert_eq!(said.kind(), io::ErrorKind::PermissionDenied);
+        assert!(said.to_string().contains("with mode 0600; the node should belong"), "{said}");
+        // Takes root: a group that root's is not.
+        if chown(node.path(), None, Some(1)).is_ok() {
+            let said = hint(0o660).to_string();
+            assert!(said.contains("0660; put it into that group ('usermod"), "{said}");
+        }
     }
 }

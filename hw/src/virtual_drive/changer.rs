@@ -56,7 +56,7 @@ impl Changer for VirtualLibrary {
     }
 
     /// Files gather no dust.
-    fn clean_drive(&mut self, _drive: DriveNumber) -> Result<()> {
+    fn clean_drive(&mut self, _drive: DriveNumber, _slot: Option<SlotNumber>) -> Result<()> {
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl Changer for VirtualDrive {
     }
 
     /// Files gather no dust.
-    fn clean_drive(&mut self, _drive: DriveNumber) -> Result<()> {
+    fn clean_drive(&mut self, _drive: DriveNumber, _slot: Option<SlotNumber>) -> Result<()> {
         Ok(())
     }
 

@@ -1,9 +1,8 @@
 //! The files of a virtual drive's directory: their names, the two JSON files, the lock.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::cancel::Cancel;
+use crate::durable;
 use crate::error::{Error, Result};
 use crate::number::VolumeTag;
 
@@ -21,9 +21,6 @@ const STATUS_NAME: &str = "drive-status.json";
 
 /// How often a held lock is tried again: short against the seconds a person waits, long against a system call.
 const LOCK_POLL: Duration = Duration::from_millis(50);
-
-/// Mode of new JSON files, as PBS writes them.
-const JSON_MODE: u32 = 0o644;
 
 /// Files of a tape that its index counts and the directory lacks: more than this is no accident with single
 /// files but a broken index, and would only fill memory.
@@ -223,8 +220,8 @@ impl Directory {
 
     /// Makes created, renamed and removed names durable.
     pub(super) fn sync(&self) -> Result<()> {
-        let synced = File::open(&self.path).and_then(|directory| directory.sync_all());
-        synced.map_err(|error| Error::io("sync directory", &self.path, error))
+        durable::sync_folder(&self.path)
+            .map_err(|error| Error::io("sync directory", &self.path, error))
     }
 
     fn data_files(&self, label: &VolumeTag) -> Result<Vec<u64>> {
@@ -244,24 +241,9 @@ impl Directory {
     }
 
     fn replace(&self, path: &Path, value: &impl Serialize) -> Result<()> {
-        let write = || -> io::Result<()> {
-            let text = serde_json::to_vec_pretty(value)?;
-            let mode = match fs::metadata(path) {
-                Ok(metadata) => metadata.permissions(),
-                Err(_) => Permissions::from_mode(JSON_MODE),
-            };
-            let mut file = tempfile::Builder::new()
-                .prefix(".drive-")
-                .suffix(".tmp")
-                .tempfile_in(&self.path)?;
-            file.write_all(&text)?;
-            file.as_file().set_permissions(mode)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
-        };
-        write().map_err(|error| Error::io("replace", path, error))?;
-        self.sync()
+        let text = serde_json::to_vec_pretty(value).map_err(io::Error::from);
+        let replaced = text.and_then(|text| durable::replace(path, &text));
+        replaced.map_err(|error| Error::io("replace", path, error))
     }
 }
 
@@ -330,8 +312,8 @@ mod tests {
         );
         assert_eq!(directory.read_status().unwrap(), Some(current));
         assert_eq!(directory.read_index(&tag("A")).unwrap(), Some(7));
-        let mode = fs::metadata(temp.path().join("tape-A.json")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, JSON_MODE);
+        let mode = fs::metadata(temp.path().join("tape-A.json")).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o644);
     }
 
     #[test]

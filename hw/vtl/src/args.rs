@@ -5,12 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use reel_emu::cartridge::CAPACITY_DEFAULT;
 use reel_emu::{Generation, Maker};
+use reel_hw::VolumeTag;
 
 /// A target of `tcm_loop` has 32 ports, and the changer needs one.
 const DRIVES_MAX: i64 = 31;
-/// So many addresses the emulated library has for them.
-const SLOTS_MAX: i64 = 10_000;
-const IMPORT_EXPORT_MAX: i64 = 240;
 
 /// Puts an emulated tape library behind the kernel, as /dev/nst*, /dev/sg* and /dev/sch*.
 #[derive(Debug, Parser)]
@@ -39,10 +37,10 @@ pub(crate) struct Create {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=DRIVES_MAX))]
     pub(crate) drives: u16,
     /// Storage slots.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=SLOTS_MAX))]
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) slots: u16,
     /// Import/export slots.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=IMPORT_EXPORT_MAX))]
+    #[arg(long, default_value_t = 0)]
     pub(crate) import_export: u16,
     /// Generation of the drives, 5 to 9.
     #[arg(long, default_value = "8", value_parser = parse_generation)]
@@ -51,8 +49,8 @@ pub(crate) struct Create {
     #[arg(long, value_enum, default_value = "ibm")]
     pub(crate) maker: DriveMaker,
     /// Bar codes of the media: CLN… clean; L5 to L9 and, written once, LV to LZ at the end say the generation.
-    #[arg(long, value_delimiter = ',', value_name = "BARCODE,…")]
-    pub(crate) media: Vec<String>,
+    #[arg(long, value_delimiter = ',', value_name = "BARCODE,…", value_parser = parse_barcode)]
+    pub(crate) media: Vec<VolumeTag>,
     /// Room on each medium, such as 512M or 20G.
     #[arg(long, value_parser = parse_size, default_value_t = Size(CAPACITY_DEFAULT))]
     pub(crate) capacity: Size,
@@ -110,6 +108,11 @@ fn parse_generation(text: &str) -> Result<DriveGeneration, String> {
         _ => return Err("give a number from 5 to 9".to_owned()),
     };
     Ok(DriveGeneration(generation))
+}
+
+fn parse_barcode(text: &str) -> Result<VolumeTag, String> {
+    let tag = VolumeTag::new(text);
+    tag.ok_or_else(|| "give 1 to 32 printable ASCII characters without '/' and blanks".to_owned())
 }
 
 fn parse_size(text: &str) -> Result<Size, String> {

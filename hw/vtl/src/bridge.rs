@@ -7,7 +7,6 @@ use reel_emu::{Device, EmulatedLibrary};
 
 use crate::backing::{self, Served};
 use crate::error::{Error, Result};
-use crate::inventory::{self, Named};
 use crate::names::{self, Names};
 use crate::undo::Undo;
 use crate::unit::EmulatedUnit;
@@ -16,7 +15,8 @@ use crate::{leftovers, loopback, nodes};
 /// A device that programs can use.
 #[derive(Debug)]
 pub(crate) struct Offered {
-    named: Named,
+    device: Device,
+    serial: String,
     nodes: Vec<PathBuf>,
 }
 
@@ -31,28 +31,33 @@ pub(crate) struct Bridge {
 impl Bridge {
     /// Brings a library up.
     pub(crate) fn up(library: &EmulatedLibrary) -> Result<Self> {
-        let devices = inventory::devices(library)?;
-        let names = Names::new(devices.first().map_or("", |changer| &changer.serial));
+        let devices = library.devices();
+        let names = Names::new(devices.first().map_or("", |(_, serial)| serial));
         load_modules()?;
         leftovers::clear(&names)?;
         let mut bridge = Self { undo: Undo::default(), served: Vec::new(), devices: Vec::new() };
         bridge.undo.make_shared_folder(&names::adapter())?;
-        let folders = devices.iter().map(|named| bridge.back(library, &names, named));
+        let folders = devices.iter().map(|device| bridge.back(library, &names, device));
         let folders = folders.collect::<Result<Vec<_>>>()?;
         loopback::make_target(&mut bridge.undo, &names)?;
-        for (port, (named, folder)) in devices.into_iter().zip(folders).enumerate() {
+        for (port, ((device, serial), folder)) in devices.into_iter().zip(folders).enumerate() {
             let address = loopback::offer(&mut bridge.undo, &names, port, &folder)?;
-            let nodes = nodes::of(named.device, &address)?;
-            bridge.devices.push(Offered { named, nodes });
+            let nodes = nodes::of(device, &address)?;
+            bridge.devices.push(Offered { device, serial, nodes });
         }
         Ok(bridge)
     }
 
     /// Makes a device and has it served: as soon as it is offered, the kernel asks who it is.
-    fn back(&mut self, library: &EmulatedLibrary, names: &Names, named: &Named) -> Result<PathBuf> {
-        let name = names.device(named.device);
-        let folder = backing::make(&mut self.undo, &name, &named.serial)?;
-        let served = Served::start(&name, EmulatedUnit::new(library, named.device))?;
+    fn back(
+        &mut self,
+        library: &EmulatedLibrary,
+        names: &Names,
+        (device, serial): &(Device, String),
+    ) -> Result<PathBuf> {
+        let name = names.device(*device);
+        let folder = backing::make(&mut self.undo, &name, serial)?;
+        let served = Served::start(&name, EmulatedUnit::new(library, *device))?;
         self.served.push(served.ok_or(Error::NoUio(name))?);
         Ok(folder)
     }
@@ -71,12 +76,12 @@ impl Bridge {
 impl Offered {
     /// Kind, serial number and nodes.
     pub(crate) fn line(&self) -> String {
-        let kind = match self.named.device {
+        let kind = match self.device {
             Device::Changer => "changer",
             Device::Drive(_) => "drive",
         };
         let nodes = self.nodes.iter().map(|node| format!(" {}", node.display()));
-        format!("{kind} {}{}\n", self.named.serial, nodes.collect::<String>())
+        format!("{kind} {}{}\n", self.serial, nodes.collect::<String>())
     }
 }
 

@@ -1,71 +1,21 @@
 //! `reel-vtl create`: makes a library in a folder, with its media.
 
-use std::hash::{BuildHasher, RandomState};
-
-use reel_emu::{
-    CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, Generation, LibraryShape,
-};
+use reel_emu::{CartridgeFacts, EmulatedLibrary, LibraryShape};
 
 use crate::args::Create;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
-/// Uses of a new cleaning cartridge.
-const CLEANING_USES: u32 = 50;
-
-/// Makes a library.
+/// Makes a library. No other on the machine has its serial numbers.
 pub(crate) fn create(wanted: &Create) -> Result<()> {
-    let (media, slots) = (wanted.media.len(), wanted.slots);
-    if media > usize::from(slots) {
-        return Err(Error::TooManyMedia { media, slots });
-    }
-    // No two libraries on one machine may have the same serial numbers.
-    EmulatedLibrary::create(&wanted.folder, &shape(wanted, RandomState::new().hash_one(0)))?;
-    let library = EmulatedLibrary::open(&wanted.folder)?;
-    for (number, barcode) in wanted.media.iter().enumerate() {
-        library.add_cartridge(facts(wanted, barcode, number as u64))?;
-    }
-    Ok(())
-}
-
-fn shape(wanted: &Create, random: u64) -> LibraryShape {
-    let serial = format!("{:06X}", random & 0xFF_FFFF);
-    let drive = |number| DriveModel {
-        maker: wanted.maker.into(),
-        generation: wanted.generation.0,
-        full_height: true,
-        serial: format!("{serial}D{number:02}"),
-    };
-    LibraryShape {
-        drives: (0..wanted.drives).map(drive).collect(),
+    let generation = wanted.generation.0;
+    let shape = LibraryShape {
         storage_slots: wanted.slots.into(),
         import_export_slots: wanted.import_export.into(),
-        ejects: true,
-        serial: format!("{serial}LIB"),
-    }
-}
-
-fn facts(wanted: &Create, barcode: &str, seed: u64) -> CartridgeFacts {
-    let kind = match barcode {
-        cleaning if cleaning.starts_with("CLN") => CartridgeKind::Cleaning { uses: CLEANING_USES },
-        worm if worm_generation(worm).is_some() => CartridgeKind::Worm,
-        _ => CartridgeKind::Data,
+        ..LibraryShape::unique(wanted.drives, wanted.maker.into(), generation)
     };
-    let density = generation(barcode).unwrap_or(wanted.generation.0).density();
-    let blank = CartridgeFacts::blank(barcode, density, wanted.capacity.0);
-    CartridgeFacts { kind, initialized: true, seed, ..blank }
-}
-
-/// The generation that a bar code ends with: `L8`, or `LY` for media that are written once.
-fn generation(barcode: &str) -> Option<Generation> {
-    let index = ["L5", "L6", "L7", "L8", "L9"].iter().position(|end| barcode.ends_with(end));
-    Some(GENERATIONS[index.or_else(|| worm_generation(barcode))?])
-}
-
-const GENERATIONS: [Generation; 5] =
-    [Generation::Lto5, Generation::Lto6, Generation::Lto7, Generation::Lto8, Generation::Lto9];
-
-fn worm_generation(barcode: &str) -> Option<usize> {
-    ["LV", "LW", "LX", "LY", "LZ"].iter().position(|end| barcode.ends_with(end))
+    let facts = |barcode| CartridgeFacts::labelled(barcode, generation, wanted.capacity.0);
+    let media: Vec<_> = wanted.media.iter().map(facts).collect();
+    Ok(EmulatedLibrary::create_with_media(&wanted.folder, &shape, &media)?)
 }
 
 #[cfg(test)]
@@ -91,21 +41,19 @@ mod tests {
         );
         let wanted = wanted(&words);
         create(&wanted).unwrap();
-        let devices =
-            crate::inventory::devices(&EmulatedLibrary::open(folder.path()).unwrap()).unwrap();
-        let ends: Vec<_> = devices.iter().map(|named| named.serial[6..].to_owned()).collect();
+        let devices = EmulatedLibrary::open(folder.path()).unwrap().devices();
+        let ends: Vec<_> = devices.iter().map(|(_, serial)| serial[6..].to_owned()).collect();
         assert_eq!(ends, ["LIB", "D00", "D01"]);
         assert!(create(&wanted).is_err(), "there is one already");
-        let worm = facts(&wanted, "B00001LY", 0);
-        assert_eq!((worm.kind, worm.density, worm.capacity), (CartridgeKind::Worm, 0x5E, 64 << 20));
-        let cleaning = facts(&wanted, "CLN001CU", 0);
-        assert!(matches!(cleaning.kind, CartridgeKind::Cleaning { .. }));
     }
 
     #[test]
     fn media_need_slots() {
         let words = "reel-vtl create /nowhere --drives 1 --slots 1 --media A1,A2";
         let text = create(&wanted(words)).unwrap_err().to_string();
-        assert!(text.contains("2 media do not fit into 1 storage slots"), "{text}");
+        assert!(
+            text.contains("2 media in storage slots do not fit into the library, which takes 1"),
+            "{text}"
+        );
     }
 }

@@ -50,15 +50,6 @@ pub(crate) enum Error {
     #[error("the kernel has no /dev/uio file for the new device {0}; see dmesg")]
     NoUio(String),
 
-    /// A device of the library does not tell who it is.
-    #[error("ask {device} of the library for its serial number: {problem}")]
-    NoSerial {
-        /// The device.
-        device: String,
-        /// Why not.
-        problem: String,
-    },
-
     /// No device node came up.
     #[error(
         "the kernel knows {address} and made no {what} for it; load the kernel modules sg, st and ch"
@@ -100,17 +91,6 @@ pub(crate) enum Error {
     /// Signals cannot be waited for.
     #[error("wait for a signal: {0}")]
     Signals(#[source] io::Error),
-
-    /// Media that do not fit.
-    #[error(
-        "{media} media do not fit into {slots} storage slots; give --slots {media} or fewer media"
-    )]
-    TooManyMedia {
-        /// Media.
-        media: usize,
-        /// Slots.
-        slots: u16,
-    },
 }
 
 /// The crate's results.

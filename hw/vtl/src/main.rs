@@ -24,7 +24,6 @@ mod cdb;
 mod create;
 mod entry;
 mod error;
-mod inventory;
 mod leftovers;
 mod loopback;
 mod names;

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use reel_emu::Device;
+use reel_hw::scsi::protection::crc32c;
 
 /// Where configfs has the kernel's SCSI targets.
 pub(crate) const TARGETS: &str = "/sys/kernel/config/target";
@@ -37,12 +38,17 @@ impl Names {
 
     /// The world wide name of the target that all its devices are ports of.
     pub(crate) fn target(&self) -> String {
-        world_wide_name(fnv1a(&self.serial) << 1)
+        world_wide_name(self.number())
     }
 
     /// The world wide name of the initiator, which is the kernel itself.
     pub(crate) fn initiator(&self) -> String {
-        world_wide_name(fnv1a(&self.serial) << 1 | 1)
+        world_wide_name(self.number() | 1)
+    }
+
+    /// An even number of the library's own.
+    fn number(&self) -> u64 {
+        u64::from(crc32c(self.serial.as_bytes())) << 1
     }
 
     /// The folder of the target.
@@ -74,11 +80,6 @@ pub(crate) fn uio(name: &str) -> String {
 /// A name of the kind that the kernel takes: NAA 5, the vendor of the kernel's own targets, 36 bits of ours.
 fn world_wide_name(number: u64) -> String {
     format!("naa.5001405{:09x}", number & 0xF_FFFF_FFFF)
-}
-
-fn fnv1a(text: &str) -> u64 {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-    text.bytes().fold(0xCBF2_9CE4_8422_2325, mix)
 }
 
 #[cfg(test)]

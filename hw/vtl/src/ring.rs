@@ -1,8 +1,8 @@
 //! The ring that a device of `target_core_user` shares with us: the crate's one room for `unsafe`.
 //!
 //! The mapping holds a mailbox, the ring of entries and the data of commands. The kernel appends entries and moves
-//! the head; we answer entries, in order, and move the tail. No reference into the mapping is ever made, as the
-//! kernel writes there when it likes: bytes are copied out before they are looked at, and each offset is held
+//! the head; we answer entries, in order, and move the tail. No reference into the mapping is made but to the
+//! two atomic words, as the kernel writes there when it likes: bytes are copied out before they are looked at, and each offset is held
 //! against the length of the mapping, whoever wrote it.
 #![allow(unsafe_code)]
 

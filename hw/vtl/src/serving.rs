@@ -2,7 +2,7 @@
 
 use std::io;
 
-use reel_hw::scsi::{Cdb, SenseKey};
+use reel_hw::scsi::{Cdb, Command, SenseKey};
 use reel_hw::transport::{Data, Reply, SENSE_BYTES_MAX};
 
 use crate::cdb;
@@ -75,7 +75,8 @@ impl<U: Unit> Server<U> {
             return Ok(answer(&objection(SenseKey::IllegalRequest, 0x20, 0x00), 0));
         };
         self.buffer.resize(length, 0);
-        if cdb::sends_data(self.unit.device_type(), cdb.opcode()) {
+        let command = Command::from_cdb(self.unit.device_type(), &cdb);
+        if command.is_some_and(|command| command.sends_data()) {
             self.ring.read_data(&request.areas, &mut self.buffer)?;
             let reply = self.unit.execute(&cdb, Data::Out(&self.buffer));
             return Ok(answer(&reply, 0));

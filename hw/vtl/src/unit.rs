@@ -50,11 +50,8 @@ impl Unit for EmulatedUnit {
         })
     }
 
-    /// A changer has nothing that a reset would change.
     fn reset(&mut self) {
-        if let Device::Drive(number) = self.device {
-            self.library.reset_drive(number);
-        }
+        self.library.reset(self.device);
     }
 }
 

@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reel_config::{ConfigDigest, DatastoreConfig, Datastores, Entry};
+use reel_config::{DatastoreConfig, Datastores, Entry};
 use reel_store::StoreErrorKind;
 use reel_store::chunk_store::ChunkStore;
 use reel_types::commands::results::DatastoreEntry;
 use reel_types::commands::{DatastoreCreate, DatastoreRemove, DatastoreShow, DatastoreUpdate};
-use reel_types::{AuthId, Digest, TaskContext};
+use reel_types::{AuthId, TaskContext};
 use serde_json::{Map, Value};
 
-use super::Done;
+use super::{Done, config_digest};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::tasks::JobState;
@@ -91,7 +91,7 @@ impl Reeld {
     }
 
     pub(super) fn datastore_update(&self, command: &DatastoreUpdate) -> Outcome<Done> {
-        let digest = command.digest.as_ref().map(config_digest).transpose()?;
+        let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
         Datastores::new(&self.config).update(
             &command.name,
@@ -109,7 +109,7 @@ impl Reeld {
     }
 
     pub(super) fn datastore_remove(&self, command: &DatastoreRemove) -> Outcome<Done> {
-        let digest = command.digest.as_ref().map(config_digest).transpose()?;
+        let digest = config_digest(command.digest.as_ref())?;
         let used = self.stores.environment().run.active_operations(&command.name);
         match used {
             Ok(count) if count.read + count.write > 0 => {
@@ -125,10 +125,6 @@ impl Reeld {
         self.jobs.remove("garbage_collection", command.name.as_str())?;
         Done::nothing()
     }
-}
-
-fn config_digest(digest: &Digest) -> Outcome<ConfigDigest> {
-    Ok(digest.to_string().parse()?)
 }
 
 /// The keys that stand in a section, and its name.

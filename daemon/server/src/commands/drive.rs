@@ -3,43 +3,44 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reel_config::{ConfigPath, LtoDriveConfig, LtoDrives, VirtualDrive, VirtualDrives};
-use reel_hw::discovery::Discovery;
+use reel_config::{ConfigPath, DriveCare, LtoDriveConfig, LtoDrives, VirtualDrive, VirtualDrives};
+use reel_hw::device::{self, DeviceIdentity};
+use reel_hw::discovery::{Discovery, FoundDevice};
 use reel_hw::scsi::DeviceType;
+use reel_types::DriveName;
 use reel_types::commands::results::{DriveConfigEntry, DriveListEntry, ScanEntry};
 use reel_types::commands::{
     DriveConfig, DriveCreate, DrivePath, DriveProperty, DriveRemove, DriveUpdate,
 };
 
-use super::Done;
-use super::changer::make_library;
+use super::{Done, config_digest};
 use crate::drives::ConfiguredDrive;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 /// How long a command waits for a drive that is busy (`tape-state.md` §2).
-pub(super) const DRIVE_WAIT: Duration = Duration::from_secs(10);
+pub(crate) const DRIVE_WAIT: Duration = Duration::from_secs(10);
 
 impl Reeld {
     pub(super) fn drive_list(&self) -> Outcome<Done> {
-        let mut entries = Vec::new();
-        for config in self.drives.configs()? {
-            let desk = self.drives.desk(config.name())?;
-            let identity = self.drives.devices.identify_drive(&config);
-            let state = desk.activity();
-            entries.push(DriveListEntry {
+        let known = found_devices(DeviceType::Tape);
+        let entry = |config: ConfiguredDrive| {
+            let desk = self.drives.desk_of(&config);
+            let (vendor, model, serial) =
+                vendor_model_serial(self.drives.devices.identify_drive(&config, &known));
+            DriveListEntry {
                 path: config.path().to_string(),
                 changer: config.changer().cloned(),
                 changer_drivenum: drivenum(&config),
-                vendor: identity.vendor,
-                model: identity.model,
-                serial: identity.serial,
+                vendor,
+                model,
+                serial,
                 activity: Some(desk.state().as_str().into()),
-                state,
+                state: desk.activity(),
                 name: config.name().clone(),
-            });
-        }
-        Done::data(entries)
+            }
+        };
+        Done::data(self.drives.configs()?.into_iter().map(entry).collect::<Vec<_>>())
     }
 
     pub(super) fn drive_scan(&self) -> Outcome<Done> {
@@ -57,6 +58,7 @@ impl Reeld {
             changer: config.changer().cloned(),
             changer_drivenum: drivenum(&config),
             max_size,
+            auto_clean: self.is_cleaned_by_itself(config.name())?.then_some(true),
             name: config.name().clone(),
         })
     }
@@ -103,51 +105,58 @@ impl Reeld {
             changer: command.changer.clone(),
             changer_drivenum: command.changer_drivenum.map_or(0, |number| number.get() as u8),
         };
-        self.expect_drive(&command.path, &config)?;
+        self.expect_drive(&config.path, config.changer_drivenum)?;
         LtoDrives::new(&self.config).create(&config)?;
         Ok(())
     }
 
     pub(super) fn drive_update(&self, command: &DriveUpdate) -> Outcome<Done> {
+        let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        let unnumbered = command.delete.contains(&DriveProperty::Changer);
         if matches!(command.path, Some(DrivePath::Virtual(_))) {
             let text = "a drive does not become a virtual one; remove it and create another";
             return Err(Failure::invalid(text));
         }
+        self.expect_idle(&command.name)?;
+        let number = command.changer_drivenum.map(|number| number.get() as u8);
         let path: Option<ConfigPath> =
             command.path.as_ref().map(|path| path.to_string().parse()).transpose()?;
-        LtoDrives::new(&self.config).update(&command.name, &delete, None, |config| {
+        if let Some(path) = &path {
+            let configured = self.drives.config(&command.name)?.number_in_changer() as u8;
+            self.expect_drive(path, number.unwrap_or(configured))?;
+        }
+        let unnumbered = command.delete.contains(&DriveProperty::Changer);
+        LtoDrives::new(&self.config).update(&command.name, &delete, digest.as_ref(), |config| {
             if unnumbered {
                 config.changer_drivenum = 0;
             }
             config.path = path.unwrap_or(config.path.clone());
             config.changer = command.changer.clone().or(config.changer.take());
-            if let Some(number) = command.changer_drivenum {
-                config.changer_drivenum = number.get() as u8;
-            }
+            config.changer_drivenum = number.unwrap_or(config.changer_drivenum);
             Ok(())
         })?;
+        if let Some(auto_clean) = command.auto_clean {
+            DriveCare { name: command.name.clone(), auto_clean }.save(&self.config)?;
+        }
         self.drives.let_go_of_unconfigured()?;
         Done::nothing()
     }
 
-    /// A device must be a tape drive; the folder of an emulated library gets one if it has none.
-    fn expect_drive(&self, path: &DrivePath, config: &LtoDriveConfig) -> Outcome<()> {
-        if let DrivePath::Emulated(folder) = path {
-            make_library(folder.as_path())?;
-        }
-        let identity =
-            self.drives.devices.identify(DeviceType::Tape, self.drives.devices.drive(config)?);
-        identity.map(drop).map_err(Failure::from)
+    /// Fails where nothing at the path answers as a tape drive.
+    fn expect_drive(&self, path: &ConfigPath, number: u8) -> Outcome<()> {
+        let transport = self.drives.devices.drive_at(path, number)?;
+        Ok(device::identify(DeviceType::Tape, transport).map(drop)?)
+    }
+
+    /// Fails where somebody uses the drive.
+    fn expect_idle(&self, name: &DriveName) -> Outcome<()> {
+        let Some(holder) = self.drives.desk(name)?.activity() else { return Ok(()) };
+        let text = format!("drive '{name}' is busy ({holder}); try again later");
+        Err(Failure::new(nix::libc::EBUSY, text))
     }
 
     pub(super) fn drive_remove(&self, command: &DriveRemove) -> Outcome<Done> {
-        let desk = self.drives.desk(&command.name)?;
-        if let Some(holder) = desk.activity() {
-            let text = format!("drive '{}' is busy ({holder}); try again later", command.name);
-            return Err(Failure::new(nix::libc::EBUSY, text));
-        }
+        self.expect_idle(&command.name)?;
         match self.drives.config(&command.name)? {
             ConfiguredDrive::Virtual(drive) => {
                 VirtualDrives::new(&self.config).remove(&drive.name, None).map(drop)?;
@@ -156,6 +165,7 @@ impl Reeld {
                 LtoDrives::new(&self.config).remove(&drive.name, None).map(drop)?;
             }
         }
+        DriveCare::forget(&self.config, &command.name)?;
         self.drives.let_go_of_unconfigured()?;
         Done::nothing()
     }
@@ -175,7 +185,7 @@ pub(super) fn scan(kind: DeviceType) -> Outcome<Vec<ScanEntry>> {
         DeviceType::Tape => "tape",
         DeviceType::Changer => "changer",
     };
-    let entry = |device: reel_hw::discovery::FoundDevice| ScanEntry {
+    let entry = |device: FoundDevice| ScanEntry {
         kind: word.to_owned(),
         major: u64::from(device.major),
         minor: u64::from(device.minor),
@@ -185,4 +195,21 @@ pub(super) fn scan(kind: DeviceType) -> Outcome<Vec<ScanEntry>> {
         vendor: device.vendor,
     };
     Ok(found.into_iter().map(entry).collect())
+}
+
+/// The devices of a kind that sysfs tells of; a listing does without what it cannot tell.
+pub(super) fn found_devices(kind: DeviceType) -> Vec<FoundDevice> {
+    Discovery::default().scan(kind).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the devices in /sys can't be listed");
+        Vec::new()
+    })
+}
+
+/// The columns of listings that tell what a device is.
+pub(super) fn vendor_model_serial(
+    identity: Option<DeviceIdentity>,
+) -> (Option<String>, Option<String>, Option<String>) {
+    identity.map_or((None, None, None), |identity| {
+        (Some(identity.vendor), Some(identity.product), identity.serial)
+    })
 }

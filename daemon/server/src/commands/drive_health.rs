@@ -19,26 +19,26 @@ impl Reeld {
     pub(super) fn drive_status(&self, command: &DriveStatus) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let state = desk.state().as_str().to_string();
-        let mut hold = desk.hold("reading drive status", DRIVE_WAIT, &Cancel::new())?;
+        let mut hold = desk.look("reading drive status", DRIVE_WAIT, &Cancel::new())?;
         Done::data(status_of(hold.drive().facts()?, state))
     }
 
     pub(super) fn cartridge_memory(&self, command: &CartridgeMemory) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let mut hold = desk.hold("reading cartridge memory", DRIVE_WAIT, &Cancel::new())?;
+        let mut hold = desk.look("reading cartridge memory", DRIVE_WAIT, &Cancel::new())?;
         let memory = hold.drive().cartridge_memory()?;
         Done::data(memory.attributes.iter().filter_map(memory_entry).collect::<Vec<_>>())
     }
 
     pub(super) fn volume_statistics(&self, command: &VolumeStatistics) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let mut hold = desk.hold("reading volume statistics", DRIVE_WAIT, &Cancel::new())?;
+        let mut hold = desk.look("reading volume statistics", DRIVE_WAIT, &Cancel::new())?;
         Done::data(hold.drive().volume_statistics()?)
     }
 
     pub(super) fn tape_alert_flags(&self, command: &TapeAlertFlags) -> Outcome<Done> {
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        let mut hold = desk.hold("reading tape alerts", DRIVE_WAIT, &Cancel::new())?;
+        let mut hold = desk.look("reading tape alerts", DRIVE_WAIT, &Cancel::new())?;
         let alerts = hold.drive().tape_alerts()?;
         Done::data(AlertFlagsEntry { tape_alert_flags: alerts.to_string() })
     }

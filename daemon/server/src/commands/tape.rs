@@ -14,11 +14,10 @@ use reel_types::commands::{
     Eject, Format, Inventory, Label, LoadMedia, LoadMediaFromSlot, ReadLabel, Rewind, SlotParam,
     Unload,
 };
-use reel_types::{AuthId, Cancel, LabelText, TaskContext};
+use reel_types::{AuthId, Cancel, DriveName, LabelText, TaskContext};
 
 use super::Done;
 use super::drive::DRIVE_WAIT;
-use crate::drives::labels_in_library;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::tasks::{Task, TaskFailure};
@@ -41,7 +40,10 @@ impl Reeld {
         let started = self.tasks.start(kind, id, who, move |task| {
             let mut hold = hold;
             hold.note_holder(task.upid().as_str());
-            work(&mut hold, task)
+            let done = work(&mut hold, task);
+            hold.note_health();
+            hold.tell_worse(task);
+            done
         });
         Ok(Done::Task(started?))
     }
@@ -95,7 +97,7 @@ impl Reeld {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let Inventory { read_labels, read_all_labels, catalog, .. } = *command;
         if !(read_labels || read_all_labels || catalog) {
-            return self.inventory_list(&desk);
+            return self.inventory_list(desk.name());
         }
         let options = InventoryUpdate { all: read_all_labels, catalog };
         let reeld = Arc::clone(self);
@@ -106,10 +108,17 @@ impl Reeld {
         })
     }
 
-    fn inventory_list(&self, desk: &DriveDesk) -> Outcome<Done> {
-        self.refresh_online_status()?;
-        let labels = labels_in_library(desk).ok_or_else(|| {
-            Failure::invalid(format!("drive '{}' has no associated changer device", desk.name()))
+    fn inventory_list(&self, drive: &DriveName) -> Outcome<Done> {
+        let mut labels = self.drives.online_labels()?;
+        self.note_online(&labels)?;
+        let library = self.drives.config(drive)?.library_name();
+        let library = library.and_then(|library| labels.remove(&library));
+        let labels = library.ok_or_else(|| {
+            Failure::invalid(format!("drive '{drive}' has no associated changer device"))
+        })?;
+        let labels = labels.ok_or_else(|| {
+            let text = format!("the changer of drive '{drive}' can't be asked; see the log");
+            Failure::new(nix::libc::EIO, text)
         })?;
         let inventory = self.tape.inventory.load()?;
         let entry = |label_text: LabelText| InventoryEntry {
@@ -160,6 +169,7 @@ impl Reeld {
             task.log(&format!("unloading media from drive '{}'", hold.name()));
             let name = hold.name().clone();
             let number = hold.drive_number();
+            hold.note_health();
             let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
             changer.unload(number, slot)?;
             hold.set_loaded(None);

@@ -1,4 +1,4 @@
-//! `drives/`: what each drive is, holds and does. Nothing here asks the device.
+//! `drives/`: what each drive is, holds and does. Nothing here asks the device but what stands in [`drive_values`].
 
 use std::sync::Arc;
 
@@ -6,8 +6,10 @@ use reel_fs::{Entry, FnDir, KeyValues, Node};
 use reel_types::DriveName;
 use reel_types::commands::{DriveConfig, Place};
 
-use super::Tree;
-use super::facts::{answer, fact, fs_error, key_values, no_such, parsed};
+use super::facts::{answer, fact, fs_error, key_values, no_such, parsed, utc};
+use super::health::health;
+use super::{Tree, drive_values};
+use crate::drives::ConfiguredDrive;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -35,19 +37,27 @@ fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
     let label =
         move || Ok(labelled.drives.desk(&label_name)?.loaded().map(|label| label.to_string()));
     let (shown, shown_name) = with();
+    let health_name = name.clone();
+    let is_lto = matches!(tree.reeld.drives.config(&name), Ok(ConfiguredDrive::Lto(..)));
+    let values = is_lto.then(|| drive_values::folders(tree, &name)).into_iter().flatten();
     let refusal = format!("'remove {name}' in the drive's ctl takes it out of the configuration");
     tree.controlled(Place::Drive(name.clone()), refusal)
         .with_all(answer(tree, "config", DriveConfig { name: name.clone() }))
         .with_all(key_values("status", move || status(&shown, &shown_name)))
+        .with_all(health(tree, move |reeld| reeld.health_of_drive(&health_name, false)))
         .with("state", fact(state))
         .with("label", fact(label))
+        .with_all(values)
         .node()
 }
 
 fn status(reeld: &Reeld, name: &DriveName) -> Outcome<KeyValues> {
     let desk = reeld.drives.desk(name)?;
+    let (state, since) = desk.state_since();
     Ok(KeyValues::new()
-        .with("state", desk.state().as_str())
+        .with("state", state.as_str())
+        .with("since", utc(since))
         .with("activity", desk.activity())
-        .with("label", desk.loaded().map(|label| label.to_string())))
+        .with("label", desk.loaded().map(|label| label.to_string()))
+        .with("cleaning", reeld.tape.health.cleaning_wish(name)?.map(|wish| wish.as_str())))
 }

@@ -68,7 +68,8 @@ pub(super) fn answer(
     })
 }
 
-fn values_of(object: serde_json::Map<String, Json>) -> KeyValues {
+/// The lines of an object.
+pub(super) fn values_of(object: serde_json::Map<String, Json>) -> KeyValues {
     object
         .into_iter()
         .fold(KeyValues::new(), |values, (key, value)| values.with(key, value_of(value)))

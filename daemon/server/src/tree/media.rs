@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use reel_fs::{Entry, FnDir, FsError, KeyValues, Node, StaticDir};
+use reel_hw::VolumeTag;
 use reel_tape::media_list::ContentFilter;
 use reel_tape::{Inventory, InventoryEntry};
 use reel_types::commands::Place;
 use reel_types::{LabelText, MediaId, MediaSetId, PoolName};
 
 use super::Tree;
-use super::facts::{as_text, fact, fs_error, key_values, no_such, rows, utc};
+use super::facts::{as_text, fact, fs_error, key_values, no_such, plain, rows, utc};
+use super::health::health;
 use crate::failure::{Failure, Outcome};
 use crate::memo::Stamp;
 use crate::reeld::Reeld;
@@ -93,10 +95,21 @@ pub(super) fn media(tree: &Arc<Tree>) -> Node {
     FnDir::new(entries, lookup).beside(tree.controlled(Place::Media, refusal)).node()
 }
 
-/// The folder of the medium with that label; one that nobody has inventoried is an empty folder.
+/// The folder of the cartridge with that label; one that nobody has inventoried is an empty folder.
 pub(super) fn by_label(tree: &Arc<Tree>, label: &str) -> Result<Node, FsError> {
     let media = tree.media_names().map_err(fs_error)?;
-    Ok(media.get(label).map_or_else(|| StaticDir::new().node(), |entry| medium(tree, entry)))
+    if let Some(entry) = media.get(label) {
+        return Ok(medium(tree, entry));
+    }
+    Ok(match VolumeTag::new(label).filter(VolumeTag::is_cleaning) {
+        Some(tag) => cleaner(tree, tag),
+        None => StaticDir::new().node(),
+    })
+}
+
+fn cleaner(tree: &Arc<Tree>, tag: VolumeTag) -> Node {
+    let of = move |reeld: &Reeld| reeld.cleaner_health(&tag, false);
+    plain("a cleaning cartridge holds nothing").with_all(health(tree, of)).node()
 }
 
 fn medium(tree: &Arc<Tree>, entry: &InventoryEntry) -> Node {
@@ -110,6 +123,7 @@ fn medium(tree: &Arc<Tree>, entry: &InventoryEntry) -> Node {
         format!("'format {label}' in the medium's ctl erases it, 'destroy {label}' forgets it");
     tree.controlled(Place::Medium(label, uuid), refusal)
         .with_all(key_values("status", move || status(&status_of, uuid)))
+        .with_all(health(tree, move |reeld| reeld.medium_health(uuid, false)))
         .with("location", one(|entry| Some(entry.location().to_string())))
         .with("pool", one(|entry| entry.pool().map(ToString::to_string)))
         .with("set", one(|entry| entry.assigned_set().map(|set| set.uuid.to_string())))

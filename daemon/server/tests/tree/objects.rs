@@ -81,6 +81,8 @@ fn objects_come_and_go_by_commands() {
             "config.json",
             "status",
             "status.json",
+            "health",
+            "health.json",
             "state",
             "label",
         ]

@@ -99,6 +99,7 @@ fn forget(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
     let uuid = labels.label.uuid;
     media_catalog::destroy(&env.state, uuid)?;
     env.places.forget(uuid)?;
+    env.health.forget_medium(uuid)?;
     env.inventory.update(LOCK_WAIT, |inventory| {
         inventory.remove(uuid);
         Ok(())

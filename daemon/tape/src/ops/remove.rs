@@ -42,7 +42,7 @@ impl MediumName {
 
 /// Removes a medium from the inventory; one that holds data only with `force`.
 pub fn destroy_medium(env: &TapeEnv, name: &MediumName, force: bool) -> Result<MediaId> {
-    env.inventory.update(LOCK_WAIT, |inventory| {
+    let uuid = env.inventory.update(LOCK_WAIT, |inventory| {
         let uuid = name.find(inventory)?;
         let entry = inventory.require(uuid)?;
         if entry.assigned_set().is_some() && !force {
@@ -50,5 +50,7 @@ pub fn destroy_medium(env: &TapeEnv, name: &MediumName, force: bool) -> Result<M
         }
         inventory.remove(uuid);
         Ok(uuid)
-    })
+    })?;
+    env.health.forget_medium(uuid)?;
+    Ok(uuid)
 }

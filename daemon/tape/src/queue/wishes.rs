@@ -2,10 +2,8 @@
 //!
 //! Wishes stand in the order of the media and of what lies on them: set, place in the set, archive, block, byte.
 //! A chunk of which only the archive is known stands at the archive's beginning, because that is where reading
-//! must start. The next one is the one that lies forward of the head on its medium, so that many readers beside
-//! each other are served in one pass and none makes the tape swing. Where nothing lies there, the medium comes next
-//! whose oldest wish has waited longest ([`Wishes::next`]). So each pass ends, at the latest with the medium, and
-//! no wish waits for ever while others keep coming on another medium or in front of it.
+//! must start. Which archive of a medium is read next a [`Round`](super::round::Round) says; where one has ended, the
+//! medium comes next whose oldest wish has waited longest ([`Wishes::oldest`]).
 //!
 //! A wish is held weakly: what its readers dropped is passed over and forgotten. So memory is bounded by the
 //! wishes that live.
@@ -14,11 +12,13 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
+use reel_hw::{BlockNumber, ObjectRange};
 use reel_store::Handover;
 use reel_store::source::{Chunk, ChunkError};
 use reel_types::{Digest, MediaId, MediaSetId};
 
 use crate::FileNumber;
+use crate::places::Place;
 use crate::set_contents::{SetMedium, Target};
 
 /// What a reader gets for a chunk.
@@ -72,6 +72,23 @@ impl At {
 }
 
 type Spot = (MediumKey, At, Digest);
+
+/// An archive that something is wanted of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct WantedArchive {
+    pub(crate) file: FileNumber,
+    /// Where that lies, if our index knows of any of it.
+    pub(crate) reach: Option<Reach>,
+}
+
+/// Where something wanted lies on its medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// The first block of its archive.
+    pub(crate) start: BlockNumber,
+    /// From the first block that is read to the first one of the last chunk.
+    pub(crate) wanted: ObjectRange,
+}
 
 /// Who wants a chunk.
 pub(crate) enum Interest {
@@ -172,25 +189,58 @@ impl Wishes {
         self.first_in(Bound::Included(first_of(medium)), Bound::Included(last_of(medium))).is_some()
     }
 
-    /// What is read next when the head is at `here`: the next forward on that medium, else the first on the
-    /// medium with the oldest wish, which may be the same one.
-    pub(crate) fn next(&mut self, here: Option<(MediumKey, At)>) -> Option<(Digest, Target)> {
-        let (_, _, digest) = here.and_then(|here| self.ahead(here)).or_else(|| self.oldest())?;
-        let target = self.wishes.get(&digest)?.targets.front()?.clone();
-        Some((digest, target))
-    }
-
-    fn ahead(&mut self, (medium, at): (MediumKey, At)) -> Option<Spot> {
-        let from = Bound::Included((medium, at, LEAST));
-        self.first_in(from, Bound::Included(last_of(medium)))
-    }
-
     /// The first on the medium with the oldest wish.
-    fn oldest(&mut self) -> Option<Spot> {
+    pub(crate) fn oldest(&mut self) -> Option<(Digest, Target)> {
         self.sweep();
         let number = |spot: &&Spot| self.wishes.get(&spot.2).map(|wish| wish.number);
         let (medium, _, _) = *self.order.iter().min_by_key(number)?;
-        self.first_in(Bound::Included(first_of(medium)), Bound::Included(last_of(medium)))
+        self.next_on(medium, At::start_of(FileNumber(0)))
+    }
+
+    /// The first on a medium from a place on.
+    pub(crate) fn next_on(&mut self, medium: MediumKey, from: At) -> Option<(Digest, Target)> {
+        let from = Bound::Included((medium, from, LEAST));
+        let spot = self.first_in(from, Bound::Included(last_of(medium)))?;
+        self.wish_at(&spot)
+    }
+
+    /// The first in an archive from a place in it on.
+    pub(crate) fn next_in(&mut self, medium: MediumKey, from: At) -> Option<(Digest, Target)> {
+        let end = (medium, At::end_of(from.file), GREATEST);
+        let spot = self.first_in(Bound::Included((medium, from, LEAST)), Bound::Included(end))?;
+        self.wish_at(&spot)
+    }
+
+    fn wish_at(&self, spot: &Spot) -> Option<(Digest, Target)> {
+        let target = self.wishes.get(&spot.2)?.targets.front()?.clone();
+        Some((spot.2, target))
+    }
+
+    /// The archives of a medium that something is wanted of, by their numbers.
+    pub(crate) fn archives_on(&mut self, medium: MediumKey) -> Vec<WantedArchive> {
+        let mut archives = Vec::new();
+        let mut from = Bound::Included(first_of(medium));
+        while let Some(first) = self.first_in(from, Bound::Included(last_of(medium))) {
+            let file = first.1.file;
+            let end = (medium, At::end_of(file), GREATEST);
+            let last = self.order.range(first..=end).next_back();
+            let reach =
+                self.reach(self.place_at(&first), last.and_then(|last| self.place_at(last)));
+            archives.push(WantedArchive { file, reach });
+            from = Bound::Excluded(end);
+        }
+        archives
+    }
+
+    /// Those of unknown place stand in front, and have the archive read from its beginning.
+    fn reach(&self, first: Option<Place>, last: Option<Place>) -> Option<Reach> {
+        let (last, start) = last.map(|place| (place.object(), place.archive_start))?;
+        let first = first.map_or(start, |place| place.object());
+        Some(Reach { start, wanted: ObjectRange { first, last: last.max(first) } })
+    }
+
+    fn place_at(&self, spot: &Spot) -> Option<Place> {
+        self.wishes.get(&spot.2)?.targets.front()?.place
     }
 
     /// The block of the next wish in this archive from `from` on whose place is known.
@@ -391,14 +441,12 @@ fn is_empty(from: Bound<Spot>, to: Bound<Spot>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::places::Place;
-    use reel_hw::BlockNumber;
     use reel_types::MediaLocation;
     use uuid::Uuid;
 
-    fn medium(number: u64) -> Arc<SetMedium> {
+    pub(crate) fn medium(number: u64) -> Arc<SetMedium> {
         Arc::new(SetMedium {
             id: MediaId(Uuid::from_u128(u128::from(number) + 100)),
             label_text: format!("tape{number}").parse().unwrap(),
@@ -408,20 +456,21 @@ mod tests {
         })
     }
 
-    fn target(number: u64, file: u64, block: Option<u32>) -> Target {
+    /// A target in an archive of 100 objects.
+    pub(crate) fn target(number: u64, file: u64, block: Option<u32>) -> Target {
         let file = FileNumber(file);
-        let archive_start = BlockNumber(0);
+        let archive_start = BlockNumber(100 * file.0);
         let place = block.map(|block| Place { file, block, byte: 5, archive_start });
         Target { medium: medium(number), file, number: None, place }
     }
 
-    struct Queue {
-        wishes: Wishes,
+    pub(crate) struct Queue {
+        pub(crate) wishes: Wishes,
         readers: Vec<Arc<Handover<Outcome>>>,
     }
 
     impl Queue {
-        fn of(wanted: &[(u8, Target)]) -> Self {
+        pub(crate) fn of(wanted: &[(u8, Target)]) -> Self {
             let mut queue = Self { wishes: Wishes::default(), readers: Vec::new() };
             for (digest, target) in wanted {
                 queue.want(*digest, vec![target.clone()]);
@@ -429,78 +478,31 @@ mod tests {
             queue
         }
 
-        fn want(&mut self, digest: u8, targets: Vec<Target>) {
+        pub(crate) fn want(&mut self, digest: u8, targets: Vec<Target>) {
             let reader = Handover::new();
             let interest = Interest::Now(Arc::downgrade(&reader), None);
             self.wishes.want(Digest([digest; 32]), targets, interest);
             self.readers.push(reader);
         }
 
-        /// Reads everything from `here` on; the digests in the order of reading.
-        fn drain(&mut self, mut here: Option<(MediumKey, At)>) -> Vec<u8> {
-            let mut read = Vec::new();
-            while let Some((digest, target)) = self.wishes.next(here) {
-                assert!(self.wishes.take(&digest));
-                self.wishes.settle(&digest);
-                here = Some((MediumKey::of(&target.medium), At::of(&target)));
-                read.push(digest.0[0]);
-            }
-            read
+        /// Takes the first on the medium with the oldest wish as if it was read.
+        fn oldest(&mut self) -> Option<u8> {
+            let (digest, _) = self.wishes.oldest()?;
+            assert!(self.wishes.take(&digest));
+            self.wishes.settle(&digest);
+            Some(digest.0[0])
         }
-    }
-
-    #[test]
-    fn the_head_goes_forward_and_then_to_the_medium_that_waited_longest() {
-        let wanted = [
-            (1, target(2, 2, Some(9))),
-            (2, target(1, 2, Some(4))),
-            (3, target(1, 3, None)),
-            (4, target(1, 2, Some(8))),
-            (5, target(1, 3, Some(1))),
-            (6, target(0, 2, Some(1))),
-        ];
-        let at = At { file: FileNumber(2), block: 5, byte: 0 };
-        let here = Some((MediumKey::of(&medium(1)), at));
-        assert_eq!(Queue::of(&wanted).drain(here), [4, 3, 5, 1, 2, 6]);
-        assert_eq!(Queue::of(&wanted).drain(None), [1, 2, 4, 3, 5, 6]);
-    }
-
-    #[test]
-    fn nobody_waits_while_others_keep_coming() {
-        let mut queue = Queue::of(&[(0, target(0, 2, Some(5))), (1, target(1, 2, Some(1)))]);
-        let mut here = None;
-        let mut served = Vec::new();
-        for round in 10..20 {
-            let (digest, target) = queue.wishes.next(here).unwrap();
-            assert!(queue.wishes.take(&digest));
-            queue.wishes.settle(&digest);
-            here = Some((MediumKey::of(&target.medium), At::of(&target)));
-            served.push(digest.0[0]);
-            // Somebody always wants one more of medium 0, just behind the head.
-            queue.want(round, vec![self::target(0, 2, Some(4))]);
-        }
-        assert_eq!(served[..3], [0, 1, 10]);
     }
 
     #[test]
     fn what_nobody_wants_any_more_does_not_count_as_waiting() {
         let mut queue = Queue::of(&[(1, target(0, 2, Some(1))), (2, target(1, 2, Some(1)))]);
         queue.readers.remove(0);
-        assert_eq!(queue.drain(None), [2]);
+        assert_eq!(queue.oldest(), Some(2));
         queue.want(3, vec![target(0, 2, Some(1))]);
         queue.readers.clear();
-        assert!(queue.wishes.next(None).is_none());
+        assert_eq!(queue.oldest(), None);
         assert!(queue.wishes.waiting() == 0 && queue.wishes.wishes.is_empty());
-    }
-
-    #[test]
-    fn two_readers_are_served_in_one_pass() {
-        let image = |start: u32| (0..4).map(move |n| target(0, 2, Some(start + 10 * n)));
-        let mut queue = Queue::of(&[]);
-        for (digest, target) in (1..).zip(image(1).chain(image(6))) {
-            queue.want(digest, vec![target]);
-        }
-        assert_eq!(queue.drain(None), [1, 5, 2, 6, 3, 7, 4, 8]);
     }
 
     #[test]
@@ -511,7 +513,7 @@ mod tests {
         queue.want(2, vec![target(0, 2, Some(2))]);
         assert!(!queue.wishes.take(&Digest([1; 32])));
         assert_eq!(queue.wishes.waiters(&Digest([2; 32])).len(), 1);
-        assert_eq!(queue.drain(None), [2]);
+        assert_eq!((queue.oldest(), queue.oldest()), (Some(2), None));
         assert!(queue.wishes.waiting() == 0 && queue.wishes.wishes.is_empty());
     }
 
@@ -523,7 +525,7 @@ mod tests {
         assert!(queue.wishes.take(&digest));
         assert_eq!(queue.wishes.waiting(), 0);
         assert!(queue.wishes.retry(&digest, |target| target.file != FileNumber(2)).is_none());
-        let (_, next) = queue.wishes.next(None).unwrap();
+        let (_, next) = queue.wishes.oldest().unwrap();
         assert_eq!(next, target(1, 5, None));
         assert!(queue.wishes.has_unknown(MediumKey::of(&next.medium), FileNumber(5)));
         assert_eq!(queue.wishes.retry(&digest, |_| true).unwrap().len(), 1);
@@ -540,5 +542,27 @@ mod tests {
         }
         assert!(wishes.wishes.len() <= SWEEP_MIN, "{}", wishes.wishes.len());
         assert_eq!(wishes.order.len(), wishes.wishes.len());
+    }
+
+    #[test]
+    fn archives_tell_how_far_they_are_wanted() {
+        let mut queue = Queue::of(&[
+            (1, target(1, 2, Some(9))),
+            (2, target(1, 2, Some(4))),
+            (3, target(1, 3, None)),
+            (4, target(1, 5, None)),
+            (5, target(1, 5, Some(7))),
+            (6, target(0, 9, Some(1))),
+        ]);
+        let reach = |start, first, last| {
+            let wanted = ObjectRange { first: BlockNumber(first), last: BlockNumber(last) };
+            Some(Reach { start: BlockNumber(start), wanted })
+        };
+        let wanted = |file, reach| WantedArchive { file: FileNumber(file), reach };
+        let archives = queue.wishes.archives_on(MediumKey::of(&medium(1)));
+        let expected =
+            [wanted(2, reach(200, 204, 209)), wanted(3, None), wanted(5, reach(500, 500, 507))];
+        assert_eq!(archives, expected);
+        assert!(queue.wishes.archives_on(MediumKey::of(&medium(2))).is_empty());
     }
 }

@@ -1,14 +1,17 @@
 //! The thread of a read queue: gets the drive, works wishes off, gives the drive back.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use reel_types::{Digest, NoTask};
+use reel_types::NoTask;
 
 use super::archive_pass::ArchivePass;
 use super::checking::{self, Unchecked};
-use super::wishes::{At, MediumKey};
+use super::order::OrderBy;
+use super::round::Round;
+use super::wishes::{MediumKey, Wishes};
 use super::{NotReached, Shared};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::medium::load_medium;
@@ -27,10 +30,10 @@ const HOLDER: &str = "read queue";
 /// Works until nothing is wanted any more.
 pub(super) fn work(shared: &Arc<Shared>) {
     let _watch = Watch(shared);
-    let mut here = None;
+    let mut round = None;
     while has_work(shared) {
         match shared.parts.desk.hold(HOLDER, PATIENCE, &shared.cancel) {
-            Ok(mut hold) => with_drive(shared, &mut hold, &mut here),
+            Ok(mut hold) => with_drive(shared, &mut hold, &mut round),
             Err(Error::DriveBusy { .. }) => {}
             Err(error) => shared.fail_all(&Arc::new(error)),
         }
@@ -53,19 +56,16 @@ impl Drop for Watch<'_> {
 /// Whether there is something to do; else the thread is no longer at work, in the same step.
 fn has_work(shared: &Shared) -> bool {
     let mut state = shared.state();
-    let wanted = !state.closed && state.wishes.next(None).is_some();
+    let wanted = !state.closed && state.wishes.oldest().is_some();
     state.at_work = wanted;
     wanted
 }
 
-/// Where the queue left off reading; it goes on there, whatever others did with the drive in between.
-type Here = Option<(MediumKey, At)>;
-
-fn with_drive(shared: &Shared, hold: &mut DriveHold, here: &mut Here) {
+fn with_drive(shared: &Shared, hold: &mut DriveHold, round: &mut Option<Round>) {
     let (sender, receiver) = checking::channel();
     std::thread::scope(|scope| {
         checking::start(scope, shared, &receiver);
-        Session { shared, checks: sender, loaded: None, here }.run(hold);
+        Session { shared, checks: sender, loaded: None, round }.run(hold);
     });
 }
 
@@ -73,22 +73,19 @@ fn with_drive(shared: &Shared, hold: &mut DriveHold, here: &mut Here) {
 struct Session<'a> {
     shared: &'a Shared,
     checks: SyncSender<Unchecked>,
-    loaded: Option<MediumKey>,
-    here: &'a mut Here,
+    /// The medium in the drive, and by what its archives are ordered.
+    loaded: Option<(MediumKey, OrderBy)>,
+    /// Where the queue left off reading; it goes on there, whatever others did with the drive in between.
+    round: &'a mut Option<Round>,
 }
 
 impl Session<'_> {
     fn run(mut self, hold: &mut DriveHold) {
         let desk = Arc::clone(hold.desk());
-        while let Some((digest, target)) = self.next(hold) {
-            let medium = Arc::clone(&target.medium);
-            let read = self.load(hold, &medium).and_then(|()| {
-                let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target);
-                pass.run(hold)
-            });
-            match read {
-                Ok(at) => *self.here = Some((MediumKey::of(&medium), at)),
-                Err(error) => self.medium_failed(&medium, error),
+        while let Some(medium) = self.next_medium(hold) {
+            let read = self.load(hold, &medium).and_then(|()| self.read_archive(hold));
+            if let Err(error) = read {
+                self.medium_failed(&medium, error);
             }
             // At least one archive each time, so that readers come forward among many who want the drive.
             if desk.is_wanted() || self.shared.cancel.is_cancelled() {
@@ -97,19 +94,21 @@ impl Session<'_> {
         }
     }
 
-    /// What is read next, after waiting a little for something better than another medium; none where the drive
+    /// The medium that is read next, after waiting a little for something better than another one; none where the drive
     /// is to be given back.
-    fn next(&self, hold: &DriveHold) -> Option<(Digest, Target)> {
+    fn next_medium(&mut self, hold: &DriveHold) -> Option<Arc<SetMedium>> {
         let since = Instant::now();
         let mut state = self.shared.state();
         loop {
             if state.closed {
                 return None;
             }
-            let next = state.wishes.next(*self.here);
-            let patience = self.patience(next.as_ref().map(|(_, target)| target));
+            let next = self.peek(&mut state.wishes);
+            let patience = self.patience(next.as_ref());
             if self.loaded.is_none() || since.elapsed() >= patience {
-                return next;
+                let medium = next?.medium;
+                self.begin_round(&mut state.wishes, MediumKey::of(&medium));
+                return Some(medium);
             }
             if hold.desk().is_wanted() {
                 return None;
@@ -120,20 +119,69 @@ impl Session<'_> {
         }
     }
 
+    /// What comes next in the round, or first in the one that would begin.
+    fn peek(&self, wishes: &mut Wishes) -> Option<Target> {
+        let goes_on = self.round.as_ref().and_then(|round| round.next(wishes));
+        Some(goes_on.or_else(|| wishes.oldest())?.1)
+    }
+
+    /// Begins a round over a medium, unless one goes on.
+    fn begin_round(&mut self, wishes: &mut Wishes, medium: MediumKey) {
+        let goes_on = self.round.as_ref().is_some_and(|round| round.next(wishes).is_some());
+        if !goes_on {
+            *self.round = Some(Round::new(medium));
+        }
+    }
+
     /// How long to wait before `next` is read.
     fn patience(&self, next: Option<&Target>) -> Duration {
         let options = &self.shared.parts.options;
         match next {
-            Some(target) if self.loaded == Some(MediumKey::of(&target.medium)) => Duration::ZERO,
+            Some(target) if self.has_loaded(MediumKey::of(&target.medium)) => Duration::ZERO,
             Some(_) => options.before_change,
             None => options.linger,
+        }
+    }
+
+    fn has_loaded(&self, medium: MediumKey) -> bool {
+        self.loaded.as_ref().is_some_and(|(loaded, _)| *loaded == medium)
+    }
+
+    /// Reads what is wanted of the next archive of the round.
+    fn read_archive(&mut self, hold: &mut DriveHold) -> Result<()> {
+        self.find_route(hold);
+        let Some(round) = self.round else { return Ok(()) };
+        let next = round.next(&mut self.shared.state().wishes);
+        // Who wanted it may have gone meanwhile.
+        let Some((digest, target)) = next else { return Ok(()) };
+        let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target);
+        round.went(pass.run(hold)?);
+        Ok(())
+    }
+
+    /// Finds in which order the archives come, where that is to be found.
+    fn find_route(&mut self, hold: &mut DriveHold) {
+        let (Some(round), Some((_, by))) = (&mut *self.round, &mut self.loaded) else { return };
+        if *by == OrderBy::Number {
+            return;
+        }
+        let wanted = round.without_route(&mut self.shared.state().wishes);
+        let Some(wanted) = wanted else { return };
+        match by.order(hold.drive(), &wanted) {
+            Ok(Some(files)) => round.follow(files, &wanted),
+            Ok(None) => round.go_forward(),
+            Err(error) => {
+                self.shared.complain_of_order(hold, &error);
+                *by = OrderBy::Number;
+                round.go_forward();
+            }
         }
     }
 
     /// Makes sure that the medium is in the drive and still of the set that it is read for.
     fn load(&mut self, hold: &mut DriveHold, medium: &SetMedium) -> Result<()> {
         let key = MediumKey::of(medium);
-        if self.loaded == Some(key) {
+        if self.has_loaded(key) {
             return Ok(());
         }
         self.loaded = None;
@@ -145,14 +193,22 @@ impl Session<'_> {
                 found: format!("it no longer belongs to media set {}", medium.set),
             });
         }
-        self.loaded = Some(key);
+        let by = OrderBy::of(hold.drive()).unwrap_or_else(|error| {
+            self.shared.complain_of_order(hold, &error);
+            OrderBy::Number
+        });
+        self.loaded = Some((key, by));
+        // The head stands elsewhere than where a route was found from.
+        if let Some(round) = self.round {
+            round.go_forward();
+        }
         Ok(())
     }
 
     /// Fails what is wanted from a medium, unless another medium has it too.
     fn medium_failed(&mut self, medium: &SetMedium, error: Error) {
         self.loaded = None;
-        *self.here = None;
+        *self.round = None;
         self.shared.parts.listener.medium_failed(&medium.label_text, &error);
         let cause = Arc::new(error);
         let mut state = self.shared.state();
@@ -170,6 +226,15 @@ impl Session<'_> {
             let (medium, cause) = (medium.label_text.clone(), Arc::clone(&cause));
             let error = reel_store::source::ChunkError::from(NotReached { digest, medium, cause });
             waiters.iter().for_each(|waiter| waiter.deliver(Err(error.clone())));
+        }
+    }
+}
+
+impl Shared {
+    /// Tells, the first time, that no order of access can be had.
+    fn complain_of_order(&self, hold: &DriveHold, error: &reel_hw::Error) {
+        if !self.order_failed.swap(true, Ordering::Relaxed) {
+            self.parts.listener.without_order(hold.name(), error);
         }
     }
 }

@@ -125,3 +125,16 @@ fn a_medium_that_its_library_lacks_is_replaced_by_one_in_another_library() {
         assert_eq!(error.errno(), nix::libc::ENOMEDIUM, "{error}");
     }
 }
+
+#[test]
+fn which_of_two_drives_is_the_best_may_change_between_two_questions() {
+    let setup = Setup::on_media(4, small(), &LABELS, &["store1", "store2"]);
+    for chunk in 0..4 {
+        let reading = setup.reading(LARGE_CACHE);
+        let other = library_of(&["B00001L8"], MediumLimits::NONE);
+        reading.put_beside(setup.another_queue(other));
+        // What the other drive lacks may fail there; nobody waits for ever.
+        let read = block_on(reading.reader().chunk(setup.chunks[chunk].0));
+        assert!(read.is_ok_and(|read| read.plain.unwrap() == setup.chunks[chunk].1.as_slice()));
+    }
+}

@@ -1,6 +1,6 @@
 //! A tape that the real backup wrote, a drive that counts, and readers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, Read
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::{
-    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Result, TapeEnv,
+    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Opening, Result,
+    TapeEnv,
 };
 use reel_types::{
     Cancel, Digest, LabelText, MediaId, MediaSetId, NoTask, PoolName, SnapshotPath, StoreName,
@@ -111,13 +112,9 @@ impl CountingOpener {
 }
 
 impl DriveOpener for CountingOpener {
-    fn open(&self, _cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
+    fn open(&self, _opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
         let (drive, changer) = (self.open)()?;
         Ok(Box::new(CountedDrive { drive, changer, counted: self.counted.clone() }))
-    }
-
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        None
     }
 
     fn lock_path(&self) -> &Path {
@@ -435,10 +432,11 @@ impl QueueListener for Damage {
     }
 }
 
-/// All media are in one library, or none; those in `elsewhere` in another one.
+/// All media are in one library, or none; those in `elsewhere` in another one. Of several drives, another one is the
+/// best at each question.
 #[derive(Default)]
 struct Drives {
-    all: Mutex<Option<Arc<DriveQueue>>>,
+    all: Mutex<VecDeque<Arc<DriveQueue>>>,
     elsewhere: Mutex<HashMap<LabelText, Arc<DriveQueue>>>,
 }
 
@@ -447,8 +445,17 @@ impl Library for Drives {
         if let Some(queue) = self.elsewhere.lock().unwrap().get(&medium.label_text) {
             return Ok(queue.clone());
         }
-        let queue = self.all.lock().unwrap().clone();
+        let mut all = self.all.lock().unwrap();
+        let queue = all.pop_front();
+        all.extend(queue.clone());
         queue.ok_or_else(|| Error::MediumOffline { medium: medium.label_text.clone() })
+    }
+
+    fn can_reach(&self, queue: &DriveQueue, medium: &SetMedium) -> bool {
+        match self.elsewhere.lock().unwrap().get(&medium.label_text) {
+            Some(other) => std::ptr::eq(&**other, queue),
+            None => self.all.lock().unwrap().iter().any(|one| std::ptr::eq(&**one, queue)),
+        }
     }
 }
 
@@ -506,7 +513,7 @@ impl Reading {
             options,
         });
         let library = Arc::new(Drives::default());
-        *library.all.lock().unwrap() = Some(queue.clone());
+        library.all.lock().unwrap().push_back(queue.clone());
         let source = MediaSetSource::new(SourceParts {
             env: env.clone(),
             contents,
@@ -523,9 +530,14 @@ impl Reading {
         self.library.elsewhere.lock().unwrap().insert(label.parse().unwrap(), queue);
     }
 
+    /// Another drive for all media.
+    pub fn put_beside(&self, queue: Arc<DriveQueue>) {
+        self.library.all.lock().unwrap().push_back(queue);
+    }
+
     /// From now on no medium is in the library.
     pub fn take_media_away(&self) {
-        *self.library.all.lock().unwrap() = None;
+        self.library.all.lock().unwrap().clear();
     }
 
     pub fn reader(&self) -> Arc<dyn ChunkReader> {

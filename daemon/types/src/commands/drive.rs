@@ -5,7 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_
 use super::values::{
     Bounded, ChangerPath, ChangerProperty, DrivePath, DriveProperty, SlotList, SlotParam,
 };
-use crate::{ByteSize, ChangerName, DriveName, LabelText, PoolName};
+use crate::{ByteSize, ChangerName, Digest, DriveName, LabelText, PoolName};
 
 const DRIVES: Listing = Listing {
     columns: &[
@@ -19,8 +19,14 @@ const DRIVES: Listing = Listing {
     sort_by: &["name"],
 };
 
-const CONFIG: &[Column] =
-    &[text("name"), text("path"), text("changer"), number("changer-drivenum"), text("max-size")];
+const CONFIG: &[Column] = &[
+    text("name"),
+    text("path"),
+    text("changer"),
+    number("changer-drivenum"),
+    text("max-size"),
+    number("auto-clean"),
+];
 
 const STATUS: &[Column] = &[
     number("blocksize"),
@@ -151,8 +157,12 @@ commands! {
         opt changer: Option<ChangerName>,
         /// Its number in the changer.
         opt changer_drivenum: Option<Bounded<0, 255>>,
+        /// Clean it without a command when it asks for it and nobody uses it.
+        opt auto_clean: Option<bool>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<DriveProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
     }
 
     /// Forget a drive's configuration; its tapes stay on disk.
@@ -323,6 +333,8 @@ commands! {
         opt eject_before_unload: Option<bool>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<ChangerProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
     }
 
     /// Forget a changer's configuration; no drive may be in it.

@@ -14,6 +14,8 @@ pub enum Answer {
     List(&'static Listing),
     /// One object, printed as a table of names and values.
     Object(&'static [Column]),
+    /// A list, or one object where one was asked for.
+    ListOrObject(&'static Listing, &'static [Column]),
     /// An object whose one property is printed bare.
     Text(&'static str),
     /// The log of a task, followed.
@@ -80,6 +82,10 @@ pub enum Render {
     LastSnapshot,
     /// Names of files without the server's extension, sorted.
     FileNames,
+    /// A list of texts, one a line.
+    Lines,
+    /// What was seen of a drive or medium, one look a line, newest first; only the last of many.
+    HealthHistory,
 }
 
 /// A column that is shown as it stands, flush left.

@@ -6,11 +6,13 @@
 
 mod content;
 mod device;
+mod health;
 mod media;
 mod task;
 
 pub use content::*;
 pub use device::*;
+pub use health::*;
 pub use media::*;
 pub use task::*;
 

@@ -1,5 +1,7 @@
 //! What is recorded on a tape: blocks and filemarks, as runs of equal ones, so that millions take little room.
 
+use crate::cipher;
+
 /// One kind of object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Object {
@@ -18,13 +20,10 @@ pub struct Block {
     pub encrypted: bool,
 }
 
-/// What an encrypted block takes beyond the host's bytes: nonce and tag.
-pub const ENCRYPTION_OVERHEAD: u64 = 12 + 16;
-
 impl Block {
     /// Bytes that it takes in the store.
     pub fn stored_length(self) -> u64 {
-        u64::from(self.length) + if self.encrypted { ENCRYPTION_OVERHEAD } else { 0 }
+        u64::from(self.length) + if self.encrypted { cipher::OVERHEAD_BYTES as u64 } else { 0 }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Where the bytes of a tape are kept: in a folder, in memory, or nowhere.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::objects::{Block, Object, Objects};
+use crate::folder::{FolderError, io_error};
 
 /// Bytes of an object in the index file.
 const RECORD_BYTES: usize = 8;
@@ -26,6 +27,11 @@ pub trait TapeStore: Send {
 
     /// Forgets an object and all behind it.
     fn cut(&mut self, number: u64) -> io::Result<()>;
+
+    /// Has everything outlive a power cut, where that can be.
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// In memory.
@@ -97,32 +103,105 @@ impl TapeStore for NullStore {
     }
 }
 
+/// Of a cartridge that lies in a slot: nothing can be told of its tape, nor done with it.
+#[derive(Debug, Default)]
+pub(super) struct ClosedStore {
+    objects: Objects,
+}
+
+impl ClosedStore {
+    fn closed() -> io::Error {
+        io::Error::other("the tape is not in a drive")
+    }
+}
+
+impl TapeStore for ClosedStore {
+    fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    fn push_block(&mut self, _block: Block, _stored: &[u8]) -> io::Result<()> {
+        Err(Self::closed())
+    }
+
+    fn push_filemark(&mut self) -> io::Result<()> {
+        Err(Self::closed())
+    }
+
+    fn read(&self, _offset: u64, _stored: &mut [u8]) -> io::Result<()> {
+        Err(Self::closed())
+    }
+
+    fn cut(&mut self, _number: u64) -> io::Result<()> {
+        Err(Self::closed())
+    }
+}
+
 /// In two files: `data` has the stored bytes of all blocks, `index` a record for each object. A record is written
-/// behind its bytes, so whatever was recorded when the program dies is whole.
+/// behind its bytes, so whatever was recorded when the program dies is whole; after a power cut all is that was
+/// there at the last [`TapeStore::sync`].
 #[derive(Debug)]
 pub struct FolderStore {
     objects: Objects,
     data: File,
     index: File,
+    /// Behind the objects lies what a program that died has left. It goes with the first change: who only reads
+    /// destroys nothing.
+    has_tail: bool,
 }
 
+const DATA: &str = "data";
+const INDEX: &str = "index";
+
 impl FolderStore {
-    /// Opens, or makes, the files of a tape.
-    pub fn open(folder: &Path) -> io::Result<Self> {
-        let open = |name: &str| {
-            let path = folder.join(name);
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    /// Makes the files of a blank tape, where they are not there.
+    pub(crate) fn create(folder: &Path) -> Result<(), FolderError> {
+        for path in [folder.join(DATA), folder.join(INDEX)] {
+            let made = File::options().write(true).create(true).truncate(false).open(&path);
+            made.map_err(io_error("create", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a folder holds nothing that was recorded.
+    pub(crate) fn is_blank(folder: &Path) -> bool {
+        let is_empty = |name| match fs::metadata(folder.join(name)) {
+            Ok(metadata) => metadata.len() == 0,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        let (data, index) = (open("data")?, open("index")?);
-        let objects = read_index(&index, data.metadata()?.len())?;
-        let mut store = Self { objects, data, index };
-        let count = store.objects.count();
-        store.cut(count)?;
-        Ok(store)
+        is_empty(DATA) && is_empty(INDEX)
+    }
+
+    /// Opens the files of a tape.
+    ///
+    /// # Errors
+    /// One of them is not there or cannot be read; the index is damaged.
+    pub fn open(folder: &Path) -> Result<Self, FolderError> {
+        let open = |path: &Path| {
+            let file = File::options().read(true).write(true).open(path);
+            file.map_err(io_error("open", path))
+        };
+        let (data_path, index_path) = (folder.join(DATA), folder.join(INDEX));
+        let (data, index) = (open(&data_path)?, open(&index_path)?);
+        let data_bytes = data.metadata().map_err(io_error("look at", &data_path))?.len();
+        let records = read_whole(&index).map_err(io_error("read", &index_path))?;
+        let objects = objects(&records, data_bytes)
+            .map_err(|reason| FolderError::Damaged { path: index_path, reason })?;
+        let whole = (index_bytes(&objects), objects.bytes_before(objects.count()));
+        let has_tail = whole != (records.len() as u64, data_bytes);
+        Ok(Self { objects, data, index, has_tail })
+    }
+
+    /// Cuts off what a program that died has left.
+    fn cut_tail(&mut self) -> io::Result<()> {
+        if self.has_tail {
+            self.cut(self.objects.count())?;
+        }
+        Ok(())
     }
 
     fn push(&mut self, object: Object) -> io::Result<()> {
-        self.index.write_all_at(&record(object), self.objects.count() * RECORD_BYTES as u64)?;
+        self.index.write_all_at(&record(object), index_bytes(&self.objects))?;
         self.objects.push(object);
         Ok(())
     }
@@ -134,12 +213,14 @@ impl TapeStore for FolderStore {
     }
 
     fn push_block(&mut self, block: Block, stored: &[u8]) -> io::Result<()> {
+        self.cut_tail()?;
         let offset = self.objects.bytes_before(self.objects.count());
         self.data.write_all_at(stored, offset)?;
         self.push(Object::Block(block))
     }
 
     fn push_filemark(&mut self) -> io::Result<()> {
+        self.cut_tail()?;
         self.push(Object::Filemark)
     }
 
@@ -151,8 +232,26 @@ impl TapeStore for FolderStore {
         self.index.set_len(number * RECORD_BYTES as u64)?;
         self.data.set_len(self.objects.bytes_before(number))?;
         self.objects.cut(number);
+        self.has_tail = false;
         Ok(())
     }
+
+    /// The data first: a record that outlives a power cut has its bytes.
+    fn sync(&mut self) -> io::Result<()> {
+        self.data.sync_data()?;
+        self.index.sync_data()
+    }
+}
+
+/// Where the record behind all objects begins.
+fn index_bytes(objects: &Objects) -> u64 {
+    objects.count() * RECORD_BYTES as u64
+}
+
+fn read_whole(file: &File) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; file.metadata()?.len() as usize];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 /// `kind, flags, 2 bytes reserved, length u32`, big-endian.
@@ -166,13 +265,22 @@ fn record(object: Object) -> [u8; RECORD_BYTES] {
     }
 }
 
-/// Reads records up to the first that is none or whose bytes are not all there.
-fn read_index(index: &File, data_bytes: u64) -> io::Result<Objects> {
-    let mut bytes = vec![0; index.metadata()?.len() as usize];
-    index.read_exact_at(&mut bytes, 0)?;
+/// The objects of all records up to the first whose bytes are not there, or that is not there itself: after a power
+/// cut a file may be as long as it was to be and end in zeros.
+///
+/// # Errors
+/// What is wrong with a record that no program that died leaves so.
+fn objects(records: &[u8], data_bytes: u64) -> Result<Objects, String> {
     let mut objects = Objects::default();
-    for record in bytes.as_chunks::<RECORD_BYTES>().0 {
-        let Some(object) = object(record) else { break };
+    let (whole, rest) = records.as_chunks::<RECORD_BYTES>();
+    for (number, record) in whole.iter().enumerate() {
+        let Some(object) = object(record) else {
+            let behind = whole[number..].as_flattened().iter().chain(rest);
+            if behind.copied().all(|byte| byte == 0) {
+                break;
+            }
+            return Err(format!("record {number} is of unknown kind {:#04x}", record[0]));
+        };
         let before = objects.count();
         objects.push(object);
         if objects.bytes_before(objects.count()) > data_bytes {
@@ -203,10 +311,20 @@ mod tests {
         Block { length, encrypted: false }
     }
 
+    fn blank() -> (tempfile::TempDir, FolderStore) {
+        let folder = tempfile::tempdir().unwrap();
+        FolderStore::create(folder.path()).unwrap();
+        let store = FolderStore::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    fn count(folder: &Path) -> u64 {
+        FolderStore::open(folder).unwrap().objects().count()
+    }
+
     #[test]
     fn a_folder_gives_back_what_was_recorded() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = FolderStore::open(folder.path()).unwrap();
+        let (folder, mut store) = blank();
         store.push_block(block(3), b"abc").unwrap();
         store.push_filemark().unwrap();
         store.push_block(block(2), b"de").unwrap();
@@ -227,15 +345,52 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_its_bytes_and_half_a_record_do_not_count() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = FolderStore::open(folder.path()).unwrap();
-        store.push_block(block(3), b"abc").unwrap();
-        store.push_block(block(4), b"defg").unwrap();
-        store.data.set_len(5).unwrap();
-        assert_eq!(FolderStore::open(folder.path()).unwrap().objects().count(), 1);
-        let store = FolderStore::open(folder.path()).unwrap();
-        store.index.write_all_at(b"B\0\0", RECORD_BYTES as u64).unwrap();
-        assert_eq!(FolderStore::open(folder.path()).unwrap().objects().count(), 1);
+    fn what_a_program_that_died_has_left_does_not_count_and_goes_with_the_first_change() {
+        let tails: [(u64, &[u8]); 4] =
+            [(5, b""), (3, b"B\0\0"), (7, &[0; 11]), (3, &[b'B', 0, 0, 0, 0, 0, 0, 9])];
+        for (data_bytes, tail) in tails {
+            let (folder, mut store) = blank();
+            store.push_block(block(3), b"abc").unwrap();
+            if data_bytes == 5 {
+                store.push_block(block(4), b"defg").unwrap();
+            }
+            store.data.set_len(data_bytes).unwrap();
+            let end = store.index.metadata().unwrap().len();
+            store.index.write_all_at(tail, end).unwrap();
+            let index = fs::read(folder.path().join(INDEX)).unwrap();
+            let mut store = FolderStore::open(folder.path()).unwrap();
+            assert_eq!(store.objects().count(), 1, "{tail:?}");
+            assert_eq!(fs::read(folder.path().join(INDEX)).unwrap(), index, "opening cuts nothing");
+            store.push_filemark().unwrap();
+            assert_eq!(count(folder.path()), 2, "{tail:?}");
+            let bytes =
+                [DATA, INDEX].map(|name| fs::metadata(folder.path().join(name)).unwrap().len());
+            assert_eq!(bytes, [3, 16], "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn opening_neither_makes_nor_cuts_what_should_be_there() {
+        let (folder, mut store) = blank();
+        for content in [b"abc", b"def", b"ghi"] {
+            store.push_block(block(3), content).unwrap();
+        }
+        store.index.write_all_at(b"X", RECORD_BYTES as u64).unwrap();
+        let text = FolderStore::open(folder.path()).unwrap_err().to_string();
+        assert!(text.contains("index is damaged: record 1 is of unknown kind 0x58"), "{text}");
+        store.index.write_all_at(b"B", RECORD_BYTES as u64).unwrap();
+        assert_eq!(count(folder.path()), 3);
+        fs::remove_file(folder.path().join(INDEX)).unwrap();
+        assert!(FolderStore::open(folder.path()).is_err());
+        assert_eq!(fs::read(folder.path().join(DATA)).unwrap(), b"abcdefghi");
+    }
+
+    #[test]
+    fn only_a_folder_without_records_is_blank() {
+        let (folder, mut store) = blank();
+        assert!(FolderStore::is_blank(folder.path()));
+        assert!(FolderStore::is_blank(&folder.path().join("none")));
+        store.push_filemark().unwrap();
+        assert!(!FolderStore::is_blank(folder.path()));
     }
 }

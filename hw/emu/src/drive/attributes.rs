@@ -7,6 +7,8 @@ use reel_hw::scsi::attribute::{
 
 use super::{Context, Drive, Mounted, parameters};
 use crate::answer::{Answer, Outcome, invalid_field, invalid_parameter};
+use crate::cartridge::Cartridge;
+use crate::folder::FolderError;
 
 /// Attributes from here on are the host's.
 const HOST_FIRST: u16 = 0x0800;
@@ -55,17 +57,26 @@ impl Drive {
         if !list.attributes.iter().all(writable) {
             return Err(invalid_parameter());
         }
-        let stored = &mut mounted.cartridge.facts.attributes;
-        for attribute in list.attributes {
-            if attribute.value.is_empty() {
-                stored.remove(&attribute.id);
-            } else {
-                stored.insert(attribute.id, attribute.value);
-            }
-        }
-        mounted.cartridge.save().map_err(|_| invalid_parameter())?;
+        change(&mut mounted.cartridge, list.attributes)?;
         Ok(Answer::Done)
     }
+}
+
+/// Changes what hosts wrote to the chip, if that can be kept.
+fn change(cartridge: &mut Cartridge, attributes: Vec<Attribute>) -> Result<(), FolderError> {
+    let before = cartridge.facts.attributes.clone();
+    for attribute in attributes {
+        if attribute.value.is_empty() {
+            cartridge.facts.attributes.remove(&attribute.id);
+        } else {
+            cartridge.facts.attributes.insert(attribute.id, attribute.value);
+        }
+    }
+    let saved = cartridge.save();
+    if saved.is_err() {
+        cartridge.facts.attributes = before;
+    }
+    saved
 }
 
 /// Everything on the chip, ascending.

@@ -62,6 +62,7 @@ impl Drive {
         facts.kind = CartridgeKind::Cleaning { uses: uses.saturating_sub(1) };
         mounted.cleaning = uses > 0;
         mounted.threaded = uses > 0;
+        self.threading_changed = true;
         media_access::keep_facts(&mounted.cartridge);
         if uses == 0 {
             self.raise_expired_alert();

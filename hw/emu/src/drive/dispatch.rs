@@ -41,7 +41,7 @@ impl Drive {
             .tape_command(context, command)
             .or_else(|| self.medium_command(context, command))
             .or_else(|| self.setting_command(context, command))
-            .or_else(|| self.reservations.carry_out(context, command))
+            .or_else(|| self.hosts.carry_out(context, command))
             .or_else(|| self.report_command(command));
         outcome.unwrap_or_else(|| Err(unknown_command()))
     }
@@ -81,7 +81,6 @@ impl Drive {
                 self.load(context.initiator, hold, retension)
             }
             Command::LoadUnload { .. } => self.unload(),
-            Command::PreventRemoval { prevent } => self.prevent_removal(context.initiator, prevent),
             Command::ReadAttribute { service_action, partition, first, .. } => {
                 self.read_attribute(service_action, partition, first)
             }

@@ -2,9 +2,9 @@
 
 use reel_hw::TapeAlerts;
 use reel_hw::scsi::block_limits::BlockLimits;
-use reel_hw::scsi::density::{DensityDescriptor, DensitySupport};
+use reel_hw::scsi::density::{Density, DensityDescriptor, DensitySupport};
 use reel_hw::scsi::inquiry::{Designator, Inquiry, MethodDescriptor, VpdData, VpdPage};
-use reel_hw::scsi::protection::ProtectionMethod;
+use reel_hw::scsi::protection::{ProtectionMethod, crc32c};
 
 use reel_hw::scsi::DeviceType;
 
@@ -49,10 +49,13 @@ impl Drive {
         pages.push(VpdPage::ManufacturerSerialNumber(serial.clone()));
         pages.push(VpdPage::SupportedAlerts(TapeAlerts(u64::MAX)));
         if protects {
-            pages.push(VpdPage::LogicalBlockProtection(vec![
-                method(ProtectionMethod::ReedSolomon),
-                method(ProtectionMethod::Crc32c),
-            ]));
+            pages.push(VpdPage::LogicalBlockProtection(vec![MethodDescriptor {
+                method: ProtectionMethod::Crc32c,
+                information_bytes: 4,
+                write: true,
+                read: true,
+                recover: false,
+            }]));
         }
         pages
     }
@@ -77,23 +80,19 @@ impl Drive {
     pub(super) fn density_support(&mut self, of_medium: bool) -> Outcome {
         let own = self.model.generation;
         let densities = if of_medium {
-            vec![self.ready()?.cartridge.facts.density]
+            vec![media::density(self.ready()?.cartridge.facts.density)]
         } else {
             media::readable(own).collect()
         };
-        let descriptors = densities.into_iter().map(|code| descriptor(code, own)).collect();
+        let descriptors = densities.into_iter().map(|density| descriptor(density, own)).collect();
         Ok(Answer::Data(DensitySupport { descriptors }.encode()))
     }
-}
-
-fn method(method: ProtectionMethod) -> MethodDescriptor {
-    MethodDescriptor { method, information_bytes: 4, write: true, read: true, recover: false }
 }
 
 /// How a device names itself: vendor, product and serial number, and a world wide name made from the serial number.
 pub(crate) fn designators(vendor: &str, product: &str, serial: &str) -> Vec<Designator> {
     let text = format!("{vendor:8}{product:16}{serial}");
-    let name = 0x5000_E111_0000_0000 | u64::from(crc32c::crc32c(serial.as_bytes()));
+    let name = 0x5000_E111_0000_0000 | u64::from(crc32c(serial.as_bytes()));
     vec![
         Designator { protocol: None, code_set: 2, association: 0, kind: 1, value: text.into() },
         Designator {
@@ -106,14 +105,14 @@ pub(crate) fn designators(vendor: &str, product: &str, serial: &str) -> Vec<Desi
     ]
 }
 
-fn descriptor(code: u8, own: Generation) -> DensityDescriptor {
-    let (number, capacity_mb) = nominal(code);
+fn descriptor(density: Density, own: Generation) -> DensityDescriptor {
+    let (number, capacity_mb) = media::nominal(density);
     DensityDescriptor {
-        primary: code,
-        secondary: code,
-        writable: media::usable(own, code) == Use::Full,
+        primary: density.code(),
+        secondary: density.code(),
+        writable: media::usable(own, density) == Use::Full,
         duplicate: false,
-        default: code == own.density(),
+        default: density == own.recording(),
         bits_per_mm: 0,
         media_width: 127,
         tracks: 0,
@@ -121,19 +120,5 @@ fn descriptor(code: u8, own: Generation) -> DensityDescriptor {
         organization: "LTO-CVE".to_owned(),
         name: format!("U-{number}16"),
         description: format!("Ultrium {number}/16T"),
-    }
-}
-
-/// Generation and capacity, MB, of a density.
-fn nominal(code: u8) -> (u8, u32) {
-    match code {
-        0x44 => (3, 400_000),
-        0x46 => (4, 800_000),
-        0x58 => (5, 1_500_000),
-        0x5A => (6, 2_500_000),
-        0x5C => (7, 6_000_000),
-        0x5D => (7, 9_000_000),
-        0x5E => (8, 12_000_000),
-        _ => (9, 18_000_000),
     }
 }

@@ -2,8 +2,8 @@
 
 use reel_hw::scsi::SenseKey;
 use reel_hw::scsi::log::{
-    self, DeviceActivity, DeviceStatus, LogPage, LogParameter, SupportedPages, TapeCapacity,
-    VolumeStatisticsPage, page,
+    self, DeviceActivity, DeviceStatus, LogPage, LogParameter, PerformanceData, SupportedPages,
+    TapeCapacity, VolumeStatisticsPage, page,
 };
 
 use super::cleaning::CleaningWish;
@@ -12,7 +12,6 @@ use super::{Drive, Mounted};
 use crate::answer::{Answer, Outcome, check, invalid_field, invalid_parameter};
 use crate::cartridge::CartridgeKind;
 use crate::initiator::Initiator;
-use crate::media::Use;
 use crate::model::Maker;
 
 /// Errors of media.
@@ -72,9 +71,10 @@ impl Drive {
 
     fn supported_pages(&self, with_subpages: bool) -> Vec<u8> {
         let subpages = with_subpages.then_some((page::SUPPORTED, ALL_SUBPAGES));
-        let vendor = (self.model.maker == Maker::Hp).then_some((page::VENDOR_DEVICE_STATUS, 0));
+        let of_vendor = [page::PERFORMANCE_DATA, page::VENDOR_DEVICE_STATUS].map(|page| (page, 0));
+        let of_vendor = of_vendor.into_iter().filter(|_| self.model.maker == Maker::Hp);
         let mut pages: Vec<_> = PAGES.iter().map(|page| (*page, 0)).collect();
-        pages.extend(subpages.into_iter().chain(vendor));
+        pages.extend(subpages.into_iter().chain(of_vendor));
         pages.sort_unstable();
         SupportedPages { pages, with_subpages }.encode()
     }
@@ -94,6 +94,9 @@ impl Drive {
             COMPRESSION => self.compression().encode(),
             page::VOLUME_STATISTICS => volume_statistics(self.ready()?).encode(),
             page::TAPE_CAPACITY => capacity(self.ready()?).encode(),
+            page::PERFORMANCE_DATA if self.model.maker == Maker::Hp => {
+                performance(self.ready()?).encode()
+            }
             page::VENDOR_DEVICE_STATUS if self.model.maker == Maker::Hp => {
                 self.vendor_status().encode()
             }
@@ -104,7 +107,7 @@ impl Drive {
     fn device_status(&self) -> DeviceStatus {
         let mut status = DeviceStatus::of(self.activity());
         let mounted = self.mounted.as_ref();
-        if mounted.is_some_and(|one| one.cartridge.facts.write_protected) {
+        if mounted.is_some_and(Mounted::is_protected) {
             status.flags |= DeviceStatus::WRITE_PROTECTED;
         }
         status.flags |= match self.cleanliness.wish {
@@ -138,7 +141,7 @@ impl Drive {
             (0x000D, counters.loads, 8),
             (0x000E, hard(&counters.write), 4),
             (0x000F, hard(&counters.read), 4),
-            (0x0080, u64::from(!self.locks.is_empty()), 1),
+            (0x0080, u64::from(!self.hosts.allow_removal()), 1),
         ];
         let mut parameters: Vec<_> = numbers.map(number).into();
         parameters.insert(8, text(0x0041, &self.model.serial));
@@ -214,7 +217,7 @@ impl Drive {
             DIAGNOSTIC_DATA => self.counters.history.clear(),
             _ => return Err(check(SenseKey::IllegalRequest, 0x24, 0x00)),
         }
-        self.attentions.raise(0x2A, 0x02, Some(initiator));
+        self.hosts.tell(0x2A, 0x02, Some(initiator));
         Ok(Answer::Done)
     }
 }
@@ -269,10 +272,22 @@ fn volume_statistics(mounted: &Mounted) -> VolumeStatisticsPage {
         total_native_capacity: Some(facts.capacity),
         total_used_native_capacity: Some(used),
         serial: Some(facts.barcode.clone().unwrap_or_else(|| format!("{:016X}", facts.seed))),
-        write_protect: facts.write_protected || mounted.usable == Use::ReadOnly,
+        write_protect: mounted.is_protected(),
         worm: facts.kind == CartridgeKind::Worm,
         beginning_of_medium_passes: Some(life.beginning_passes),
         middle_of_tape_passes: Some(life.middle_passes),
+    }
+}
+
+/// Rates are those of a drive that holds the host back.
+fn performance(mounted: &Mounted) -> PerformanceData {
+    let figures = mounted.mechanism.figures();
+    let rate = |mb_s: f64| Some((mb_s * 10.0) as u64);
+    PerformanceData {
+        repositions_per_100_mb: (mounted.stops * 100_000_000).checked_div(mounted.written),
+        native_rate: rate(figures.native_mb_s),
+        rate_max: rate(figures.top_mb_s),
+        ..PerformanceData::default()
     }
 }
 

@@ -3,7 +3,7 @@
 use reel_hw::scsi::SenseKey;
 use reel_hw::scsi::log::DeviceActivity;
 
-use super::{Drive, Mounted, store_failed};
+use super::{Drive, Mounted};
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
 use crate::cartridge::{Cartridge, CartridgeKind};
 use crate::initiator::Initiator;
@@ -50,7 +50,7 @@ impl Drive {
     ) -> Result<(Option<Cartridge>, f64), Refusal> {
         self.settle();
         let must_stay = |mounted: &Mounted| mounted.calibrating || mounted.cleaning;
-        if !self.locks.is_empty() || self.mounted.as_ref().is_some_and(must_stay) {
+        if !self.hosts.allow_removal() || self.mounted.as_ref().is_some_and(must_stay) {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
         self.clockwork.begin_at(comes_s);
@@ -59,11 +59,17 @@ impl Drive {
             if !ejects {
                 return Err(check(SenseKey::IllegalRequest, 0x53, 0x01));
             }
-            self.eject();
+            self.eject()?;
         }
         let out_s = self.clockwork.at_s();
         self.clockwork.finish(true);
-        Ok((self.mounted.take().map(|mounted| mounted.cartridge), out_s))
+        Ok((self.pull_out(), out_s))
+    }
+
+    /// What is in the drive comes out, whatever the drive does with it.
+    pub(crate) fn pull_out(&mut self) -> Option<Cartridge> {
+        self.save_medium();
+        self.mounted.take().map(|mounted| mounted.cartridge)
     }
 
     /// Threads what sits in the mouth of the drive.
@@ -74,6 +80,7 @@ impl Drive {
             return;
         }
         mounted.threaded = true;
+        self.threading_changed = true;
         let kind = mounted.cartridge.facts.kind;
         self.forget_medium_alerts();
         if let CartridgeKind::Cleaning { uses } = kind {
@@ -81,7 +88,7 @@ impl Drive {
             return;
         }
         self.load_data_cartridge();
-        self.attentions.raise(0x28, 0x00, cause);
+        self.hosts.tell(0x28, 0x00, cause);
     }
 
     fn load_data_cartridge(&mut self) {
@@ -109,34 +116,38 @@ impl Drive {
     fn calibrate(&mut self) {
         let Some(mounted) = &mut self.mounted else { return };
         mounted.calibrating = true;
-        let facts = &mounted.cartridge.facts;
-        let name = format!("{}/{}", facts.barcode.as_deref().unwrap_or_default(), facts.seed);
+        let name = mounted.cartridge.facts.individual();
         let calibrate_s = self.clockwork.perturbation().first_load_s(&name);
         self.clockwork.pass(DeviceActivity::Calibrating, calibrate_s);
     }
 
-    fn save_medium(&mut self) {
+    /// Keeps the counters of the medium.
+    pub(crate) fn save_medium(&self) {
         if let Some(mounted) = &self.mounted {
             keep_facts(&mounted.cartridge);
         }
     }
 
-    fn eject(&mut self) {
-        let (Some(mounted), clockwork) = (&mut self.mounted, &mut self.clockwork) else { return };
-        mounted.unload(clockwork);
+    fn eject(&mut self) -> Result<(), Refusal> {
+        let (Some(mounted), clockwork) = (&mut self.mounted, &mut self.clockwork) else {
+            return Ok(());
+        };
+        mounted.unload(clockwork)?;
+        self.threading_changed = true;
         keep_facts(&mounted.cartridge);
-        self.key = None;
+        self.encryption.demount();
         self.order = None;
         self.allowance = Default::default();
+        Ok(())
     }
 
     pub(super) fn unload(&mut self) -> Outcome {
         self.wait_for_medium()?;
-        if !self.locks.is_empty() {
+        if !self.hosts.allow_removal() {
             return Err(check(SenseKey::IllegalRequest, 0x53, 0x02));
         }
         if self.mounted.as_ref().is_some_and(|mounted| mounted.threaded) {
-            self.eject();
+            self.eject()?;
         }
         Ok(Answer::Done)
     }
@@ -149,7 +160,7 @@ impl Drive {
             return Ok(Answer::Done);
         }
         if let Some(mounted) = self.mounted.as_mut().filter(|mounted| mounted.threaded) {
-            mounted.rewind(&mut self.clockwork);
+            mounted.rewind(&mut self.clockwork)?;
         }
         self.thread(Some(initiator));
         if self.mounted.as_ref().is_some_and(|mounted| mounted.calibrating) {
@@ -184,20 +195,12 @@ impl Drive {
         Ok(())
     }
 
-    pub(super) fn prevent_removal(&mut self, initiator: Initiator, prevent: bool) -> Outcome {
-        self.locks.retain(|holder| *holder != initiator);
-        if prevent {
-            self.locks.push(initiator);
-        }
-        Ok(Answer::Done)
-    }
-
     pub(super) fn erase(&mut self, long: bool) -> Outcome {
         self.writable()?;
         let (mounted, clockwork) = self.at_work()?;
-        mounted.end_stream(clockwork);
-        mounted.cartridge.cut(mounted.position).map_err(store_failed)?;
-        mounted.cartridge.flush();
+        mounted.end_stream(clockwork)?;
+        mounted.cartridge.cut(mounted.position)?;
+        mounted.cartridge.flush()?;
         let place = mounted.place(mounted.position);
         let rest = mounted.mechanism.wraps().room().saturating_sub(place.0);
         let erase_s = match long {
@@ -223,9 +226,9 @@ impl Drive {
         self.allowance.for_format();
         self.writable()?;
         let (mounted, clockwork) = self.at_work()?;
-        mounted.end_stream(clockwork);
-        mounted.cartridge.cut(0).map_err(store_failed)?;
-        mounted.cartridge.flush();
+        mounted.end_stream(clockwork)?;
+        mounted.cartridge.cut(0)?;
+        mounted.cartridge.flush()?;
         clockwork.spend(DeviceActivity::Formatting, FORMAT_S);
         if mounted.mechanism.figures().is_thin {
             self.calibrate();

@@ -1,5 +1,6 @@
 //! Mode parameters: MODE SENSE and MODE SELECT.
 
+use reel_hw::scsi::block_limits::BlockLimits;
 use reel_hw::scsi::mode::{
     BlockDescriptor, ControlDataProtection, DeviceConfiguration, DeviceConfigurationExtension,
     DeviceSpecific, ModeData, ModePage, PageContent,
@@ -12,14 +13,11 @@ use crate::answer::{
     Answer, Outcome, Refusal, check, invalid_field, invalid_parameter, parameter_length,
 };
 use crate::cartridge::CartridgeKind;
-use crate::media::Use;
 
 /// Every page.
 const ALL_PAGES: u8 = 0x3F;
 /// Every subpage.
 const ALL_SUBPAGES: u8 = 0xFF;
-/// The longest block of an LTO drive.
-const BLOCK_BYTES_MAX: u32 = 0x80_0000;
 
 /// What MODE SELECT sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,12 +97,9 @@ impl Drive {
     }
 
     fn device_specific(&self) -> DeviceSpecific {
-        let protected = |one: &super::Mounted| {
-            one.cartridge.facts.write_protected || one.usable == Use::ReadOnly
-        };
         DeviceSpecific {
             write_protected: self.modes.software_protect
-                || self.mounted.as_ref().is_some_and(protected),
+                || self.mounted.as_ref().is_some_and(super::Mounted::is_protected),
             buffered_mode: u8::from(self.modes.buffered),
             speed: 0,
         }
@@ -137,7 +132,7 @@ impl Drive {
         let modes = self.modes_after(&data.map_err(|_| parameter_length())?)?;
         if modes != self.modes {
             self.modes = modes;
-            self.attentions.raise(0x2A, 0x01, Some(context.initiator));
+            self.hosts.tell(0x2A, 0x01, Some(context.initiator));
         }
         Ok(Answer::Done)
     }
@@ -150,7 +145,7 @@ impl Drive {
             _ => return Err(invalid_parameter()),
         };
         if let Some(descriptor) = data.descriptor {
-            if descriptor.block_length > BLOCK_BYTES_MAX {
+            if descriptor.block_length > BlockLimits::LTO.length_max {
                 return Err(invalid_parameter());
             }
             modes.block_length = descriptor.block_length;

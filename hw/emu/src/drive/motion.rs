@@ -11,7 +11,7 @@ use crate::model::Maker;
 impl Drive {
     pub(super) fn rewind(&mut self) -> Outcome {
         let (mounted, clockwork) = self.at_work()?;
-        mounted.rewind(clockwork);
+        mounted.rewind(clockwork)?;
         Ok(Answer::Done)
     }
 
@@ -24,7 +24,7 @@ impl Drive {
             SpaceCode::Filemarks => over_filemarks(objects, mounted.position, count),
             SpaceCode::Other(_) => return Err(invalid_field()),
         };
-        mounted.travel(clockwork, place);
+        mounted.travel(clockwork, place)?;
         match met {
             None => Ok(Answer::Done),
             Some(sense) => Err(sense.into()),
@@ -99,7 +99,7 @@ impl Drive {
 /// Goes to an object; beyond the end of data it stays there.
 fn go_to(mounted: &mut Mounted, clockwork: &mut Clockwork, place: Option<u64>) -> Outcome {
     let end = mounted.cartridge.objects().count();
-    mounted.travel(clockwork, place.unwrap_or(u64::MAX).min(end));
+    mounted.travel(clockwork, place.unwrap_or(u64::MAX).min(end))?;
     match place {
         Some(place) if place <= end => Ok(Answer::Done),
         _ => Err(Sense::new(SenseKey::BlankCheck, 0x00, 0x05).into()),

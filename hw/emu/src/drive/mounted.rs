@@ -6,10 +6,11 @@ use reel_hw::BlockNumber;
 use reel_hw::scsi::log::DeviceActivity;
 
 use super::clockwork::Clockwork;
-use crate::cartridge::{Cartridge, CartridgeKind};
+use crate::cartridge::Cartridge;
+use crate::folder::FolderError;
 use crate::media::{self, Use};
 use crate::model::DriveModel;
-use crate::time::generation::BLOCK_BYTES;
+use crate::time::figures::BLOCK_BYTES;
 use crate::time::{Mechanism, MountUse, Perturbation, SpotReading, StreamBuffer, StreamCounts};
 
 /// Blocks that fit behind the early warning at least.
@@ -38,6 +39,8 @@ pub(crate) struct Mounted {
     /// Errors since it was loaded that nothing could be done about.
     pub(crate) write_errors: u64,
     pub(crate) read_errors: u64,
+    /// How often the tape stopped in a stream since it was loaded.
+    pub(crate) stops: u64,
     stream: Option<Stream>,
     mount_use: MountUse,
     /// How often an object in a bad spot was tried to read.
@@ -67,9 +70,10 @@ impl Mounted {
     /// A cartridge that is not threaded.
     pub(crate) fn new(cartridge: Cartridge, model: &DriveModel, bent: &Perturbation) -> Self {
         let facts = &cartridge.facts;
-        let is_cleaner = matches!(facts.kind, CartridgeKind::Cleaning { .. });
-        let usable =
-            if is_cleaner { Use::None } else { media::usable(model.generation, facts.density) };
+        let usable = match cartridge.is_cleaner() {
+            true => Use::None,
+            false => media::usable(model.generation, media::density(facts.density)),
+        };
         let mechanism = mechanism(&cartridge, model, bent);
         Self {
             cartridge,
@@ -84,10 +88,16 @@ impl Mounted {
             read: 0,
             write_errors: 0,
             read_errors: 0,
+            stops: 0,
             stream: None,
             mount_use: MountUse::default(),
             tries: BTreeMap::new(),
         }
+    }
+
+    /// Whether its tab or its generation keeps it from being written.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.cartridge.facts.write_protected || self.usable == Use::ReadOnly
     }
 
     /// Where an object lies on the tape, in objects of the size that the time model counts in.
@@ -116,36 +126,39 @@ impl Mounted {
     }
 
     /// The tape moves to an object; what is in the buffer is written first.
-    pub(crate) fn travel(&mut self, clockwork: &mut Clockwork, to: u64) {
-        self.end_stream(clockwork);
+    pub(crate) fn travel(&mut self, clockwork: &mut Clockwork, to: u64) -> Result<(), FolderError> {
+        self.end_stream(clockwork)?;
         let (from, target) = (self.place(self.position), self.place(to));
         let wraps = self.mechanism.wraps();
         let crosses = wraps.position(from).zone != wraps.position(target).zone;
         self.cartridge.facts.life.middle_passes += u64::from(crosses);
         clockwork.spend(DeviceActivity::Locating, self.mechanism.locate_s(from, target));
         self.position = to;
+        Ok(())
     }
 
     /// The tape moves to its beginning.
-    pub(crate) fn rewind(&mut self, clockwork: &mut Clockwork) {
-        self.end_stream(clockwork);
+    pub(crate) fn rewind(&mut self, clockwork: &mut Clockwork) -> Result<(), FolderError> {
+        self.end_stream(clockwork)?;
         let from = self.place(self.position);
         let crosses = self.mechanism.wraps().position(from).zone != 0;
         self.cartridge.facts.life.middle_passes += u64::from(crosses);
         self.cartridge.facts.life.beginning_passes += u64::from(from.0 > 0);
         clockwork.spend(DeviceActivity::Rewinding, self.mechanism.rewind_s(from));
         self.position = 0;
+        Ok(())
     }
 
     /// The tape is rewound, re-tensioned and unthreaded.
-    pub(crate) fn unload(&mut self, clockwork: &mut Clockwork) {
-        self.end_stream(clockwork);
+    pub(crate) fn unload(&mut self, clockwork: &mut Clockwork) -> Result<(), FolderError> {
+        self.end_stream(clockwork)?;
         let from = self.place(self.position);
         let unload_s = self.mechanism.unload_s(from, self.mount_use.retension());
         clockwork.spend(DeviceActivity::Unloading, unload_s);
         self.mount_use = MountUse::default();
         self.position = 0;
         self.threaded = false;
+        Ok(())
     }
 
     /// The object at the position, of that many bytes of tape, passes the head to be read.
@@ -154,18 +167,19 @@ impl Mounted {
         clockwork: &mut Clockwork,
         activity: DeviceActivity,
         bytes: u64,
-    ) {
-        self.pass(clockwork, activity, bytes, false);
+    ) -> Result<(), FolderError> {
+        self.pass(clockwork, activity, bytes, false)
     }
 
-    /// The object at the position, of that many bytes of tape, goes into the buffer to be written.
+    /// The object at the position, of that many bytes of tape, is to go into the buffer to be written. This comes
+    /// before it is recorded: what the buffer holds of another stream goes onto the tape first, and this does not.
     pub(crate) fn stream_write(
         &mut self,
         clockwork: &mut Clockwork,
         activity: DeviceActivity,
         bytes: u64,
-    ) {
-        self.pass(clockwork, activity, bytes, true);
+    ) -> Result<(), FolderError> {
+        self.pass(clockwork, activity, bytes, true)
     }
 
     fn pass(
@@ -174,16 +188,16 @@ impl Mounted {
         activity: DeviceActivity,
         bytes: u64,
         is_writing: bool,
-    ) {
+    ) -> Result<(), FolderError> {
         let (object, place) = (self.position, self.place(self.position));
         self.mount_use.transfer(place, 1, bytes);
         self.count_passes(place, bytes);
         if !clockwork.runs() {
-            return;
+            return Ok(());
         }
         let goes_on = |stream: &Stream| stream.is_writing == is_writing && stream.next == object;
         if !self.stream.as_ref().is_some_and(goes_on) {
-            self.end_stream(clockwork);
+            self.end_stream(clockwork)?;
             self.stream = Some(self.new_stream(clockwork.at_s(), is_writing));
         }
         if let Some(stream) = &mut self.stream {
@@ -193,6 +207,7 @@ impl Mounted {
             clockwork.pass(activity, wait_s);
         }
         self.count_stops(clockwork);
+        Ok(())
     }
 
     fn new_stream(&self, now_s: f64, is_writing: bool) -> Stream {
@@ -217,19 +232,20 @@ impl Mounted {
     }
 
     /// Everything that was written goes onto the tape.
-    pub(crate) fn drain(&mut self, clockwork: &mut Clockwork) {
+    pub(crate) fn drain(&mut self, clockwork: &mut Clockwork) -> Result<(), FolderError> {
         if let Some(stream) = self.stream.as_mut().filter(|stream| stream.is_writing) {
             let wait_s = stream.buffer.flush(clockwork.at_s());
             clockwork.pass(DeviceActivity::Writing, wait_s);
         }
-        self.cartridge.flush();
         self.count_stops(clockwork);
+        self.cartridge.flush()
     }
 
     /// The stream is over.
-    pub(crate) fn end_stream(&mut self, clockwork: &mut Clockwork) {
-        self.drain(clockwork);
+    pub(crate) fn end_stream(&mut self, clockwork: &mut Clockwork) -> Result<(), FolderError> {
+        self.drain(clockwork)?;
         self.stream = None;
+        Ok(())
     }
 
     /// The drive forgets what it was doing, without writing anything.
@@ -240,6 +256,7 @@ impl Mounted {
     fn count_stops(&mut self, clockwork: &mut Clockwork) {
         let Some(stream) = &mut self.stream else { return };
         let counts = stream.buffer.counts();
+        self.stops += counts.stops - stream.counted.stops;
         clockwork.counts.stops += counts.stops - stream.counted.stops;
         clockwork.counts.underruns += counts.underruns - stream.counted.underruns;
         stream.counted = counts;
@@ -264,8 +281,8 @@ impl Mounted {
 
 fn mechanism(cartridge: &Cartridge, model: &DriveModel, bent: &Perturbation) -> Mechanism {
     let facts = &cartridge.facts;
-    let figures = media::figures(model, facts.density, facts.capacity);
-    let name = format!("{}/{}", facts.barcode.as_deref().unwrap_or_default(), facts.seed);
+    let figures = media::figures(model, media::density(facts.density), facts.capacity);
+    let name = facts.individual();
     match &cartridge.spots {
         None => bent.mechanism(&figures, &name, &model.serial),
         Some(spots) => {

@@ -60,6 +60,7 @@ impl Drive {
         }
         if std::mem::take(&mut mounted.cleaning) {
             mounted.threaded = false;
+            self.threading_changed = true;
             self.cleaned();
         }
     }

@@ -1,20 +1,22 @@
 //! Reading and writing.
 
+use reel_hw::EncryptionKey;
+use reel_hw::scsi::block_limits::BlockLimits;
+use reel_hw::scsi::encryption::EncryptionMode;
 use reel_hw::scsi::log::DeviceActivity;
+use reel_hw::scsi::protection::{self, CRC_BYTES};
 use reel_hw::scsi::{Sense, SenseKey};
 use reel_hw::transport::Data;
 
 use super::mounted::Legible;
-use super::{Context, Drive, Mounted, store_failed};
+use super::{Context, Drive, Mounted};
 use crate::answer::{Answer, Outcome, Refusal, check, invalid_field};
 use crate::cartridge::Cartridge;
 use crate::cartridge::objects::{Block, Object};
 use crate::cipher;
-use crate::protection::{self, CRC_BYTES};
-use crate::time::generation::BLOCK_BYTES;
+use crate::time::figures::BLOCK_BYTES;
 
-/// The longest block of an LTO drive.
-const BLOCK_BYTES_MAX: u32 = 0x80_0000;
+const READ: u8 = 0x08;
 
 /// How a write left the medium.
 enum Room {
@@ -39,17 +41,29 @@ impl Drive {
             return self.read_block(buffer, suppress_length);
         }
         let block_length = self.fixed_length(suppress_length)?;
+        let total = u64::from(block_length) * u64::from(length);
+        let buffer = buffer.get_mut(..total as usize).ok_or_else(invalid_field)?;
+        self.read_blocks(buffer, block_length as usize)
+    }
+
+    /// Reads blocks of a fixed length. One that cannot be read takes nothing from those in front of it: the host has
+    /// them, and is told how many are left.
+    fn read_blocks(&mut self, buffer: &mut [u8], block_length: usize) -> Outcome {
+        let total = buffer.len();
         let mut filled = 0;
-        for count in 0..length {
-            let end = filled + block_length as usize;
-            let part = buffer.get_mut(filled..end).ok_or_else(invalid_field)?;
+        for part in buffer.chunks_mut(block_length) {
+            let left = Some(((total - filled) / block_length) as i64);
             match self.read_block(part, false) {
-                Ok(Answer::Filled(_)) => filled = end,
-                Ok(Answer::Told(mut sense, _)) => {
-                    sense.information = Some(i64::from(length - count));
+                Ok(Answer::Told(sense, _)) => {
+                    return Ok(Answer::Told(Sense { information: left, ..sense }, filled));
+                }
+                Err(Refusal::Check(sense)) => {
+                    let sense = Sense { information: left, ..sense };
+                    self.complain(&sense, READ);
                     return Ok(Answer::Told(sense, filled));
                 }
-                other => return other,
+                Err(other) => return Err(other),
+                Ok(_) => filled += block_length,
             }
         }
         Ok(Answer::Filled(filled))
@@ -78,14 +92,22 @@ impl Drive {
             return Err(sense.into());
         };
         let Object::Block(block) = object else {
-            mounted.stream_read(clockwork, DeviceActivity::Reading, BLOCK_BYTES);
+            mounted.stream_read(clockwork, DeviceActivity::Reading, BLOCK_BYTES)?;
             mounted.position += 1;
             return Ok(Answer::Told(filemark(requested), 0));
         };
         self.pass_to_read(block)?;
-        let key = self.key.as_ref();
         let Some(mounted) = &mut self.mounted else { return Err(invalid_field()) };
-        let content = fetch(&mut mounted.cartridge, block, offset, key, buffer, protect)?;
+        let content = match block.encrypted {
+            false if self.encryption.mode() == EncryptionMode::On => {
+                return Err(check(SenseKey::DataProtect, 0x74, 0x02));
+            }
+            false => fetch(&mounted.cartridge, block, offset, buffer, protect)?,
+            true => {
+                let content = decrypt(&mounted.cartridge, block, offset, self.encryption.key())?;
+                fill(buffer, &content, protect)
+            }
+        };
         mounted.position += 1;
         let whole = block.length as usize + if protect { CRC_BYTES } else { 0 };
         if whole == buffer.len() || suppress_length {
@@ -111,8 +133,9 @@ impl Drive {
             clockwork.spend(activity, backhitch_s);
             return Err(check(SenseKey::MediumError, 0x11, 0x00));
         }
-        mounted.stream_read(clockwork, activity, block.stored_length());
+        mounted.stream_read(clockwork, activity, block.stored_length())?;
         mounted.read += bytes;
+        mounted.cartridge.facts.bytes_read += bytes;
         let corrected = u64::from(legible == Legible::WithTrouble);
         mounted.cartridge.facts.life.recovered_read_errors += corrected;
         self.counters.read.corrected += corrected;
@@ -134,7 +157,7 @@ impl Drive {
             (true, block_length) => block_length,
             (false, _) => length,
         };
-        if block_length > BLOCK_BYTES_MAX {
+        if block_length > BlockLimits::LTO.length_max {
             return Err(invalid_field());
         }
         let total =
@@ -144,12 +167,14 @@ impl Drive {
             return Ok(Answer::Done);
         }
         let mut room = Room::Enough;
-        for block in bytes.chunks(block_length as usize) {
-            room = self.write_block(block)?;
+        for (written, block) in bytes.chunks(block_length as usize).enumerate() {
+            // Blocks that are left, or bytes of the only one.
+            let left = i64::from(length) - written as i64;
+            room = self.write_block(block).map_err(|refusal| with_rest(refusal, left))?;
         }
         if !self.modes.buffered {
             let (mounted, clockwork) = self.at_work()?;
-            mounted.drain(clockwork);
+            mounted.drain(clockwork)?;
         }
         Ok(told(room))
     }
@@ -157,28 +182,23 @@ impl Drive {
     /// Writes one block as the host sent it, with its CRC where there is one.
     fn write_block(&mut self, bytes: &[u8]) -> Result<Room, Refusal> {
         let bytes = match self.modes.protect_writes {
-            true => protection::checked(bytes)
-                .ok_or_else(|| check(SenseKey::HardwareError, 0x10, 0x01))?,
+            true => {
+                protection::check(bytes).map_err(|_| check(SenseKey::HardwareError, 0x10, 0x01))?
+            }
             false => bytes,
         };
-        let key = self.key.clone();
-        let block = Block { length: bytes.len() as u32, encrypted: key.is_some() };
+        let sealed = self.encryption.key().map(|key| cipher::seal(key, bytes)).transpose();
+        let sealed = sealed.map_err(|_| check(SenseKey::HardwareError, 0x44, 0x00))?;
+        let block = Block { length: bytes.len() as u32, encrypted: sealed.is_some() };
+        let activity = match block.encrypted {
+            true => DeviceActivity::WritingEncrypted,
+            false => DeviceActivity::Writing,
+        };
         let zone = self.modes.early_warning_bytes();
         let (mounted, clockwork) = self.at_work()?;
         let room = make_room(mounted, block.stored_length(), zone)?;
-        match &key {
-            None => mounted.cartridge.push_block(block, bytes),
-            Some(key) => {
-                let sealed = cipher::seal(key, bytes).map_err(store_failed)?;
-                mounted.cartridge.push_block(block, &sealed)
-            }
-        }
-        .map_err(store_failed)?;
-        let activity = match key {
-            Some(_) => DeviceActivity::WritingEncrypted,
-            None => DeviceActivity::Writing,
-        };
-        mounted.stream_write(clockwork, activity, block.stored_length());
+        mounted.stream_write(clockwork, activity, block.stored_length())?;
+        mounted.cartridge.push_block(block, sealed.as_deref().unwrap_or(bytes))?;
         mounted.position += 1;
         mounted.written += u64::from(block.length);
         self.allowance = Default::default();
@@ -196,47 +216,67 @@ impl Drive {
         let mut room = Room::Enough;
         for _ in 0..count {
             room = make_room(mounted, 0, zone)?;
-            mounted.cartridge.push_filemark().map_err(store_failed)?;
-            mounted.stream_write(clockwork, DeviceActivity::Writing, BLOCK_BYTES);
+            mounted.stream_write(clockwork, DeviceActivity::Writing, BLOCK_BYTES)?;
+            mounted.cartridge.push_filemark()?;
             mounted.position += 1;
         }
         if !immediate {
-            mounted.drain(clockwork);
+            mounted.drain(clockwork)?;
         }
         Ok(told(room))
     }
 }
 
-/// Puts as much of a block (and of its CRC) into `buffer` as fits. Returns how much.
+/// Puts as much of a block, and of its CRC if there is one, into `buffer` as fits. Returns how much.
 fn fetch(
-    cartridge: &mut Cartridge,
+    cartridge: &Cartridge,
     block: Block,
     offset: u64,
-    key: Option<&reel_hw::EncryptionKey>,
     buffer: &mut [u8],
     protect: bool,
 ) -> Result<usize, Refusal> {
     let length = block.length as usize;
-    if !block.encrypted && !protect {
-        let count = length.min(buffer.len());
-        cartridge.read(offset, &mut buffer[..count]).map_err(store_failed)?;
-        return Ok(count);
-    }
-    let mut stored = vec![0; block.stored_length() as usize];
-    cartridge.read(offset, &mut stored).map_err(store_failed)?;
-    let mut content = if block.encrypted {
-        let key = key.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x01))?;
-        let opened = cipher::open(key, &stored);
-        opened.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x03))?
-    } else {
-        stored
+    let Some((content, rest)) = buffer.split_at_mut_checked(length) else {
+        cartridge.read(offset, buffer)?;
+        return Ok(buffer.len());
     };
-    if protect {
-        protection::append(&mut content);
+    cartridge.read(offset, content)?;
+    if !protect {
+        return Ok(length);
     }
-    let count = content.len().min(buffer.len());
-    buffer[..count].copy_from_slice(&content[..count]);
-    Ok(count)
+    let crc = protection::crc32c(content).to_le_bytes();
+    Ok(length + copy(&crc, rest))
+}
+
+/// The content of an encrypted block.
+fn decrypt(
+    cartridge: &Cartridge,
+    block: Block,
+    offset: u64,
+    key: Option<&EncryptionKey>,
+) -> Result<Vec<u8>, Refusal> {
+    let mut stored = vec![0; block.stored_length() as usize];
+    cartridge.read(offset, &mut stored)?;
+    let key = key.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x01))?;
+    let opened = cipher::open(key, &stored);
+    opened.ok_or_else(|| check(SenseKey::DataProtect, 0x74, 0x03))
+}
+
+/// Puts as much of a content, and of its CRC if there is one, into `buffer` as fits. Returns how much.
+fn fill(buffer: &mut [u8], content: &[u8], protect: bool) -> usize {
+    let filled = copy(content, buffer);
+    if !protect {
+        return filled;
+    }
+    let crc = protection::crc32c(content).to_le_bytes();
+    filled + copy(&crc, &mut buffer[filled..])
+}
+
+/// Copies as much as fits. Returns how much.
+fn copy(from: &[u8], to: &mut [u8]) -> usize {
+    let count = from.len().min(to.len());
+    to[..count].copy_from_slice(&from[..count]);
+    count
 }
 
 /// Cuts off what lies at and behind the position, and says how much room there is for `length` bytes more. A host may
@@ -246,7 +286,7 @@ fn make_room(mounted: &mut Mounted, length: u64, zone: u64) -> Result<Room, Refu
     if end > mounted.room() {
         return Err(overflow());
     }
-    mounted.cartridge.cut(mounted.position).map_err(store_failed)?;
+    mounted.cartridge.cut(mounted.position)?;
     let early_warning = mounted.early_warning();
     Ok(match end {
         _ if end > early_warning => Room::EarlyWarning,
@@ -264,6 +304,14 @@ fn told(room: Room) -> Answer {
     let mut sense = Sense::new(SenseKey::NoSense, 0x00, ascq);
     sense.end_of_medium = true;
     Answer::Told(sense, 0)
+}
+
+/// A write that ended early says how much it did not write.
+fn with_rest(refusal: Refusal, left: i64) -> Refusal {
+    match refusal {
+        Refusal::Check(sense) => Sense { information: Some(left), ..sense }.into(),
+        other => other,
+    }
 }
 
 fn overflow() -> Refusal {

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use reel_hw::scsi::{Cdb, Command, DeviceType, SenseFormat};
+use reel_hw::scsi::{Cdb, Command, Condition, DeviceType, SenseFormat};
 use reel_hw::transport::{Data, Reply, TransportError};
 
 use super::{Device, EmulatedLibrary, State};
@@ -62,13 +62,14 @@ impl EmulatedLibrary {
 
     pub(crate) fn forget(&self, device: Device, initiator: Initiator) {
         let mut state = self.lock();
-        match device {
-            Device::Changer => state.robot.forget(initiator),
+        let hosts = match device {
+            Device::Changer => Some(&mut state.robot.hosts),
             Device::Drive(number) => {
-                if let Some(bay) = state.elements.bays.get_mut(number) {
-                    bay.drive.forget(initiator);
-                }
+                state.elements.bays.get_mut(number).map(|bay| &mut bay.drive.hosts)
             }
+        };
+        if let Some(hosts) = hosts {
+            hosts.forget(initiator);
         }
     }
 }
@@ -106,8 +107,11 @@ impl State {
             return (Err(TransportError::Gone), until_s);
         }
         let Some(outcome) = outcome else { return (Err(TransportError::Gone), until_s) };
-        let mut reply = reply(outcome, self.sense_format(device), data.reborrow());
-        self.flip_to_host(device, cdb, &mut data);
+        let reply = reply(outcome, self.sense_format(device), data.reborrow());
+        let Ok(mut reply) = reply else { return (reply, until_s) };
+        if reply.transferred > 0 {
+            self.flip_to_host(device, cdb, &mut data);
+        }
         if let Some(garbage) = planned.garbage {
             garbage.spoil(&mut reply, &mut data);
         }
@@ -137,6 +141,9 @@ impl State {
         fault: Option<Fault>,
     ) -> (Option<Outcome>, Option<f64>) {
         if let Some(fault) = fault {
+            if fault.resets() {
+                self.robot.hosts.reset(Some(initiator));
+            }
             return (Some(Err(Refusal::Check(fault.sense))), None);
         }
         self.robot.shuttle.begin();
@@ -158,7 +165,7 @@ impl State {
         fault: Option<Fault>,
     ) -> (Option<Outcome>, Option<f64>) {
         let flip = match (cdb.opcode(), &data) {
-            (WRITE, Data::Out(_)) if fault.is_none() => self.faults.take_flip(number, true),
+            (WRITE, Data::Out(_)) if fault.is_none() => self.faults.flip(number, true),
             _ => None,
         };
         let Some(bay) = self.elements.bays.get_mut(number) else { return (None, None) };
@@ -176,6 +183,9 @@ impl State {
         };
         let mut context = Context { initiator, data: &mut data };
         let outcome = bay.drive.execute(&mut context, cdb);
+        if flip.is_some() && took_data(&outcome) {
+            self.faults.take_flip(number, true);
+        }
         (Some(outcome), bay.drive.clockwork.take_wait())
     }
 
@@ -198,7 +208,7 @@ impl State {
 /// What a planned failure does to a drive.
 fn fail(drive: &mut Drive, initiator: Initiator, fault: Fault, opcode: u8) -> Outcome {
     if fault.resets() {
-        reset(drive, Some(initiator));
+        drive.reset(Some(initiator));
     } else if fault.loses_buffer() {
         drive.lose_buffer();
     }
@@ -206,8 +216,11 @@ fn fail(drive: &mut Drive, initiator: Initiator, fault: Fault, opcode: u8) -> Ou
     Err(Refusal::Check(fault.sense))
 }
 
-/// A drive begins anew, and tells everybody but the cause.
-pub(super) fn reset(drive: &mut Drive, cause: Option<Initiator>) {
-    drive.reset();
-    drive.attentions.raise(0x29, 0x00, cause);
+/// Whether the drive got as far as to look at the data that came with a write.
+fn took_data(outcome: &Outcome) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(Refusal::Check(sense)) => sense.condition() == Condition::GuardCheckFailed,
+        Err(_) => false,
+    }
 }

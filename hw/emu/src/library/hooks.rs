@@ -1,6 +1,5 @@
 //! What tests and operators do to a library beside sending commands.
 
-use super::execution::reset;
 use super::{Device, EmulatedLibrary};
 use crate::drive::{CleaningWish, Drive};
 use crate::fault::{Fault, Flip, Garbage, Moment, Vanish};
@@ -42,14 +41,20 @@ impl EmulatedLibrary {
     /// A device that went away is there again, as after power on.
     pub fn bring_back(&self, device: Device) {
         self.lock().faults.set_gone(device, false);
-        if let Device::Drive(number) = device {
-            self.reset_drive(number);
+        self.reset(device);
+    }
+
+    /// Resets a device, as a bus reset would; everybody is told.
+    pub fn reset(&self, device: Device) {
+        match device {
+            Device::Changer => self.lock().robot.hosts.reset(None),
+            Device::Drive(number) => self.with_drive(number, |drive| drive.reset(None)),
         }
     }
 
-    /// Resets a drive, as a bus reset would; everybody is told.
+    /// Resets a drive, as [`EmulatedLibrary::reset`] does.
     pub fn reset_drive(&self, drive: usize) {
-        self.with_drive(drive, |drive| reset(drive, None));
+        self.reset(Device::Drive(drive));
     }
 
     /// A drive forgets block protection (spec scsi.md §18) and nothing else; it says so by 6/29/00, or does not.
@@ -57,7 +62,7 @@ impl EmulatedLibrary {
         self.with_drive(drive, |drive| {
             (drive.modes.protect_writes, drive.modes.protect_reads) = (false, false);
             if told {
-                drive.attentions.raise(0x29, 0x00, None);
+                drive.hosts.tell(0x29, 0x00, None);
             }
         });
     }

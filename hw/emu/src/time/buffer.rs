@@ -15,7 +15,7 @@
 
 use std::collections::VecDeque;
 
-use super::generation::Figures;
+use super::figures::Figures;
 
 /// Amounts below a byte are rounding.
 const ROUNDING_MB: f64 = 1e-6;
@@ -176,11 +176,6 @@ impl StreamBuffer {
     /// What has passed the head since the stream began, MB.
     pub fn moved_mb(&self) -> f64 {
         self.moved_mb
-    }
-
-    /// Whether the tape moves.
-    pub fn is_running(&self) -> bool {
-        self.motion == Motion::Running
     }
 
     fn measure_pace(&mut self, mb: f64) {
@@ -361,10 +356,10 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Generation;
-    use crate::time::generation::{BLOCK_BYTES, BLOCK_MB};
+    use crate::time::Column;
+    use crate::time::figures::{BLOCK_BYTES, BLOCK_MB};
 
-    const LTO9: &Figures = Generation::Lto9Full.figures();
+    const LTO9: &Figures = Column::Lto9Full.figures();
     const BLOCK: u32 = BLOCK_BYTES as u32;
 
     /// A host that transfers blocks at a rate whenever it is not held back, and notes how long it was.

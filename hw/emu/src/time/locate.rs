@@ -2,7 +2,7 @@
 
 use reel_hw::BlockNumber;
 
-use super::generation::{Figures, Generation};
+use super::figures::{Column, Figures};
 use super::seed::DriveFactors;
 use super::spots::BadSpots;
 use super::wraps::{Direction, TapePosition, WrapTable};
@@ -135,8 +135,8 @@ fn is_step_back(from: &TapePosition, to: &TapePosition) -> bool {
 }
 
 /// The mechanism with the figures of a column, unbent.
-impl From<Generation> for Mechanism {
-    fn from(generation: Generation) -> Self {
+impl From<Column> for Mechanism {
+    fn from(generation: Column) -> Self {
         Self::nominal(generation.figures())
     }
 }
@@ -203,14 +203,14 @@ mod tests {
 
     #[test]
     fn standing_still_takes_no_time() {
-        let lto8 = Mechanism::from(Generation::Lto8);
+        let lto8 = Mechanism::from(Column::Lto8);
         assert_eq!(lto8.locate_s(BlockNumber(7), BlockNumber(7)), 0.0);
         assert_eq!(lto8.rewind_s(BlockNumber(0)), 0.1);
     }
 
     #[test]
     fn a_rewind_from_mid_tape_takes_the_mean() {
-        let lto8 = Mechanism::from(Generation::Lto8);
+        let lto8 = Mechanism::from(Column::Lto8);
         assert!((lto8.rewind_s(BlockNumber(110_039)) - 59.0).abs() < 0.001);
     }
 
@@ -218,8 +218,8 @@ mod tests {
     fn only_lto_9_is_retensioned() {
         let unload_s =
             |generation, retension| Mechanism::from(generation).unload_s(BlockNumber(0), retension);
-        assert_eq!(unload_s(Generation::Lto8, Retension::Twice), 24.1);
-        assert_eq!(unload_s(Generation::Lto9Half, Retension::Twice), 180.1);
+        assert_eq!(unload_s(Column::Lto8, Retension::Twice), 24.1);
+        assert_eq!(unload_s(Column::Lto9Half, Retension::Twice), 180.1);
     }
 
     #[test]

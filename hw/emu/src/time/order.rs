@@ -93,7 +93,7 @@ impl Mechanism {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Generation;
+    use crate::time::Column;
 
     #[test]
     fn segments_include_their_last_object() {
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn of_two_alike_the_lower_index_comes_first() {
         let segment = Segment { first: BlockNumber(1000), objects: 1 };
-        let order = Mechanism::from(Generation::Lto8)
+        let order = Mechanism::from(Column::Lto8)
             .shortest_first(BlockNumber(0), &[segment, segment, segment]);
         assert_eq!(order, [0, 1, 2]);
     }

@@ -38,10 +38,6 @@ impl RobotFigures {
         status_s: 0.1,
     };
 
-    /// An autoloader: slower, and it looks at each medium in turn.
-    pub const AUTOLOADER: Self =
-        Self { move_s: 26.0, inventory_slot_s: 0.0, inventory_medium_s: 5.0, ..Self::FRAME };
-
     /// A move, s.
     pub fn move_between_s(&self, from: Place, to: Place) -> f64 {
         let is_at_door = [from, to].contains(&Place::ImportExport);
@@ -100,6 +96,5 @@ mod tests {
         assert_eq!(robot.move_s(Place::Slot, Place::Drive), 10.0);
         assert_eq!(robot.move_s(Place::ImportExport, Place::Slot), 15.0);
         assert_eq!(robot.inventory_s(40, 3), 30.0);
-        assert_eq!(RobotFigures::AUTOLOADER.inventory_s(8, 3), 15.0);
     }
 }

@@ -5,7 +5,7 @@
 
 use reel_hw::BlockNumber;
 
-use super::generation::{BLOCK_MB, Figures};
+use super::figures::{BLOCK_MB, Figures};
 use super::locate::Mechanism;
 use super::spots::{BadSpot, BadSpots, SpotReading};
 use super::wraps::WrapTable;
@@ -135,11 +135,6 @@ impl Perturbation {
         Self(Some(seed))
     }
 
-    /// The seed, for logs and reports.
-    pub fn seed(&self) -> Option<Seed> {
-        self.0
-    }
-
     /// A medium in a drive, each known by its name. `figures` are those of the pair
     /// ([`Figures::in_drive`]).
     pub fn mechanism(&self, figures: &Figures, medium: &str, drive: &str) -> Mechanism {
@@ -220,7 +215,7 @@ fn bad_spot(draws: &mut Generator, start: u64, objects: u64) -> BadSpot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Generation;
+    use crate::time::Column;
 
     #[test]
     fn the_generator_is_splitmix64() {
@@ -243,7 +238,7 @@ mod tests {
 
     #[test]
     fn bad_spots_come_at_their_rate() {
-        let figures = Generation::Lto9Full.figures();
+        let figures = Column::Lto9Full.figures();
         let spots = |medium: u64| {
             let perturbation = Perturbation::seeded(Seed(medium));
             perturbation.bad_spots(figures, "A00001L9").as_slice().to_vec()
@@ -258,7 +253,7 @@ mod tests {
     #[test]
     fn nothing_deviates_without_a_seed() {
         let none = Perturbation::none();
-        let figures = Generation::Lto9Half.figures();
+        let figures = Column::Lto9Half.figures();
         assert_eq!(none.mechanism(figures, "m", "d"), Mechanism::nominal(figures));
         assert_eq!(none.first_load_s("m"), 3600.0);
         assert_eq!(none.jitter("d").operation(7.0), 7.0);

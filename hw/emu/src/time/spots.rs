@@ -2,7 +2,7 @@
 
 use reel_hw::BlockNumber;
 
-use super::generation::{BLOCK_MB, Figures};
+use super::figures::{BLOCK_MB, Figures};
 
 /// What becomes of a read in a bad spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl BadSpots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Generation;
+    use crate::time::Column;
 
     fn spot(first: u64, objects: u64) -> BadSpot {
         BadSpot {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_does_not_depend_on_the_pieces() {
-        let (spots, figures) = (spots(), Generation::Lto8.figures());
+        let (spots, figures) = (spots(), Column::Lto8.figures());
         let lost_s = |from, count| spots.lost_s(BlockNumber(from), count, figures);
         let pieces: f64 = (0..1000).map(|object| lost_s(object, 1)).sum();
         assert!((lost_s(0, 1000) - pieces).abs() < 1e-9);

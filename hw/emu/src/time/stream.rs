@@ -3,7 +3,7 @@
 use reel_hw::BlockNumber;
 
 use super::buffer::Halt;
-use super::generation::{BLOCK_MB, Figures};
+use super::figures::{BLOCK_MB, Figures};
 use super::locate::Mechanism;
 
 /// What a host slower than the slowest tape speed makes of the stream: run, stop, run again.
@@ -141,11 +141,11 @@ fn time_s(mb: f64, mb_s: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Generation, Perturbation, Seed};
+    use crate::time::{Column, Perturbation, Seed};
 
     #[test]
     fn the_buffer_hides_turns_from_slow_hosts() {
-        let lto9 = Generation::Lto9Full.figures();
+        let lto9 = Column::Lto9Full.figures();
         assert_eq!(lto9.turn_cost_s(178.9), 0.0);
         assert!((lto9.turn_cost_s(300.0) - 1.2104).abs() < 1e-3);
         assert_eq!(lto9.turn_cost_s(700.0), 3.0);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_host_that_never_comes_takes_for_ever() {
-        let lto8 = Mechanism::from(Generation::Lto8);
+        let lto8 = Mechanism::from(Column::Lto8);
         assert_eq!(lto8.stream_s(BlockNumber(0), 1, 0.0), f64::INFINITY);
         assert_eq!(lto8.stream_s(BlockNumber(0), 1, f64::NAN), f64::INFINITY);
         assert_eq!(lto8.stream_s(BlockNumber(0), 0, 0.0), 0.0);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn halts_cost_what_the_formula_says() {
-        let figures = Generation::Lto9Half.figures();
+        let figures = Column::Lto9Half.figures();
         let bent = Perturbation::seeded(Seed(3)).mechanism(figures, "A00001L9", "drive 0");
         let spot = bent.spots().as_slice()[0];
         for from in [BlockNumber(0), BlockNumber(spot.first.0 + 1)] {
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn few_flushes_cost_little() {
-        let lto9 = Generation::Lto9Full.figures();
+        let lto9 = Column::Lto9Full.figures();
         let share = |gib: f64| {
             let between_s = gib * 1_073.741_824 / lto9.top_mb_s;
             let lost_s = lto9.flush(lto9.buffer_mb, lto9.top_mb_s, 700.0).restart_s;

@@ -5,7 +5,7 @@
 
 use reel_hw::BlockNumber;
 
-use super::generation::Figures;
+use super::figures::Figures;
 
 /// The way a wrap runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,25 +127,25 @@ impl WrapTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Generation;
+    use crate::time::Column;
 
-    fn table(generation: Generation) -> WrapTable {
+    fn table(generation: Column) -> WrapTable {
         WrapTable::nominal(generation.figures())
     }
 
     #[test]
     fn nominal_ends_are_those_of_the_spec() {
-        let lto8 = table(Generation::Lto8);
+        let lto8 = table(Column::Lto8);
         assert_eq!(lto8.ends()[..2], [220_078, 440_157]);
         assert_eq!(lto8.room(), 45_776_367);
-        let lto9 = table(Generation::Lto9Full);
+        let lto9 = table(Column::Lto9Full);
         assert_eq!(lto9.ends()[..2], [245_230, 490_461]);
         assert_eq!(lto9.room(), 68_664_550);
     }
 
     #[test]
     fn a_wrap_end_lies_on_the_wrap_that_it_ends() {
-        let table = table(Generation::Lto8);
+        let table = table(Column::Lto8);
         let (end, next) =
             (table.position(BlockNumber(220_078)), table.position(BlockNumber(220_079)));
         assert_eq!((end.wrap, end.lpos, end.zone), (0, 171_097.0, 1));
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn places_beyond_the_medium_are_its_end() {
-        let table = table(Generation::Lto8);
+        let table = table(Column::Lto8);
         let (end, beyond) =
             (table.position(BlockNumber(table.room())), table.position(BlockNumber(u64::MAX)));
         assert_eq!((end.wrap, end.lpos), (beyond.wrap, beyond.lpos));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_medium_with_fewer_objects_than_wraps_has_places_too() {
-        let table = WrapTable::nominal(&Generation::Lto8.figures().with_capacity(10 * 262_144));
+        let table = WrapTable::nominal(&Column::Lto8.figures().with_capacity(10 * 262_144));
         assert_eq!(table.room(), 10);
         assert_eq!(table.position(BlockNumber(0)).lpos, 2696.0);
         assert!((0..12).all(|n| table.position(BlockNumber(n)).lpos.is_finite()));
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_last_wrap_has_no_turn() {
-        let table = table(Generation::Lto8);
+        let table = table(Column::Lto8);
         assert_eq!(table.turns_from(BlockNumber(0)).count(), 207);
         assert_eq!(table.turns_from(BlockNumber(220_078)).next(), Some(BlockNumber(220_078)));
         assert_eq!(table.turns_from(BlockNumber(table.room())).count(), 0);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn without_deviation_the_table_is_nominal() {
-        let figures = Generation::Lto6.figures();
+        let figures = Column::Lto6.figures();
         assert_eq!(WrapTable::deviating(figures, || 0.0), WrapTable::nominal(figures));
     }
 }

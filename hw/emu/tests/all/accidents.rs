@@ -168,6 +168,35 @@ fn media_are_exchanged() {
 }
 
 #[test]
+fn an_exchange_loses_no_medium() {
+    let exchange = [0xA6, 0, 0, 0, 0x10, 1, 1, 0, 0x10, 0, 0, 0];
+    let (library, mut robot) = stocked();
+    assert!(robot.move_medium(SLOT, DRIVE).is_good());
+    for slot in [1, 2] {
+        library.put(slot, cartridge(&format!("MORE0{slot}L8"), Generation::Lto8, 1 << 30));
+    }
+    robot.hear();
+    library.plan_drop();
+    assert_eq!(robot.send(&exchange).triple(), (4, 0x15, 1));
+    let content = |robot: &mut Host| {
+        let full = elements(robot).into_iter().filter(|(_, element)| element.full);
+        full.map(|(_, element)| (element.address, element.content().to_string()))
+            .collect::<Vec<_>>()
+    };
+    let slipped = [(HAND, "MORE01L8"), (SLOT, "TEST01L8"), (SLOT + 2, "MORE02L8")];
+    assert_eq!(content(&mut robot), slipped.map(|(at, label)| (at, format!("'{label}'"))));
+    assert!(robot.move_medium(SLOT, SLOT + 1).triple() == (5, 0x3B, 0x0D), "the hand is full");
+    assert!(robot.move_medium(HAND, DRIVE).is_good());
+    library.plan_drop();
+    assert_eq!(robot.move_medium(SLOT + 2, SLOT + 1).triple(), (4, 0x15, 1));
+    library.put(1, cartridge("MORE03L8", Generation::Lto8, 1 << 30));
+    library.take(0);
+    robot.hear();
+    assert_eq!(robot.send(&exchange).triple(), (5, 0x3B, 0x0D), "the hand is full");
+    assert_eq!(content(&mut robot).len(), 3);
+}
+
+#[test]
 fn ranges_of_an_inventory_are_checked() {
     let (_library, mut robot) = stocked();
     assert!(robot.send(&[0x37, 1, 0x10, 0, 0, 0, 0, 2, 0, 0]).is_good());
@@ -218,6 +247,29 @@ fn a_bit_that_flips_is_seen_with_protection_and_lands_on_the_medium_without() {
 }
 
 #[test]
+fn a_flip_waits_for_a_block_to_move() {
+    let library = library(model(Maker::Ibm, Generation::Lto8));
+    library.insert(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
+    let (mut one, mut other) =
+        (Host::new(&library, Device::Drive(0)), Host::new(&library, Device::Drive(0)));
+    library.plan_flip(0, Flip::ToDrive(0));
+    assert!(one.send(&[0x16, 0, 0, 0, 0, 0]).is_good());
+    assert!(!other.write(&block(b'a')).is_good(), "reserved");
+    library.reset(Device::Drive(0));
+    assert_eq!(one.write(&block(b'a')).triple(), (6, 0x29, 0));
+    assert!(one.write(&block(b'a')).is_good());
+    assert!(one.send(&[0x10, 0, 0, 0, 1, 0]).is_good());
+    one.locate(1);
+    library.plan_flip(0, Flip::ToHost(1));
+    assert_eq!(one.read(&mut block(0)).triple(), (0, 0, 1), "a filemark");
+    one.locate(0);
+    let mut buffer = block(0);
+    assert!(one.read(&mut buffer).is_good());
+    assert_eq!(buffer[0], b'a' ^ 0b11);
+    assert_eq!(buffer[1..], block(b'a')[1..]);
+}
+
+#[test]
 fn a_drive_that_forgets_protection_between_two_writes_does_not_get_long_blocks() {
     for told in [true, false] {
         let (library, mut drive) = loaded(ProtectionChoice::On);
@@ -244,8 +296,6 @@ fn a_device_that_goes_away_in_mid_command_ends_the_job() {
         let transport = Box::new(library.transport(Device::Drive(0)));
         assert!(LtoDrive::open(transport, LtoOptions::default(), &Cancel::new()).is_err());
         library.bring_back(Device::Drive(0));
-        let mut host = Host::new(&library, Device::Drive(0));
-        host.send(&[0x5F, 6, 0, 0, 0, 0, 0, 0, 24, 0]);
         assert_eq!(library.cartridge(0, |tape| tape.objects().count()), Some(0), "{vanish:?}");
     }
 }

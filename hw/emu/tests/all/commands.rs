@@ -62,6 +62,12 @@ fn what_a_device_says_it_knows_it_knows() {
             assert_eq!(flags & 1 == 1, matches!(code, 0xA3 | 0xA4));
             host.hear();
         }
+        let listed: Vec<u8> = opcodes(host, false).into_iter().map(|(code, ..)| code).collect();
+        for code in (0..=0xFF).filter(|code| !listed.contains(code)) {
+            let mut cdb = [0; 16];
+            cdb[0] = code;
+            assert_eq!(host.send(&cdb).triple(), (5, 0x20, 0), "{code:02X}");
+        }
     }
 }
 
@@ -326,7 +332,7 @@ fn everybody_else_is_told_what_one_host_changes() {
     host.send(&[0x1B, 0, 0, 0, 0, 0]);
     host.send(&[0x1B, 0, 0, 0, 1, 0]);
     assert_eq!(told(&mut other), (6, 0x28, 0));
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert_eq!(told(&mut other), (6, 0x29, 0));
     assert_eq!(told(&mut host), (6, 0x29, 0));
     assert_eq!(told(&mut host), (0, 0, 0));

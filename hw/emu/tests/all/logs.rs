@@ -29,7 +29,7 @@ fn volume(host: &mut Host) -> VolumeStatisticsPage {
 
 #[test]
 fn every_page_that_is_listed_can_be_read() {
-    for (maker, count) in [(Maker::Ibm, 12), (Maker::Hp, 13)] {
+    for (maker, count) in [(Maker::Ibm, 12), (Maker::Hp, 14)] {
         let (_library, mut host) = loaded(maker);
         let listed = SupportedPages::decode(&host.log(0)).unwrap();
         assert_eq!(listed.pages.len(), count);

@@ -11,6 +11,7 @@ use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::scsi::position::LongPosition;
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, Error, ScsiChanger, SlotNumber, TapeDrive,
+    VolumeTag,
 };
 
 use crate::meddling::{Meddling, answer};
@@ -33,7 +34,7 @@ fn look_at(library: &EmulatedLibrary) -> LtoDrive {
 fn in_library(library: &EmulatedLibrary, ejects: bool) -> LtoDrive {
     let way = Box::new(library.transport(Device::Changer));
     let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();
-    open(library).in_library(Box::new(robot), DriveNumber(0), ejects).unwrap()
+    open(library).in_library(Box::new(robot), DriveNumber(0), ejects)
 }
 
 /// A drive with a cleaning cartridge in it, as a cleaning leaves it that was cut short.
@@ -132,6 +133,7 @@ fn looking_changes_nothing() {
         looker.format_medium(true),
         looker.set_encryption_key(None),
         looker.position().map(drop),
+        looker.load_slot(SlotNumber::new(1).unwrap(), DriveNumber(0)),
     ];
     for outcome in refused {
         let text = outcome.unwrap_err().to_string();
@@ -173,24 +175,36 @@ fn a_drive_with_anothers_number_is_refused() {
         ejects: true,
     };
     let library = EmulatedLibrary::new(&shape);
-    let put = |drive: usize, number: u32| {
+    let put = |drive: usize, number: DriveNumber| {
         let way = Box::new(library.transport(Device::Changer));
         let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();
         let way = Box::new(library.transport(Device::Drive(drive)));
         let drive = LtoDrive::open(way, LtoOptions::default(), &Cancel::new()).unwrap();
-        drive.in_library(Box::new(robot), DriveNumber(number), false).map(drop)
+        drive.in_library(Box::new(robot), number, false)
     };
+    library.put(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
+    let slot = SlotNumber::new(1).unwrap();
     for drive in 0..2 {
-        put(drive, drive as u32).unwrap();
-        let error = put(drive, 1 - drive as u32).unwrap_err();
-        let told = &serials[1 - drive][..serials[1 - drive].len().min(10)];
-        let (serial, other) = (serials[drive], 1 - drive);
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "emulated drive {drive} has serial number '{serial}', and is drive {drive} of the changer, not drive \
-                 {other} (which has serial number '{told}'); correct its number (changer-drivenum)"
-            )
+        let number = DriveNumber(drive as u32);
+        let mut right = put(drive, number);
+        right.load_slot(slot, number).unwrap();
+        Changer::unload(&mut right, number, None).unwrap();
+        drop(right);
+        let other = 1 - drive;
+        let mut wrong = put(drive, DriveNumber(other as u32));
+        let told = &serials[other][..serials[other].len().min(10)];
+        let serial = serials[drive];
+        let expected = format!(
+            "emulated drive {drive} has serial number '{serial}', and is drive {drive} of the changer, not drive \
+             {other} (which has serial number '{told}'); correct its number (changer-drivenum)"
         );
+        let refused = [
+            wrong.load_slot(slot, DriveNumber(other as u32)),
+            wrong.load_media(&VolumeTag::new("TEST01L8").unwrap(), DriveNumber(other as u32)),
+            Changer::status(&mut wrong).map(drop),
+        ];
+        for outcome in refused {
+            assert_eq!(outcome.unwrap_err().to_string(), expected);
+        }
     }
 }

@@ -90,7 +90,7 @@ fn a_list_is_lost_with_unload_reset_and_the_next_one() {
             host.send(&[0x1B, 0, 0, 0, 1, 0]);
         },
         &|host| {
-            library.reset_drive(0);
+            library.reset(Device::Drive(0));
             host.hear();
         },
     ];

@@ -7,9 +7,10 @@ use reel_emu::time::{BadSpot, BadSpots, EmuClock, Seed, SpotReading};
 use reel_emu::{CartridgeFacts, Device, EmulatedLibrary, Generation, Maker, Timing};
 use reel_hw::scsi::Cdb;
 use reel_hw::scsi::access_order::WrapEnds;
-use reel_hw::scsi::log::{DeviceActivity, DeviceStatus};
+use reel_hw::scsi::density::Density;
+use reel_hw::scsi::log::{DeviceActivity, DeviceStatus, PerformanceData};
 use reel_hw::transport::{Data, Transport, TransportError};
-use reel_hw::{BlockNumber, TapeDrive};
+use reel_hw::{BlockNumber, FeedWatch, TapeDrive};
 
 use crate::support::{
     Ended, Host, blank_tape, cartridge, facts, model, open, recorded, timed_library,
@@ -138,6 +139,42 @@ fn a_slow_host_makes_the_tape_stop() {
     let counts = library.drive_counts(0).unwrap();
     assert!((7..=9).contains(&counts.stops), "{counts:?}: 810 in a TB, and this is 10.5 GB");
     assert_eq!(counts.stops, counts.underruns);
+}
+
+#[test]
+fn a_drive_that_tells_of_its_stops_does_so_for_each_100_mb() {
+    let library = timed_library(model(Maker::Hp, Generation::Lto9), &Timing::simulated());
+    library.insert(0, recorded(Generation::Lto9, 0));
+    library.wait_until_idle(0);
+    let mut host = Host::new(&library, Device::Drive(0));
+    let told = |host: &mut Host| PerformanceData::decode(&host.log(0x34)).unwrap();
+    assert_eq!(told(&mut host).repositions_per_100_mb, None, "nothing is written");
+    for _ in 0..40 {
+        (0..10).for_each(|_| assert!(host.write(&[0; BLOCK]).is_good()));
+        assert!(host.send(&FLUSH).is_good());
+    }
+    assert_eq!(told(&mut host).repositions_per_100_mb, Some(38), "40 in 105 MB");
+    assert_eq!(told(&mut host).native_rate, Some(4000));
+}
+
+#[test]
+fn stops_for_want_of_data_are_seen_from_the_host() {
+    let pause = |mb_s: f64| Duration::from_secs_f64(BLOCK as f64 / 1e6 / mb_s);
+    for mb_s in [200.0, 100.0, 50.0] {
+        let library = timed_library(model(Maker::Hp, Generation::Lto9), &Timing::simulated());
+        library.insert(0, recorded(Generation::Lto9, 0));
+        library.wait_until_idle(0);
+        let (mut host, block) = (Host::new(&library, Device::Drive(0)), vec![0; BLOCK]);
+        let mut watch = FeedWatch::new(Density::Lto9);
+        for _ in 0..40_000 {
+            clock(&library).advance(pause(mb_s));
+            assert!(host.write(&block).is_good());
+            watch.took(clock(&library).now(), BLOCK);
+        }
+        let counted = library.drive_counts(0).unwrap().underruns;
+        assert!(watch.underruns().abs_diff(counted) <= 1, "{mb_s}: {counted}, {watch:?}");
+        assert_eq!(counted == 0, mb_s > 177.0, "{mb_s}: {counted}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An LTO drive in trouble: resets, lost writes, wrong keys, reservations, flipped bits.
 
-use reel_emu::{Device, EmulatedLibrary, Fault, Generation, Maker, Moment};
+use reel_emu::{Device, EmulatedLibrary, Fault, Generation, Maker, Moment, Timing};
 use reel_hw::conformance::{block, record};
 use reel_hw::lto::{LtoDrive, LtoOptions, ProtectionChoice};
 use reel_hw::scsi::{Cdb, Sense, SenseKey};
@@ -8,7 +8,7 @@ use reel_hw::transport::{Data, Transport};
 use reel_hw::{BlockNumber, Cancel, EncryptionKey, Error, ReadOutcome, TapeDrive};
 use std::time::Duration;
 
-use crate::support::{cartridge, library, model, open};
+use crate::support::{Host, cartridge, library, model, open, timed_library};
 
 fn loaded() -> (EmulatedLibrary, LtoDrive) {
     let library = library(model(Maker::Ibm, Generation::Lto8));
@@ -44,7 +44,7 @@ fn a_reset_in_mid_write_loses_what_was_not_flushed_and_says_so() {
     record(&mut drive, &[b"ab"]).unwrap();
     drive.sync().unwrap();
     drive.write_block(&block(b'c')).unwrap();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert!(drive.write_block(&block(b'd')).is_err());
     assert_eq!(objects(&library), 3, "what was flushed is there, and no more");
     let refused = [
@@ -63,6 +63,21 @@ fn a_reset_in_mid_write_loses_what_was_not_flushed_and_says_so() {
 }
 
 #[test]
+fn a_block_that_is_only_in_the_buffer_is_lost_with_it() {
+    for timing in [Timing::none(), Timing::simulated()] {
+        let library = timed_library(model(Maker::Ibm, Generation::Lto8), &timing);
+        library.insert(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
+        library.wait_until_idle(0);
+        let mut host = Host::new(&library, Device::Drive(0));
+        assert!(host.write(&block(b'a')).is_good());
+        assert!(host.send(&[0x10, 0, 0, 0, 1, 0]).is_good());
+        assert!(host.write(&block(b'b')).is_good());
+        library.reset(Device::Drive(0));
+        assert_eq!(objects(&library), 2);
+    }
+}
+
+#[test]
 fn a_reset_between_reads_is_made_good() {
     let (library, mut drive) = loaded();
     record(&mut drive, &[b"abc"]).unwrap();
@@ -71,10 +86,10 @@ fn a_reset_between_reads_is_made_good() {
     drive.sync().unwrap();
     drive.locate(BlockNumber(1)).unwrap();
     assert_eq!(read(&mut drive).unwrap(), b'b');
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert_eq!(read(&mut drive).unwrap(), b'c', "position and settings are put back");
     drive.locate(BlockNumber(4)).unwrap();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert_eq!(read(&mut drive).unwrap(), b'd', "and so is the key");
 }
 
@@ -225,7 +240,7 @@ fn a_reset_that_a_harmless_command_hears_of_takes_settings_all_the_same() {
     let (library, mut drive) = loaded();
     record(&mut drive, &[b"a"]).unwrap();
     drive.sync().unwrap();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     drive.tape_alerts().unwrap();
     drive.space_to_end_of_data().unwrap();
     drive.write_block(&block(b'b')).unwrap();
@@ -240,10 +255,10 @@ fn a_reset_drive_does_not_pass_the_beginning_off_as_where_it_stood() {
     record(&mut drive, &[b"abc"]).unwrap();
     drive.sync().unwrap();
     drive.locate(BlockNumber(2)).unwrap();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert_eq!(drive.position().unwrap().object, BlockNumber(2), "it was known, and gone back to");
     drive.space_to_end_of_data().unwrap();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     let text = drive.position().unwrap_err().to_string();
     assert!(text.contains("where it stood before is not known"), "{text}");
     drive.space_to_end_of_data().unwrap();

@@ -167,6 +167,16 @@ fn pages() {
     );
 }
 
+#[test]
+fn one_opcode_sends_data_to_a_drive_and_none_to_a_changer() {
+    let sends = |device, bytes: &[u8]| {
+        Command::from_cdb(device, &Cdb::new(bytes).unwrap()).unwrap().sends_data()
+    };
+    assert!(sends(DeviceType::Tape, &[0xB5; 12]) && !sends(DeviceType::Changer, &[0xB5; 12]));
+    assert!(sends(DeviceType::Tape, &[0x0A; 6]) && !sends(DeviceType::Tape, &[0x08; 6]));
+    assert!(!sends(DeviceType::Tape, &[0xA2; 12]) && !sends(DeviceType::Changer, &[0xB8; 12]));
+}
+
 /// Spec scsi.md §19.
 #[test]
 fn access_order() {

@@ -78,6 +78,22 @@ counters! {
     }
 }
 
+counters! {
+    /// Performance data, page 34h of HP drives, since the medium was loaded.
+    PerformanceData {
+        /// How often the tape changed its direction for each 100 MB that were written.
+        repositions_per_100_mb: 0x0000, 2;
+        /// Into the buffer, in units of 100 kB/s.
+        buffer_rate: 0x0001, 2;
+        /// The most that the drive could do with these data, in the same unit.
+        rate_max: 0x0002, 2;
+        /// What hosts send now, in the same unit.
+        host_rate: 0x0003, 2;
+        /// What the drive writes without compression, in the same unit.
+        native_rate: 0x0004, 2;
+    }
+}
+
 impl ErrorCounters {
     /// Decodes page 02h or 03h, as asked for.
     ///
@@ -120,6 +136,21 @@ impl TapeCapacity {
     /// Encodes page 31h.
     pub fn encode(&self) -> Vec<u8> {
         LogPage::new(page::TAPE_CAPACITY, self.parameters()).encode()
+    }
+}
+
+impl PerformanceData {
+    /// Decodes page 34h.
+    ///
+    /// # Errors
+    /// `wrong page code`, `invalid counter size`, a page that is cut.
+    pub fn decode(bytes: &[u8]) -> Decoded<Self> {
+        Self::from_page(&LogPage::decode_page(bytes, page::PERFORMANCE_DATA)?)
+    }
+
+    /// Encodes page 34h.
+    pub fn encode(&self) -> Vec<u8> {
+        LogPage::new(page::PERFORMANCE_DATA, self.parameters()).encode()
     }
 }
 
@@ -168,6 +199,7 @@ mod tests {
             let decode = |bytes: &[u8]| ErrorCounters::decode(bytes, page::READ_ERRORS);
             assert_round_trip(&bytes(0x03), decode, |page| page.encode(page::READ_ERRORS));
             assert_round_trip(&bytes(0x0C), SequentialAccess::decode, SequentialAccess::encode);
+            assert_round_trip(&bytes(0x34), PerformanceData::decode, PerformanceData::encode);
             assert_round_trip(&bytes(0x31), TapeCapacity::decode, TapeCapacity::encode);
         }
     }

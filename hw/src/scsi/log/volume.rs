@@ -91,6 +91,13 @@ const WORM: u16 = 0x0081;
 const SERIAL_CHARACTERS: usize = 32;
 
 impl VolumeStatisticsPage {
+    /// One that tells everything there is, as zeros: it serializes with all keys.
+    pub fn with_every_key() -> Self {
+        let mut page = Self { serial: Some(String::new()), ..Self::default() };
+        page.counters_mut().into_iter().for_each(|counter| *counter = Some(0));
+        page
+    }
+
     /// Decodes page 17h.
     ///
     /// # Errors

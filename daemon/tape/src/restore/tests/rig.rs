@@ -7,9 +7,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use reel_hw::TapeDrive;
 use reel_hw::number::{Capacity, VolumeTag};
-use reel_hw::virtual_drive::{VirtualDrive, VirtualLibrary, VirtualOptions};
-use reel_hw::{Changer, TapeDrive};
+use reel_hw::virtual_drive::{VirtualDrive, VirtualOptions};
 use reel_store::chunk_store::SyncLevel;
 use reel_store::datastore::{ChunkOrder, Datastore, DatastoreConfig, StoreEnvironment};
 use reel_store::locks::{ProcessLocks, RunDir};
@@ -22,7 +22,7 @@ use reel_types::{
 use super::super::members::{Member, Members};
 use super::{RestoreJob, RestoreSummary, restore};
 use crate::backup::{BackupJob, Selection, backup};
-use crate::drive_desk::{DriveDesk, DriveOpener};
+use crate::drive_desk::{DriveDesk, DriveOpener, Opening};
 use crate::env::{CommitPoints, TapeEnv};
 use crate::media_catalog::CatalogRecord;
 use crate::medium::load_by_label;
@@ -61,12 +61,8 @@ struct Library {
 }
 
 impl DriveOpener for Library {
-    fn open(&self, cancel: &reel_hw::Cancel) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        Ok(Box::new(VirtualDrive::open(&self.options, cancel)?))
-    }
-
-    fn library(&self) -> Option<Box<dyn Changer>> {
-        Some(Box::new(VirtualLibrary::new(self.options.clone(), reel_hw::Cancel::new())))
+    fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
+        Ok(Box::new(VirtualDrive::open(&self.options, &opening.cancel)?))
     }
 
     fn lock_path(&self) -> &Path {

@@ -45,6 +45,8 @@ pub struct DriveConfigEntry {
     pub changer_drivenum: Option<u64>,
     /// How much fits on each new tape of a `virtual:` drive.
     pub max_size: Option<String>,
+    /// Whether it is cleaned without a command when it asks for it; only where it is.
+    pub auto_clean: Option<bool>,
 }
 
 /// The object of `drive status`; what belongs to the medium is absent without one.

@@ -13,7 +13,7 @@ const MIB_MB: f64 = 1.048_576;
 
 /// A column of the table: a drive and the medium that is native to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Generation {
+pub enum Column {
     /// LTO-5.
     Lto5,
     /// LTO-6.
@@ -45,8 +45,6 @@ pub struct Figures {
     pub wraps: u16,
     /// Wraps of each of the four bands, `q`.
     pub wraps_per_band: u16,
-    /// Length of the tape, m.
-    pub tape_m: u32,
     /// Longitudinal position where even wraps begin.
     pub lpos_min: f64,
     /// Longitudinal position where even wraps end.
@@ -78,7 +76,6 @@ const LTO_5: Figures = Figures {
     floor_mb_s: 47.0,
     wraps: 80,
     wraps_per_band: 20,
-    tape_m: 846,
     lpos_min: 2000.0,
     lpos_max: 112_500.0,
     lpos_s: 0.000_825_6,
@@ -111,7 +108,6 @@ const LTO_7: Figures = Figures {
     floor_mb_s: 101.46,
     wraps: 112,
     wraps_per_band: 28,
-    tape_m: 960,
     lpos_min: 2696.0,
     lpos_max: 171_097.0,
     lpos_s: 0.000_619_2,
@@ -150,7 +146,6 @@ const LTO_9_FULL: Figures = Figures {
     floor_mb_s: 177.0,
     wraps: 280,
     wraps_per_band: 70,
-    tape_m: 1035,
     lpos_max: 184_900.0,
     locate_scale: 0.65,
     mean_rewind_s: 55.0,
@@ -170,7 +165,7 @@ const LTO_9_HALF: Figures = Figures {
     ..LTO_9_FULL
 };
 
-impl Generation {
+impl Column {
     /// Every column, oldest first.
     pub const ALL: [Self; 7] =
         [Self::Lto5, Self::Lto6, Self::Lto7, Self::M8, Self::Lto8, Self::Lto9Full, Self::Lto9Half];
@@ -230,7 +225,7 @@ mod tests {
 
     #[test]
     fn bands_are_quarters() {
-        for generation in Generation::ALL {
+        for generation in Column::ALL {
             let figures = generation.figures();
             assert_eq!(figures.wraps, 4 * figures.wraps_per_band, "{}", generation.name());
         }
@@ -238,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_whole_tape_runs_at_about_the_native_rate() {
-        for generation in Generation::ALL {
+        for generation in Column::ALL {
             let figures = generation.figures();
             let mb = figures.capacity_bytes as f64 / 1e6;
             let turns_s = f64::from(figures.wraps - 1) * figures.turn_s;
