@@ -20,6 +20,10 @@ pub struct Environment {
     pub output_format: Option<String>,
     /// `PROXMOX_TAPE_DRIVE`.
     pub drive: Option<String>,
+    /// `TAPE`: the device of a drive, for `mt`.
+    pub tape: Option<String>,
+    /// `CHANGER`: the device of a changer, for `mtx`.
+    pub changer: Option<String>,
     /// How tables look.
     pub style: Style,
     /// The zone of printed times.
@@ -45,6 +49,8 @@ impl Environment {
             folder: std::env::current_dir().unwrap_or_else(|_| "/".into()),
             output_format: text("PROXMOX_OUTPUT_FORMAT"),
             drive: text("PROXMOX_TAPE_DRIVE"),
+            tape: text("TAPE"),
+            changer: text("CHANGER"),
             style,
             zone: TimeZone::system(),
             progress: std::io::stderr().is_terminal(),

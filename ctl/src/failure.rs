@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use reel_hw::tool::ToolError;
 use reel_types::commands::{CommandInfo, UsageError, synopses, usage};
 use thiserror::Error;
 
@@ -29,6 +30,9 @@ pub enum Failure {
     /// The daemon refused or failed.
     #[error("{0}")]
     Daemon(String),
+    /// A device refused or failed.
+    #[error(transparent)]
+    Device(#[from] ToolError),
     /// There is no daemon.
     #[error("unable to connect to {}: {cause} (is reeld running?)", socket.display())]
     Connect {

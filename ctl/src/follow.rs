@@ -22,14 +22,24 @@ pub enum OnInterrupt {
     Leave,
 }
 
+/// Which lines of a log are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All.
+    Log,
+    /// All but the one that tells how the task ended.
+    Report,
+}
+
 /// Follows a task to its end, or to where the user leaves it.
 pub async fn follow(
     client: &Client,
     upid: &str,
     on_interrupt: OnInterrupt,
+    shown: Shown,
     progress: bool,
 ) -> Result<(), Failure> {
-    let mut log = LogView::new(progress);
+    let mut log = LogView::new(shown, progress);
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut stopping = false;
     loop {
@@ -75,22 +85,26 @@ async fn stop(client: &Client, upid: &str) -> Result<(), Failure> {
 /// Log and bar on the terminal.
 struct LogView {
     next_line: u64,
+    shown: Shown,
     progress: bool,
     /// From the moment on that the task tells how far it is.
     bar: Option<ProgressBar>,
 }
 
 impl LogView {
-    fn new(progress: bool) -> Self {
-        Self { next_line: 1, progress, bar: None }
+    fn new(shown: Shown, progress: bool) -> Self {
+        Self { next_line: 1, shown, progress, bar: None }
     }
 
     fn show(&mut self, page: &TaskLogPage) -> Result<(), Failure> {
         let mut text = String::new();
         for line in &page.lines {
+            self.next_line = line.n + 1;
+            if self.shown == Shown::Report && line.text().starts_with("TASK ") {
+                continue;
+            }
             text.push_str(line.text());
             text.push('\n');
-            self.next_line = line.n + 1;
         }
         let print = || {
             let mut stdout = std::io::stdout().lock();

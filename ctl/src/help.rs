@@ -44,7 +44,8 @@ fn general() -> String {
          '{PROGRAM} help [COMMAND] --verbose' all of it.\n\n\
          '{PROGRAM} --socket PATH COMMAND' asks the daemon at PATH; else REELFS_SOCKET says where it\n\
          is, else it is at {SOCKET_PATH}. Other variables: PROXMOX_OUTPUT_FORMAT,\n\
-         PROXMOX_OUTPUT_NO_BORDER, PROXMOX_OUTPUT_NO_HEADER, PROXMOX_TAPE_DRIVE.\n"
+         PROXMOX_OUTPUT_NO_BORDER, PROXMOX_OUTPUT_NO_HEADER, PROXMOX_TAPE_DRIVE; for 'mt' TAPE and\n\
+         for 'mtx' CHANGER, a device.\n"
     )
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The commands, their parameters and the look of their answers are defined in
 //! `reel_types::commands`; this program adds the terminal: environment, tables, the following of
-//! task logs, exit statuses (`cli-manager.md` §§1–2). It never touches the daemon's files.
+//! task logs, exit statuses (`cli-manager.md` §§1–2). It never touches the daemon's files. `mt` and `mtx` on a device
+//! that is named by its path need no daemon: these it does itself.
 
 mod client;
 mod environment;
@@ -12,6 +13,7 @@ mod help;
 mod run;
 mod show;
 mod table;
+mod tool;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use crate::client::Client;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::follow::{OnInterrupt, follow};
-use crate::{help, show};
+use crate::follow::{OnInterrupt, Shown, follow};
+use crate::{help, show, tool};
 
 /// Does what the words behind the program's name say.
 pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(), Failure> {
@@ -27,8 +27,8 @@ pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(),
 /// Reads a command line and checks all of it, before anything is done.
 fn prepare(words: &[String], environment: &Environment) -> Result<Invocation, Failure> {
     let mut invocation = parse_arguments(words)?;
+    choose_drive(&mut invocation, environment)?;
     complete_paths(&mut invocation, &environment.folder);
-    choose_drive(&mut invocation, environment.drive.as_deref());
     invocation.command()?;
     Ok(invocation)
 }
@@ -69,12 +69,27 @@ fn complete_paths(invocation: &mut Invocation, folder: &Path) {
     }
 }
 
-/// Fills in the drive that the environment names (`cli-tape.md` §2).
-fn choose_drive(invocation: &mut Invocation, drive: Option<&str>) {
-    let Some(drive) = drive else { return };
-    if invocation.info.param("drive").is_some() {
-        invocation.params.entry("drive").or_insert_with(|| drive.into());
+/// Fills in the drive or device that the environment names, where none is given (`cli-tape.md` §2).
+fn choose_drive(invocation: &mut Invocation, environment: &Environment) -> Result<(), Failure> {
+    let info = invocation.info;
+    if info.param("device").is_some() && tool::names_device(invocation)? {
+        return Ok(());
     }
+    let device = match info.path {
+        ["mt", ..] => environment.tape.as_deref(),
+        ["mtx", ..] => environment.changer.as_deref(),
+        _ => None,
+    };
+    // What is a setting of the kernel's driver is no drive's.
+    let drive = environment.drive.as_deref().filter(|_| !tool::is_for_driver(invocation));
+    let choices = [("drive", drive), ("device", device)];
+    let takes = |name: &str| info.param(name).is_some();
+    if let Some((name, Some(value))) =
+        choices.into_iter().find(|(name, value)| takes(name) && value.is_some())
+    {
+        invocation.params.entry(name).or_insert_with(|| value.into());
+    }
+    Ok(())
 }
 
 /// The format asked for; an error where the environment asks for one that there isn't.
@@ -102,7 +117,7 @@ fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Says something on standard error that isn't a failure.
-fn complain(message: &str) {
+pub fn complain(message: &str) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 
@@ -115,6 +130,9 @@ struct Session {
 
 impl Session {
     async fn run(&self, invocation: Invocation) -> Result<(), Failure> {
+        if let Some(done) = tool::done_here(&invocation)? {
+            return self.show(invocation.info.answer, done);
+        }
         match invocation.info.answer {
             Answer::Log => self.log(&invocation.params).await,
             Answer::Content => self.content(&invocation.params).await,
@@ -127,6 +145,7 @@ impl Session {
         let info = invocation.info;
         match self.client.command(info, invocation.params).await? {
             CommandAnswer::Data(data) => self.show(answer, data),
+            CommandAnswer::Task(upid) if answer == Answer::Report => self.report(&upid).await,
             CommandAnswer::Task(upid) => {
                 self.task(&upid).await?;
                 self.list_after(answer, info.name() == Inventory::INFO.name()).await
@@ -149,15 +168,28 @@ impl Session {
     async fn task(&self, upid: &str) -> Result<(), Failure> {
         match &self.format {
             Ok(OutputFormat::Text) | Err(_) => {
-                follow(&self.client, upid, OnInterrupt::StopTask, self.environment.progress).await
+                let progress = self.environment.progress;
+                follow(&self.client, upid, OnInterrupt::StopTask, Shown::Log, progress).await
             }
             Ok(format) => print(&show::json(&upid.into(), *format)),
+        }
+    }
+
+    /// Prints the log of a task, which is what was asked for.
+    async fn report(&self, upid: &str) -> Result<(), Failure> {
+        let progress = self.environment.progress;
+        match follow(&self.client, upid, OnInterrupt::StopTask, Shown::Report, progress).await {
+            Err(Failure::Task(reason)) => Err(Failure::Daemon(reason)),
+            other => other,
         }
     }
 
     fn show(&self, answer: Answer, data: Value) -> Result<(), Failure> {
         let Environment { style, zone, .. } = &self.environment;
         match &self.format {
+            Ok(format) if let Answer::Device(form) = answer => {
+                print(&show::device::answer(form, &data, *format)?)
+            }
             Ok(format) => print(&show::answer(answer, data, *format, *style, zone)),
             Err(message) => {
                 if answer != Answer::Nothing {
@@ -170,7 +202,8 @@ impl Session {
 
     async fn log(&self, params: &Map<String, Value>) -> Result<(), Failure> {
         let upid = params.get("upid").and_then(Value::as_str).unwrap_or_default();
-        follow(&self.client, upid, OnInterrupt::Leave, self.environment.progress).await
+        let progress = self.environment.progress;
+        follow(&self.client, upid, OnInterrupt::Leave, Shown::Log, progress).await
     }
 
     async fn content(&self, params: &Map<String, Value>) -> Result<(), Failure> {

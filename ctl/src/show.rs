@@ -1,5 +1,7 @@
 //! Answers as text or JSON (`cli-manager.md` §2). Pure: what it says depends on its arguments alone.
 
+pub mod device;
+
 use std::cmp::Ordering;
 
 use reel_types::commands::{Answer, Column, Listing, OutputFormat, Render};

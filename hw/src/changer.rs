@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber, VolumeTag};
 use crate::scsi::Condition;
+use crate::scsi::inquiry::Inquiry;
 
 pub use queued::{QueuedChanger, RobotQueue};
 
@@ -92,6 +93,15 @@ pub struct SlotElement {
     pub address: ElementAddress,
 }
 
+/// A robot of the changer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransportElement {
+    /// What it holds: a medium where a move was broken off.
+    pub content: ElementContent,
+    /// SCSI address.
+    pub address: ElementAddress,
+}
+
 /// Everything a changer says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChangerStatus {
@@ -99,6 +109,8 @@ pub struct ChangerStatus {
     pub drives: Vec<DriveElement>,
     /// All slots, ascending: storage first, then import/export.
     pub slots: Vec<SlotElement>,
+    /// All robots, ascending; none where media are only files.
+    pub transports: Vec<TransportElement>,
 }
 
 impl ChangerStatus {
@@ -228,6 +240,16 @@ pub trait Changer: Send {
     /// Moves a medium between slots.
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()>;
 
+    /// Has the changer look at every element anew. Nothing to do where media are only files.
+    fn initialize(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Who made the changer, and what it is.
+    fn identity(&mut self) -> Result<Inquiry> {
+        Err(Error::Unsupported { what: "telling what it is", device: "this changer" })
+    }
+
     /// Makes a new blank medium, where media are only files. Elsewhere `Unsupported`.
     fn create_media(&mut self, _tag: &VolumeTag) -> Result<()> {
         Err(Error::Unsupported { what: "creating media", device: "this changer" })
@@ -351,6 +373,7 @@ mod tests {
                 slot(5, true, "X1"),
                 slot(6, true, ""),
             ],
+            transports: Vec::new(),
         }
     }
 

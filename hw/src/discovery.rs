@@ -5,11 +5,13 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::scsi::DeviceType;
 use crate::scsi::cursor::Reader;
 
-/// A device that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A device that was found. It serializes with the keys of PBS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FoundDevice {
     /// Tape drive or changer.
     pub kind: DeviceType,

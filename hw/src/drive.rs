@@ -100,6 +100,8 @@ pub struct DriveCounters {
     pub unloads: u64,
     /// Flushes: calls of `sync` and filemarks that were not immediate.
     pub syncs: u64,
+    /// How often the tape must have stopped while it was written, because nothing came ([`FeedWatch`]).
+    pub underruns: u64,
 }
 
 /// What the medium and the drive counted; `None` where they do not (spec scsi.md §7, page 17h).

@@ -18,6 +18,7 @@
 //! | [`scsi_changer`] | a media changer, by SCSI commands |
 //! | [`virtual_drive`] | the `virtual:` drive: a directory of tapes, with the layout PBS gives it |
 //! | [`durable`] | files that are replaced whole, folders that stay |
+//! | [`tool`] | what `mt` and `mtx` do with one device |
 //! | [`memory`] | a library in memory that can be told to fail, for tests |
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
 //! | [`fuzz`] | entry points for fuzzers |
@@ -43,12 +44,14 @@ pub mod quirks;
 pub mod scsi;
 pub mod scsi_changer;
 pub mod stream;
+pub mod tool;
 pub mod transport;
 pub mod virtual_drive;
 
 pub use cancel::Cancel;
 pub use changer::{
     Changer, ChangerStatus, DriveElement, ElementContent, QueuedChanger, RobotQueue, SlotElement,
+    TransportElement,
 };
 pub use clock::{Clock, RealClock};
 pub use drive::{

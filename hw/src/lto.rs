@@ -18,7 +18,7 @@ mod open;
 mod ready;
 mod settings;
 mod status;
-mod timeouts;
+pub(crate) mod timeouts;
 mod transfer;
 
 use std::time::Duration;
@@ -28,8 +28,8 @@ use in_library::Robot;
 use crate::changer::Changer;
 use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice};
 use crate::drive::{
-    DriveCounters, DriveFacts, DriveHealth, EncryptionKey, HostAttribute, ObjectRange, Position,
-    ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
+    DriveCounters, DriveFacts, DriveHealth, EncryptionKey, FeedWatch, HostAttribute, ObjectRange,
+    Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
 };
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
@@ -74,6 +74,7 @@ pub struct LtoDrive {
     /// A block and its CRC.
     buffer: Vec<u8>,
     counters: DriveCounters,
+    feed: FeedWatch,
     /// Whether the drive is reserved for us.
     reserved: bool,
     /// The library that it stands in.
@@ -108,7 +109,10 @@ impl LtoDrive {
                 continue;
             }
             let error = match self.device.send(command, data.reborrow(), timeout) {
-                Ok(done) => return Ok(done),
+                Ok(done) => {
+                    self.watch_feed(command);
+                    return Ok(done);
+                }
                 Err(error) => error,
             };
             let DeviceError::Sense(sense) = &error else {
@@ -122,6 +126,17 @@ impl LtoDrive {
             }
         }
         Err(self.ever_more_to_tell(what))
+    }
+
+    /// A command that moves data or tape was carried out.
+    fn watch_feed(&mut self, command: Command) {
+        let now = self.options.clock.now();
+        match command {
+            Command::Write { length, .. } => self.feed.took(now, length as usize),
+            Command::WriteFilemarks { immediate: true, .. } => {}
+            _ => self.feed.flushed(now),
+        }
+        self.counters.underruns = self.feed.underruns();
     }
 
     fn ever_more_to_tell(&mut self, what: &'static str) -> Error {

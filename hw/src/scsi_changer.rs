@@ -14,12 +14,15 @@ use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
+use crate::scsi::inquiry::Inquiry;
 use crate::scsi::mode::{ElementAddresses, ModeData};
 use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl, SenseKey};
 use crate::transport::{Data, Transport};
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
 const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long it may take to look at every slot.
+const INVENTORY_TIMEOUT: Duration = Duration::from_secs(1800);
 /// TEST UNIT READY is answered at once.
 const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -113,26 +116,23 @@ impl ScsiChanger {
         }
     }
 
+    /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).
     fn move_medium(
         &mut self,
         what: &'static str,
-        hand: ElementAddress,
+        status: &ChangerStatus,
         source: ElementAddress,
         destination: ElementAddress,
     ) -> Result<()> {
+        let transport = status.transports.first().map_or(0, |transport| transport.address.0);
         let command = Command::MoveMedium {
-            transport: hand.0,
+            transport,
             source: source.0,
             destination: destination.0,
             invert: false,
         };
         let moved = self.device.ask(command, Data::None, MOVE_TIMEOUT);
         moved.map(drop).map_err(|error| self.explain(what, error))
-    }
-
-    /// What lies where, and the address of the robot's hand.
-    fn look(&mut self) -> Result<(ChangerStatus, ElementAddress)> {
-        self.read_status().map_err(|error| self.explain("read element status", error))
     }
 
     fn explain(&self, what: &'static str, error: DeviceError) -> Error {
@@ -142,7 +142,8 @@ impl ScsiChanger {
 
 impl Changer for ScsiChanger {
     fn status(&mut self) -> Result<ChangerStatus> {
-        Ok(self.look()?.0)
+        let status = self.read_status();
+        status.map_err(|error| self.explain("read element status", error))
     }
 
     fn may_have_changed(&mut self) -> Result<bool> {
@@ -161,7 +162,7 @@ impl Changer for ScsiChanger {
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        let (status, hand) = self.look()?;
+        let status = self.status()?;
         let (source, target) = (status.slot(slot)?, status.drive(drive)?);
         if source.content.is_empty() {
             return Err(Error::SlotEmpty(slot));
@@ -169,11 +170,11 @@ impl Changer for ScsiChanger {
         if !target.content.is_empty() {
             return Err(Error::DriveFull { drive, content: target.content.clone() });
         }
-        self.move_medium("load medium", hand, source.address, target.address)
+        self.move_medium("load medium", &status, source.address, target.address)
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
-        let (status, hand) = self.look()?;
+        let status = self.status()?;
         let source = status.drive(drive)?;
         if source.content.is_empty() {
             return Err(Error::DriveEmpty(drive));
@@ -183,8 +184,19 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(target));
         }
-        self.move_medium("unload medium", hand, source.address, destination.address)?;
+        self.move_medium("unload medium", &status, source.address, destination.address)?;
         Ok(target)
+    }
+
+    fn initialize(&mut self) -> Result<()> {
+        let command = Command::InitializeElementStatus;
+        let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
+        done.map(drop).map_err(|error| self.explain("take inventory", error))
+    }
+
+    fn identity(&mut self) -> Result<Inquiry> {
+        let inquiry = self.device.inquire(DeviceType::Changer);
+        inquiry.map_err(|error| self.explain("identify", error))
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {
@@ -192,7 +204,7 @@ impl Changer for ScsiChanger {
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        let (status, hand) = self.look()?;
+        let status = self.status()?;
         let (source, destination) = (status.slot(from)?, status.slot(to)?);
         if source.content.is_empty() {
             return Err(Error::SlotEmpty(from));
@@ -203,6 +215,6 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(to));
         }
-        self.move_medium("transfer medium", hand, source.address, destination.address)
+        self.move_medium("transfer medium", &status, source.address, destination.address)
     }
 }

@@ -5,6 +5,7 @@
 
 mod holder;
 pub mod sg;
+mod st;
 
 use std::io;
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use crate::scsi::Cdb;
 
 pub use sg::SgTransport;
+pub use st::{DriverOption, OptionChange, change_options};
 
 /// Sense bytes that a transport keeps. SPC allows 252, devices send up to 96.
 pub const SENSE_BYTES_MAX: usize = 96;

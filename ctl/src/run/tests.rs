@@ -11,6 +11,8 @@ fn environment() -> Environment {
         folder: "/home/me".into(),
         output_format: None,
         drive: None,
+        tape: None,
+        changer: None,
         style: Style::default(),
         zone: TimeZone::UTC,
         progress: false,
@@ -291,4 +293,49 @@ fn the_socket_is_named_before_the_command() {
     }
     assert!(take_options(words(&["--socket"]), &mut environment()).is_err());
     assert!(take_options(words(&["--socketx"]), &mut environment()).is_err());
+}
+
+/// The parameters of a line where the environment names a drive and devices.
+fn params_in(drive: Option<&str>, device: Option<&str>, line: &str) -> Value {
+    let text = |text: Option<&str>| text.map(String::from);
+    let environment = Environment {
+        drive: text(drive),
+        tape: text(device),
+        changer: text(device),
+        ..environment()
+    };
+    let line: Vec<&str> = line.split_whitespace().collect();
+    Value::Object(prepare(&words(&line), &environment).unwrap().params)
+}
+
+#[test]
+fn which_drive_or_device_mt_and_mtx_use() {
+    let both = |line: &str| params_in(Some("lto1"), Some("/dev/nst3"), line);
+    let device = |line: &str| params_in(None, Some("nst3"), line);
+    assert_eq!(both("mt rewind --drive lto0"), json!({"drive": "lto0"}));
+    assert_eq!(both("mt rewind --device /dev/sg1"), json!({"device": "/dev/sg1"}));
+    assert_eq!(both("mt rewind"), json!({"drive": "lto1"}));
+    assert_eq!(device("mt rewind"), json!({"device": "/home/me/nst3"}));
+    assert_eq!(both("mtx status --changer sl3"), json!({"changer": "sl3"}));
+    assert_eq!(both("mtx status"), json!({"drive": "lto1"}));
+    assert_eq!(device("mtx status"), json!({"device": "/home/me/nst3"}));
+    assert_eq!(both("mt stoptions sili"), json!({"device": "/dev/nst3", "options": ["sili"]}));
+    assert_eq!(both("mt scan"), json!({}));
+    assert_eq!(both("rewind"), json!({"drive": "lto1"}));
+    assert_eq!(device("rewind"), json!({}), "devices are for mt and mtx");
+    assert_eq!(
+        error("mt erase --drive lto0 --device /dev/nst0"),
+        "Error: a device and a drive or changer are given; name one of them"
+    );
+}
+
+#[test]
+fn counts_have_bounds() {
+    assert!(error("mt fsf 0").contains("'count'"));
+    assert!(error("mt fsf 2147483648").contains("'count'"));
+    assert_eq!(params("mt asf 0"), json!({"count": 0}));
+    assert!(error("mt setblk 8388609").contains("'size'"));
+    assert!(error("mt stsetoptions nosuch").contains("'options'"));
+    assert!(error("mt stsetoptions").contains("'options'"));
+    assert!(error("mtx load 0").contains("'slot'"));
 }

@@ -19,6 +19,7 @@ mod reload;
 mod snapshot;
 mod tape;
 mod task;
+mod tool;
 
 use std::sync::Arc;
 
@@ -127,6 +128,40 @@ impl Reeld {
             Command::TapeAlertFlags(command) => self.tape_alert_flags(command),
             Command::EndOfData(command) => self.end_of_data(command),
             Command::Clean(command) => self.clean(command, who),
+            Command::Scan(command) => self.scan_files(command, who),
+            Command::MtAsf(_)
+            | Command::MtBsf(_)
+            | Command::MtBsfm(_)
+            | Command::MtBsr(_)
+            | Command::MtCartridgeMemory(_)
+            | Command::MtEject(_)
+            | Command::MtEod(_)
+            | Command::MtErase(_)
+            | Command::MtFormat(_)
+            | Command::MtFsf(_)
+            | Command::MtFsfm(_)
+            | Command::MtFsr(_)
+            | Command::MtLoad(_)
+            | Command::MtLock(_)
+            | Command::MtOptions(_)
+            | Command::MtRewind(_)
+            | Command::MtScan(_)
+            | Command::MtSetblk(_)
+            | Command::MtStatus(_)
+            | Command::MtStclearoptions(_)
+            | Command::MtStoptions(_)
+            | Command::MtStsetoptions(_)
+            | Command::MtTapeAlertFlags(_)
+            | Command::MtUnlock(_)
+            | Command::MtVolumeStatistics(_)
+            | Command::MtWeof(_) => self.mt(command),
+            Command::MtxInquiry(_)
+            | Command::MtxInventory(_)
+            | Command::MtxLoad(_)
+            | Command::MtxScan(_)
+            | Command::MtxStatus(_)
+            | Command::MtxTransfer(_)
+            | Command::MtxUnload(_) => self.mtx(command),
             Command::ChangerScan(_) => self.changer_scan(),
             Command::ChangerList(_) => self.changer_list(),
             Command::ChangerConfig(command) => self.changer_config(command),

@@ -112,6 +112,7 @@ from_error_with_errno!(
     reel_store::FormatError,
     reel_tape::Error,
     reel_hw::Error,
+    reel_hw::tool::ToolError,
 );
 
 impl From<CommandError> for Failure {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_hw::number::VolumeTag;
 use reel_store::cache::DiskCache;
+use reel_tape::drive_times::Reckoning;
 use reel_tape::queue::{DriveQueue, LogListener, QueueOptions, QueueParts};
 use reel_tape::set_contents::SetMedium;
 use reel_tape::set_source::Library;
@@ -32,11 +33,32 @@ impl Libraries {
 
     /// The queue of a drive that can load the medium; none where no library has it.
     fn find(&self, medium: &SetMedium) -> Outcome<Option<Arc<DriveQueue>>> {
+        Ok(self.find_desk(medium)?.map(|desk| self.queue(&desk)))
+    }
+
+    fn find_desk(&self, medium: &SetMedium) -> Outcome<Option<Arc<DriveDesk>>> {
         let desks = match self.location(medium)? {
             Some(MediaLocation::Online(library)) => self.desks_in(&library, medium)?,
             _ => self.standalone_with(&medium.label_text)?,
         };
-        Ok(self.best(desks, medium).map(|desk| self.queue(&desk)))
+        Ok(self.best(desks, medium))
+    }
+
+    /// The drive that would read the medium, as things are now; none where no library has it.
+    pub(crate) fn drive_for(&self, medium: &SetMedium) -> Option<Arc<DriveDesk>> {
+        self.find_desk(medium).ok().flatten()
+    }
+
+    /// By what reading from a medium is reckoned: by the drive that would read it, or, of a medium that is in no
+    /// library, by what is known of it alone. Nothing is of `virtual:` tapes, whatever they are called.
+    pub(crate) fn reckoning(&self, medium: &SetMedium) -> Option<Reckoning> {
+        let desk = self.drive_for(medium);
+        let drive = desk.as_ref().map(|desk| desk.name());
+        let config = drive.and_then(|drive| self.drives.config(drive).ok());
+        match config {
+            Some(ConfiguredDrive::Virtual(_)) => None,
+            _ => self.tape.times.reckoning(drive, medium.id, &medium.label_text),
+        }
     }
 
     /// Where a medium is, read anew: one may have been put in or taken out since the catalogs were read.

@@ -63,7 +63,7 @@ pub struct Reeld {
     pub(crate) views: ViewContext,
     pub(crate) holes: Arc<Holes>,
     pub(crate) auto_clean: Arc<AutoClean>,
-    libraries: Arc<Libraries>,
+    pub(crate) libraries: Arc<Libraries>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
 }

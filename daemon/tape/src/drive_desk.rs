@@ -7,6 +7,8 @@
 //!
 //! Those who read on behalf of many (the read queue) look at [`DriveDesk::is_wanted`] and give way.
 
+mod followers;
+
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -16,11 +18,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
-use reel_hw::{Changer, DriveNumber, TapeDrive, Wait, WaitListener};
-use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskContext, TaskStopped};
+use reel_hw::{Changer, DriveNumber, RealClock, TapeDrive, Wait, WaitListener};
+use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskStopped};
 
 use crate::health::HealthLog;
 use crate::{Error, Result};
+
+pub use followers::{Followers, IdleWatch};
 
 /// How often waiting looks at its flag and tries a lock file again.
 const RETRY: Duration = Duration::from_millis(50);
@@ -90,21 +94,11 @@ pub trait DriveOpener: Send + Sync {
 
     /// The path that PBS derives the lock file's name from (`tape-state.md` §1).
     fn lock_path(&self) -> &Path;
-}
 
-/// Is told when a drive was let go and nobody waits for it.
-pub trait IdleWatch: Send + Sync {
-    /// Nobody uses the drive any more. Called by the thread that did: it must not wait for anything.
-    fn idle(&self, drive: &DriveName);
-}
-
-/// Who follows the use of a drive.
-#[derive(Clone)]
-pub struct Followers {
-    /// Keeps how drive and media do.
-    pub health: Arc<HealthLog>,
-    /// Makes use of a drive that nobody else wants.
-    pub idle: Arc<dyn IdleWatch>,
+    /// The time by which the device goes.
+    fn clock(&self) -> Arc<dyn reel_hw::Clock> {
+        Arc::new(RealClock)
+    }
 }
 
 /// Arranges the use of one drive.
@@ -176,6 +170,11 @@ impl DriveDesk {
         self.followers.as_ref().map(|followers| &followers.health)
     }
 
+    /// The time by which the device goes.
+    pub fn device_clock(&self) -> Arc<dyn reel_hw::Clock> {
+        self.opener.clock()
+    }
+
     /// What the drive is doing.
     pub fn state(&self) -> DriveState {
         self.line().state
@@ -236,20 +235,16 @@ impl DriveDesk {
         cancel: &Cancel,
         only_status: bool,
     ) -> Result<DriveHold> {
-        let deadline = Instant::now() + patience;
-        let turn = self.wait_in_line(what, deadline, cancel)?;
-        let lock = self.take_lock_file(deadline, cancel)?;
-        fs::write(&self.state_path, what)
-            .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
-        let announced = Announced { state_path: self.state_path.clone() };
+        // Where opening fails they drop from the last to the first.
+        let DriveLock { turn, _lock, _announced } = self.lock(what, patience, cancel)?;
         let drive = self.open(cancel, only_status)?;
         Ok(DriveHold {
             drive: Some(drive),
             only_status,
             worse: Vec::new(),
             looked: false,
-            _announced: announced,
-            _lock: lock,
+            _announced,
+            _lock,
             turn,
         })
     }
@@ -268,6 +263,23 @@ impl DriveDesk {
 
     fn enter(&self, state: DriveState) {
         self.line().enter(state, self.clock.now());
+    }
+
+    /// Waits as [`hold`](Self::hold) does, and does not open the drive: for who uses the device as it is, or has the
+    /// robot reach into it.
+    pub fn lock(
+        self: &Arc<Self>,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveLock> {
+        let deadline = Instant::now() + patience;
+        let turn = self.wait_in_line(what, deadline, cancel)?;
+        let lock = self.take_lock_file(deadline, cancel)?;
+        fs::write(&self.state_path, what)
+            .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
+        let announced = Announced { state_path: self.state_path.clone() };
+        Ok(DriveLock { _announced: announced, _lock: lock, turn })
     }
 
     fn failed(&self, source: reel_hw::Error) -> Error {
@@ -400,6 +412,20 @@ fn forget_holder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// A drive that nobody else uses. Fields drop in their order: what others are told, the lock, the turn.
+pub struct DriveLock {
+    _announced: Announced,
+    _lock: Flock<File>,
+    turn: Turn,
+}
+
+impl DriveLock {
+    /// Notes that the medium that was in the drive is in it no more.
+    pub fn forget_loaded(&self) {
+        self.turn.desk.line().loaded = None;
+    }
+}
+
 /// A drive in use, open and locked. Fields drop in their order: the device, what others are told, the lock, the turn.
 pub struct DriveHold {
     drive: Option<Box<dyn TapeDrive>>,
@@ -462,32 +488,6 @@ impl DriveHold {
     /// Notes which medium is in the drive.
     pub fn set_loaded(&self, label: Option<LabelText>) {
         self.turn.desk.line().loaded = label;
-    }
-
-    /// Looks how drive and medium do, and keeps that: to be called before a medium leaves the drive. Nothing fails by it.
-    pub fn note_health(&mut self) {
-        let Some(health) = self.desk().health().cloned() else { return };
-        let Some(drive) = self.drive.as_mut().filter(|_| !self.looked) else { return };
-        let told = drive.health();
-        self.looked = true;
-        let noted = match told {
-            Ok(Some(told)) => health.note(self.name(), self.desk().loaded().as_ref(), &told),
-            Ok(None) => return,
-            Err(source) => Err(self.desk().failed(source)),
-        };
-        match noted {
-            Ok(worse) => self.worse.extend(worse),
-            Err(error) => {
-                tracing::warn!(drive = %self.name(), %error, "the drive's health was not kept");
-            }
-        }
-    }
-
-    /// Warns in the task's log of what got worse.
-    pub fn tell_worse(&mut self, task: &dyn TaskContext) {
-        for line in self.worse.drain(..) {
-            task.warn(&line);
-        }
     }
 
     fn clear_key(&mut self) {

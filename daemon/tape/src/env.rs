@@ -6,6 +6,7 @@ use std::sync::Arc;
 use reel_types::{Clock, TimeZone};
 
 use crate::catalog_index::CatalogIndexes;
+use crate::drive_times::DriveTimes;
 use crate::health::HealthLog;
 use crate::inventory::InventoryFile;
 use crate::places::Places;
@@ -66,6 +67,8 @@ pub struct TapeEnv {
     pub snapshots: SnapshotFiles,
     /// How drives and media do.
     pub health: Arc<HealthLog>,
+    /// What drives take, and how media are laid out.
+    pub times: DriveTimes,
     /// A folder for what a running operation can't keep in memory.
     pub scratch: PathBuf,
     /// Tells what time it is.
@@ -100,6 +103,7 @@ impl TapeEnv {
             catalog_indexes: CatalogIndexes::open(cache.join("catalog-index"))?,
             snapshots: SnapshotFiles::open(cache.join("snapshots"))?,
             health: Arc::new(HealthLog::open(&state_dir, Arc::clone(&clock))?),
+            times: DriveTimes::open(&state.join("times"))?,
             state: state_dir,
             scratch,
             clock,

@@ -10,6 +10,7 @@ pub mod backup;
 pub mod catalog_index;
 pub mod catalog_restore;
 pub mod drive_desk;
+pub mod drive_times;
 pub mod env;
 mod error;
 pub mod fetch;

@@ -7,9 +7,11 @@ mod format;
 mod inventory;
 mod label;
 mod remove;
+mod scan;
 
 pub use clean::clean_drive;
 pub use format::format_medium;
 pub use inventory::{InventoryUpdate, online_labels, read_and_store_labels, update_inventory};
 pub use label::label_medium;
 pub use remove::{MediumName, destroy_medium};
+pub use scan::scan_medium;

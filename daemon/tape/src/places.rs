@@ -80,6 +80,20 @@ impl Place {
     }
 }
 
+/// About where an archive begins of which nothing is known: between the archives around it of which something is, by
+/// its number; behind the last of these, right there. `known` ascends.
+pub(crate) fn start_between(known: &[(FileNumber, BlockNumber)], file: FileNumber) -> BlockNumber {
+    let next = known.partition_point(|(other, _)| *other < file);
+    let below = next.checked_sub(1).and_then(|below| known.get(below)).copied();
+    let (file_below, object_below) = below.unwrap_or_default();
+    let Some((file_above, object_above)) = known.get(next).copied() else { return object_below };
+    let objects = u128::from(object_above.0.saturating_sub(object_below.0));
+    let part = u128::from(file.0.saturating_sub(file_below.0));
+    let whole = u128::from(file_above.0.saturating_sub(file_below.0)).max(1);
+    let way = u64::try_from(objects * part / whole).unwrap_or(u64::MAX);
+    BlockNumber(object_below.0.saturating_add(way))
+}
+
 type PlaceRun = Arc<Run<VALUE_BYTES>>;
 type RunsOfMedium = HashMap<(MediaId, MediaSetId), Vec<PlaceRun>>;
 

@@ -20,6 +20,7 @@ mod archive_pass;
 mod checking;
 mod order;
 mod round;
+mod stopwatch;
 mod wishes;
 mod worker;
 

@@ -23,6 +23,7 @@ mod health;
 mod info;
 mod jobs;
 mod media;
+mod mt;
 mod output;
 mod params;
 mod places;
@@ -44,7 +45,8 @@ pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
 pub use media::*;
-pub use output::{Answer, Column, Listing, Render};
+pub use mt::*;
+pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
 pub use places::Place;
 pub use snapshot::*;
@@ -59,7 +61,12 @@ command_enum! {
     GroupList, GroupForget, GroupChangeOwner,
     DriveList, DriveConfig, DriveStatus, DriveHealth, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
     Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
-    CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean,
+    CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean, Scan,
+    MtAsf, MtBsf, MtBsfm, MtBsr, MtCartridgeMemory, MtEject, MtEod, MtErase, MtFormat, MtFsf,
+    MtFsfm, MtFsr, MtLoad, MtLock, MtOptions, MtRewind, MtScan, MtSetblk, MtStatus,
+    MtStclearoptions, MtStoptions, MtStsetoptions, MtTapeAlertFlags, MtUnlock,
+    MtVolumeStatistics, MtWeof,
+    MtxInquiry, MtxInventory, MtxLoad, MtxScan, MtxStatus, MtxTransfer, MtxUnload,
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,

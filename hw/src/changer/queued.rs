@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Changer, ChangerStatus};
 use crate::error::Result;
 use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+use crate::scsi::inquiry::Inquiry;
 
 /// The turns of a robot. Clones are the same queue.
 #[derive(Debug, Clone, Default)]
@@ -150,6 +151,16 @@ impl Changer for QueuedChanger {
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
         let what = format!("moving slot {from} to slot {to}");
         self.moved(what, |changer| changer.transfer(from, to))
+    }
+
+    fn initialize(&mut self) -> Result<()> {
+        self.moved("taking inventory".to_owned(), |changer| changer.initialize())
+    }
+
+    fn identity(&mut self) -> Result<Inquiry> {
+        let queue = self.queue.clone();
+        let _turn = queue.take_turn("telling what it is".to_owned());
+        self.opened()?.identity()
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {

@@ -26,23 +26,15 @@ pub struct FeedWatch {
 }
 
 impl FeedWatch {
-    /// Of a drive that writes in this density (the figures of spec timing.md §1).
+    /// Of a drive that writes in this density.
     pub fn new(density: Density) -> Self {
-        let (floor_mb_s, room_mib) = match density {
-            Density::Lto6 => (54.0, 512),
-            Density::Lto7 | Density::Lto7M8 => (101.46, 1024),
-            Density::Lto8 => (112.0, 1024),
-            Density::Lto9 => (177.0, 1024),
-            _ => (47.0, 256),
-        };
-        Self {
-            floor: floor_mb_s * 1e6,
-            room: (room_mib * MIB) as f64,
-            level: 0.0,
-            seen: Duration::ZERO,
-            is_running: false,
-            underruns: 0,
-        }
+        let (floor, room) = figures(density);
+        Self { floor, room, level: 0.0, seen: Duration::ZERO, is_running: false, underruns: 0 }
+    }
+
+    /// The drive begins anew, with a medium of this density.
+    pub fn restart(&mut self, density: Density) {
+        *self = Self { underruns: self.underruns, ..Self::new(density) };
     }
 
     /// The drive has taken so many bytes, at that time.
@@ -77,6 +69,18 @@ impl FeedWatch {
             self.underruns += 1;
         }
     }
+}
+
+/// The slowest speed of the tape, bytes a second, and the room of the buffer, bytes (spec timing.md §1).
+fn figures(density: Density) -> (f64, f64) {
+    let (floor_mb_s, room_mib) = match density {
+        Density::Lto6 => (54.0, 512),
+        Density::Lto7 | Density::Lto7M8 => (101.46, 1024),
+        Density::Lto8 => (112.0, 1024),
+        Density::Lto9 => (177.0, 1024),
+        _ => (47.0, 256),
+    };
+    (floor_mb_s * 1e6, (room_mib * MIB) as f64)
 }
 
 #[cfg(test)]
@@ -124,5 +128,7 @@ mod tests {
         assert_eq!(watch.underruns(), 1);
         watch.took(Duration::ZERO, BLOCK);
         assert_eq!(watch.underruns(), 1, "time does not run backwards");
+        watch.restart(Density::Lto8);
+        assert_eq!(watch.underruns(), 1);
     }
 }

@@ -9,8 +9,9 @@ use super::{LtoDrive, Written, ready::Readiness, timeouts};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, RealClock};
 use crate::device::{DeviceError, ScsiDevice};
-use crate::drive::DriveCounters;
+use crate::drive::{DriveCounters, FeedWatch};
 use crate::error::Result;
+use crate::scsi::density::Density;
 use crate::scsi::reservation::{EXCLUSIVE_ACCESS, OutParameters, ReservationReport, ServiceAction};
 use crate::scsi::{Command, DeviceType};
 use crate::transport::{Data, Transport};
@@ -133,6 +134,7 @@ impl LtoDrive {
             file_offset: 0,
             buffer: Vec::new(),
             counters: DriveCounters::default(),
+            feed: FeedWatch::new(Density::Unknown),
             reserved: false,
             robot: None,
         };

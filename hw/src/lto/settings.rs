@@ -4,6 +4,7 @@ use super::open::ProtectionChoice;
 use super::{LtoDrive, Written, timeouts};
 use crate::device::{ATTENTIONS_MAX, DeviceError, Taken, worse};
 use crate::error::{Error, Result};
+use crate::scsi::density::Density;
 use crate::scsi::mode::{ControlDataProtection, ModeData, PageContent};
 use crate::scsi::protection::{CRC_BYTES, ProtectionMethod};
 use crate::scsi::{CdbForm, Command, Condition, DeviceType, PageControl, Sense};
@@ -110,6 +111,8 @@ impl LtoDrive {
         page.enabled = self.options.compression;
         data.device.buffered_mode = BUFFERED;
         if let Some(descriptor) = &mut data.descriptor {
+            let density = Density::from_code(descriptor.density).unwrap_or(Density::Unknown);
+            self.feed.restart(density);
             descriptor.block_length = 0;
         }
         data.pages = vec![PageContent::Compression(page).into()];

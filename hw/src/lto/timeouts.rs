@@ -3,28 +3,28 @@
 use std::time::Duration;
 
 /// What asks and changes nothing.
-pub(super) const QUICK: Duration = Duration::from_secs(60);
+pub(crate) const QUICK: Duration = Duration::from_secs(60);
 /// TEST UNIT READY, INQUIRY, REQUEST SENSE, READ POSITION.
-pub(super) const IMMEDIATE: Duration = Duration::from_secs(30);
+pub(crate) const IMMEDIATE: Duration = Duration::from_secs(30);
 /// DT device status: it answers at once or not at all.
 pub(super) const ACTIVITY: Duration = Duration::from_secs(1);
 /// READ.
 pub(super) const READ: Duration = Duration::from_secs(2340);
 /// WRITE.
-pub(super) const WRITE: Duration = Duration::from_secs(1500);
+pub(crate) const WRITE: Duration = Duration::from_secs(1500);
 /// WRITE FILEMARKS, also as a flush.
-pub(super) const WRITE_FILEMARKS: Duration = Duration::from_secs(1620);
+pub(crate) const WRITE_FILEMARKS: Duration = Duration::from_secs(1620);
 /// LOCATE and SPACE.
-pub(super) const LOCATE: Duration = Duration::from_secs(2940);
+pub(crate) const LOCATE: Duration = Duration::from_secs(2940);
 /// GENERATE and RECEIVE RECOMMENDED ACCESS ORDER (spec scsi.md §19).
 pub(super) const ACCESS_ORDER: Duration = Duration::from_secs(600);
 /// REWIND.
-pub(super) const REWIND: Duration = Duration::from_secs(600);
+pub(crate) const REWIND: Duration = Duration::from_secs(600);
 /// LOAD UNLOAD.
-pub(super) const LOAD: Duration = Duration::from_secs(960);
+pub(crate) const LOAD: Duration = Duration::from_secs(960);
 /// FORMAT MEDIUM.
 pub(super) const FORMAT: Duration = Duration::from_secs(3000);
 /// ERASE: a long one of LTO-9; half-height drives take up to twice that.
-pub(super) const ERASE: Duration = Duration::from_secs(2 * 74341);
+pub(crate) const ERASE: Duration = Duration::from_secs(2 * 74341);
 /// Everything an LTO-9 drive may do with a medium it has never seen, or after a format.
 pub(super) const CALIBRATION: Duration = Duration::from_secs(7200);

@@ -85,6 +85,7 @@ fn status_of(state: &State) -> ChangerStatus {
                 address: address(FIRST_SLOT_ADDRESS, index),
             })
             .collect(),
+        transports: Vec::new(),
     }
 }
 

@@ -10,8 +10,11 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
+use serde::Serialize;
+
 /// What a device is (peripheral device type), which decides what some opcodes mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DeviceType {
     /// Type 1, a sequential-access device.
     Tape,

@@ -74,6 +74,25 @@ impl Inquiry {
         known.into_iter().find(|known| known.number() == self.peripheral_type)
     }
 
+    /// The type of the device in the words of SPC-5.
+    pub fn type_text(&self) -> &'static str {
+        match self.peripheral_type {
+            0x00 => "Disk",
+            0x01 => "Tape",
+            0x02 => "Printer",
+            0x03 => "Processor",
+            0x04 => "Write-once",
+            0x05 => "CD/DVD",
+            0x06 => "Scanner",
+            0x07 => "Optical memory",
+            0x08 => "Medium Changer",
+            0x09 => "Communications",
+            0x0C => "Storage array controller",
+            0x0D => "Enclosure services",
+            _ => "Unknown",
+        }
+    }
+
     /// That the device is of a type.
     ///
     /// # Errors

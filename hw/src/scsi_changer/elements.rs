@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Attempt, MOVE_TIMEOUT, ScsiChanger};
-use crate::changer::{ChangerStatus, DriveElement, SlotElement};
+use crate::changer::{ChangerStatus, DriveElement, SlotElement, TransportElement};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::element::{DriveIdentity, Element, ElementStatus, ElementType, StatusPage};
 use crate::scsi::mode::ElementAddresses;
@@ -15,18 +15,16 @@ const COUNT_MAX: u16 = 1000;
 const ALLOCATION: u32 = 0xFFFF;
 
 impl ScsiChanger {
-    /// What lies where, and the address of the robot's hand.
-    pub(super) fn read_status(&mut self) -> Attempt<(ChangerStatus, ElementAddress)> {
+    pub(super) fn read_status(&mut self) -> Attempt<ChangerStatus> {
         let addresses = self.addresses()?;
         let mut all = self.patiently(|changer| changer.elements(ElementType::Storage, false))?;
         all.pages.extend(self.elements(ElementType::ImportExport, false)?.pages);
         all.pages.extend(self.elements(ElementType::Drive, false)?.pages);
-        all.pages.extend(self.elements(ElementType::Transport, false)?.pages);
-        all.check_counts(&addresses)?;
         // Some changers cannot tell which drives they have.
         let identified = self.elements(ElementType::Drive, true).unwrap_or_default();
-        let status = self.assemble(&all, &identities(&identified), &addresses);
-        Ok((status, ElementAddress(addresses.transport.first)))
+        all.pages.extend(self.elements(ElementType::Transport, false)?.pages);
+        all.check_counts(&addresses)?;
+        Ok(self.assemble(&all, &identities(&identified), &addresses))
     }
 
     /// All elements of a type, in as many requests as that takes.
@@ -75,7 +73,11 @@ impl ScsiChanger {
             let home = home(&slots, element, addresses);
             drive_element(DriveNumber(index as u32), home, identity, element)
         });
-        ChangerStatus { drives: drives.collect(), slots }
+        let transports = of(ElementType::Transport).into_iter().map(|element| TransportElement {
+            content: element.content(),
+            address: ElementAddress(element.address),
+        });
+        ChangerStatus { drives: drives.collect(), transports: transports.collect(), slots }
     }
 }
 

@@ -133,6 +133,7 @@ fn status_of(labels: &[VolumeTag], loaded: Option<&VolumeTag>) -> ChangerStatus 
                 address: ElementAddress(u16::try_from(index + 1).unwrap_or(u16::MAX)),
             })
             .collect(),
+        transports: Vec::new(),
     }
 }
 

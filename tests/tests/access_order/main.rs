@@ -82,6 +82,35 @@ fn a_drive_that_takes_few_places_is_asked_again() {
     assert!(read.orders > 1);
 }
 
+/// How far an estimate may be off, up or down.
+fn is_within(factor: f64, planned_s: f64, took_s: f64) -> bool {
+    (1.0 / factor..factor).contains(&(planned_s / took_s))
+}
+
+/// The gates of spec timing.md §8 where the drive tells how its places lie: a quarter off while nothing was measured, a
+/// tenth once something was. Of others a single way may cost half or twice of what it does on the average.
+#[test]
+fn plans_tell_about_how_long_reading_takes() {
+    let drives = [
+        (model(Maker::Ibm, Generation::Lto8, true), 1.25, 1.1),
+        // Nobody knows of which height a drive of LTO-9 is that was never used.
+        (model(Maker::Ibm, Generation::Lto9, true), 1.8, 1.1),
+        // Nor that this one is read forward.
+        (model(Maker::Hp, Generation::Lto8, true), 5.0, 1.8),
+    ];
+    let others: Vec<_> = (0..40).filter(|number| !WANTED.contains(number)).collect();
+    for ((model, at_first, later), seed) in drives.into_iter().zip(1..) {
+        let mut scene = Scene::deviating(model.clone(), seed);
+        scene.is_in_drive = false;
+        for (wanted, factor) in [(&WANTED[..], at_first), (&others, later)] {
+            let planned_s = scene.planned_s(wanted);
+            let took_s = scene.read(wanted, Manner::AsItIs).took_s;
+            println!("{model:?}: planned {planned_s:.0} s, took {took_s:.0} s");
+            assert!(is_within(factor, planned_s, took_s), "by more than {factor}");
+        }
+    }
+}
+
 /// What a hold of the drive gives, for the checks of drives.
 fn with_drive<T>(scene: &Scene, look: impl FnOnce(&mut dyn TapeDrive) -> T) -> T {
     let mut hold = scene.hold();

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use reel_emu::cartridge::objects::{Block, Object, Objects};
 use reel_emu::cartridge::store::TapeStore;
-use reel_emu::time::EmuClock;
+use reel_emu::time::{EmuClock, Seed};
 use reel_emu::{
     Cartridge, CartridgeFacts, Device, DriveModel, EmulatedLibrary, EmulatedTransport, Generation,
     Host, LibraryShape, Timing,
@@ -34,8 +34,9 @@ use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::source::{Blocking, ChunkSource};
 use reel_store::{ServiceUser, plain_digest};
 use reel_tape::backup::{BackupJob, Selection, backup};
-use reel_tape::medium::load_by_label;
+use reel_tape::medium::{load_by_label, unload_medium};
 use reel_tape::ops::label_medium;
+use reel_tape::plan::Planner;
 use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, ReadDamage};
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
@@ -227,19 +228,19 @@ struct Opener {
 
 impl Opener {
     fn robot(&self) -> reel_hw::Result<Box<dyn Changer>> {
-        let options = ChangerOptions { clock: self.clock(), ..Default::default() };
+        let options = ChangerOptions { clock: self.time(), ..Default::default() };
         let way = Box::new(self.library.transport_of(&self.host, Device::Changer));
         Ok(Box::new(ScsiChanger::open(way, options, &reel_hw::Cancel::new())?))
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
+    fn time(&self) -> Arc<dyn Clock> {
         Arc::new(self.clock.clone())
     }
 }
 
 impl DriveOpener for Opener {
     fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        let options = LtoOptions { clock: self.clock(), ..Default::default() };
+        let options = LtoOptions { clock: self.time(), ..Default::default() };
         let drive = self.library.transport_of(&self.host, Device::Drive(0));
         let way = Way { drive, asked: Arc::clone(&self.asked), manner: self.manner };
         let drive = LtoDrive::open(Box::new(way), options, &opening.cancel)?;
@@ -248,6 +249,10 @@ impl DriveOpener for Opener {
 
     fn lock_path(&self) -> &Path {
         &self.lock_path
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.time()
     }
 }
 
@@ -260,6 +265,8 @@ pub struct Scene {
     label: LabelText,
     /// The only chunk of each snapshot.
     chunks: Vec<(Digest, Vec<u8>)>,
+    /// Whether reading begins with the medium in the drive, else in its slot.
+    pub is_in_drive: bool,
 }
 
 /// How reading went.
@@ -275,8 +282,18 @@ pub struct Read {
 }
 
 impl Scene {
-    /// Backs the snapshots up, one job each.
+    /// In a drive and with a medium that are as they should be.
     pub fn new(model: DriveModel) -> Self {
+        Self::with_timing(model, &Timing::simulated())
+    }
+
+    /// In a drive and with a medium that deviate by a seed.
+    pub fn deviating(model: DriveModel, seed: u64) -> Self {
+        Self::with_timing(model, &Timing::simulated().seeded(Seed(seed)))
+    }
+
+    /// Backs the snapshots up, one job each.
+    fn with_timing(model: DriveModel, timing: &Timing) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path();
         for part in ["run/drive-lock", "run/drive-state"] {
@@ -292,12 +309,13 @@ impl Scene {
         let chunks: Vec<_> =
             images.into_iter().map(|image| (plain_digest(&image), image)).collect();
         let scene = Self {
-            library: library(model, &label),
+            library: library(model, &label, timing),
             env: Arc::new(env),
             store: open_store(base, &chunks),
             label,
             chunks,
             folder,
+            is_in_drive: true,
         };
         scene.fill();
         scene
@@ -390,7 +408,11 @@ impl Scene {
             blocking: Arc::new(Threads),
         });
         let mut hold = desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
-        hold.drive().rewind().unwrap();
+        if self.is_in_drive {
+            hold.drive().rewind().unwrap();
+        } else {
+            unload_medium(&mut hold, &NoTask::default()).unwrap();
+        }
         let reader = source.reader();
         let waiting: Vec<_> =
             wanted.iter().map(|number| reader.chunk(self.chunks[*number].0)).collect();
@@ -410,6 +432,24 @@ impl Scene {
         let located = asked.located.lock().unwrap().clone();
         let orders = asked.orders.load(Ordering::Relaxed);
         Read { took_s, located, orders, complaints: complaints.0.load(Ordering::Relaxed) }
+    }
+
+    /// How long a plan says that reading these snapshots takes, s.
+    pub fn planned_s(&self, wanted: &[usize]) -> f64 {
+        let contents = self.contents();
+        let mut planner = Planner::default();
+        for number in wanted {
+            let digest = &self.chunks[*number].0;
+            let targets = contents.targets(&self.env.places, self.store.name(), digest).unwrap();
+            planner.add(targets.first(), IMAGE_BYTES as u64, false);
+        }
+        let mut plan = planner.finish();
+        let drive = "drive0".parse().unwrap();
+        let by = |medium: &SetMedium| {
+            self.env.times.reckoning(Some(&drive), medium.id, &medium.label_text)
+        };
+        plan.reckon(by, |_| self.is_in_drive);
+        plan.media[0].seconds.unwrap()
     }
 
     /// Where the chunk of a snapshot lies.
@@ -446,7 +486,7 @@ fn label_of(generation: Generation) -> LabelText {
     format!("RAO001L{}", generation.number()).parse().unwrap()
 }
 
-fn library(model: DriveModel, label: &LabelText) -> EmulatedLibrary {
+fn library(model: DriveModel, label: &LabelText, timing: &Timing) -> EmulatedLibrary {
     let capacity = match model.generation {
         Generation::Lto9 => 18_000_000_000_000,
         _ => 12_000_000_000_000,
@@ -459,7 +499,7 @@ fn library(model: DriveModel, label: &LabelText) -> EmulatedLibrary {
         import_export_slots: 0,
         ejects: true,
     };
-    let library = EmulatedLibrary::with_timing(&shape, &Timing::simulated());
+    let library = EmulatedLibrary::with_timing(&shape, timing);
     library.put(0, Cartridge::new(facts, Box::new(SpacedTape::default())));
     library
 }

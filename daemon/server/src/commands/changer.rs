@@ -164,7 +164,7 @@ impl Reeld {
         Ok(states)
     }
 
-    fn changer_of_drive(&self, drive: &reel_types::DriveName) -> Outcome<ChangerName> {
+    pub(super) fn changer_of_drive(&self, drive: &reel_types::DriveName) -> Outcome<ChangerName> {
         let library = self.drives.config(drive)?.library_name();
         library.ok_or_else(|| {
             Failure::invalid(format!("drive '{drive}' has no associated changer device"))

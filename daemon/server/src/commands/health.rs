@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reel_hw::{TapeAlerts, VolumeTag};
+use reel_tape::InventoryEntry;
 use reel_tape::health::thresholds::PASSES_OF_A_LIFE;
 use reel_tape::health::{CleaningUse, Health, HealthRecord, VolumeCounters, verdict};
 use reel_tape::ops::MediumName;
@@ -36,7 +37,7 @@ impl Reeld {
 
     fn all_media_health(&self) -> Outcome<Vec<MediaHealthEntry>> {
         let inventory = self.tape.inventory.load()?;
-        let media = inventory.iter().map(|entry| self.medium_health(entry.uuid(), false));
+        let media = inventory.iter().map(|medium| self.health_of_medium(medium, false));
         let cleaners = self.cleaners()?;
         let cleaners = cleaners.iter().map(|tag| self.cleaner_health(tag, false));
         media.chain(cleaners).collect()
@@ -58,12 +59,18 @@ impl Reeld {
         medium: MediaId,
         with_history: bool,
     ) -> Outcome<MediaHealthEntry> {
-        let inventory = self.tape.inventory.load()?;
-        let label = inventory.require(medium)?.labels.label.label_text.clone();
-        let records = self.tape.health.of_medium(medium)?;
+        self.health_of_medium(self.tape.inventory.load()?.require(medium)?, with_history)
+    }
+
+    fn health_of_medium(
+        &self,
+        medium: &InventoryEntry,
+        with_history: bool,
+    ) -> Outcome<MediaHealthEntry> {
+        let records = self.tape.health.of_medium(medium.uuid())?;
         let history = with_history.then(|| records.iter().map(entry_of).collect());
-        let entry = medium_entry(&label, medium, &records);
-        Ok(MediaHealthEntry { history, ..entry })
+        let label = &medium.labels.label.label_text;
+        Ok(MediaHealthEntry { history, ..medium_entry(label, medium.uuid(), &records) })
     }
 
     /// How a cleaning cartridge does.

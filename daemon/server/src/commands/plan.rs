@@ -4,7 +4,7 @@ use std::fs::File;
 
 use reel_store::{ChunkIndex, CryptConfig, CryptMode, Index, IndexEntry, Manifest};
 use reel_tape::plan::{Planner, ReadPlan};
-use reel_tape::set_contents::{SetContents, SetSnapshot, Target};
+use reel_tape::set_contents::{SetContents, SetMedium, SetSnapshot, Target};
 use reel_tape::snapshot_files::{KeptSnapshot, SnapshotOnSet};
 use reel_types::commands::{Fetch, MediaSetPlan, TapeGroup, TapeSnapshot};
 use reel_types::{ArchiveKind, ArchiveName, MediaSetId, StoreName};
@@ -46,8 +46,14 @@ impl Choice {
 impl Reeld {
     pub(super) fn media_set_plan(&self, command: &MediaSetPlan) -> Outcome<Done> {
         let wanted = Choice::from(command);
-        let plan = self.plan_of(command.media_set, |found| wanted.contains(found))?;
+        let mut plan = self.plan_of(command.media_set, |found| wanted.contains(found))?;
+        plan.reckon(|medium| self.libraries.reckoning(medium), |medium| self.is_in_drive(medium));
         Done::data(plan.entries())
+    }
+
+    fn is_in_drive(&self, medium: &SetMedium) -> bool {
+        let drive = self.libraries.drive_for(medium);
+        drive.is_some_and(|desk| desk.loaded().as_ref() == Some(&medium.label_text))
     }
 
     /// What reading all content of the `wanted` snapshots would cost. It takes their indexes: while one was never read

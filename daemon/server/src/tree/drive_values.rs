@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reel_fs::Node;
-use reel_hw::scsi::attribute::{ATTRIBUTES, Attribute};
+use reel_hw::scsi::attribute::{ATTRIBUTES, Attribute, AttributeInfo};
 use reel_hw::scsi::log::VolumeStatisticsPage;
 use reel_hw::{TapeAlerts, TapeDrive};
 use reel_types::{Cancel, DriveName};
@@ -22,7 +22,7 @@ type Values = BTreeMap<String, String>;
 
 /// The three folders.
 pub(super) fn folders(tree: &Arc<Tree>, drive: &DriveName) -> [(&'static str, Node); 3] {
-    let attributes = ATTRIBUTES.iter().map(|info| file_name(info.name)).collect();
+    let attributes = ATTRIBUTES.iter().map(attribute_file).collect();
     let alerts = (1..=64).filter_map(TapeAlerts::name).map(file_name).collect();
     let counters = statistics(&VolumeStatisticsPage::with_every_key()).into_keys().collect();
     [
@@ -56,7 +56,7 @@ fn values(reeld: &Reeld, drive: &DriveName, ask: Ask) -> Outcome<Values> {
 fn cartridge_memory(drive: &mut dyn TapeDrive) -> reel_hw::Result<Values> {
     let entry = |attribute: &Attribute| {
         let value = attribute.render()?.trim_end_matches([' ', '\0']).to_owned();
-        Some((file_name(attribute.info()?.name), value))
+        Some((attribute_file(attribute.info()?), value))
     };
     Ok(drive.cartridge_memory()?.attributes.iter().filter_map(entry).collect())
 }
@@ -78,6 +78,16 @@ fn statistics(page: &VolumeStatisticsPage) -> Values {
     keys.into_iter().map(|(key, value)| (key, text(value))).collect()
 }
 
+/// The file of an attribute: its name, with its number where another has that name too.
+fn attribute_file(info: &AttributeInfo) -> String {
+    let name = file_name(info.name);
+    let first = ATTRIBUTES.iter().find(|other| other.name == info.name);
+    if first.is_some_and(|first| first.id != info.id) {
+        return format!("{name}-{:04x}", info.id);
+    }
+    name
+}
+
 /// A name as files are spelled: lower case, with `-` between words.
 fn file_name(name: &str) -> String {
     let spelled = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
@@ -96,8 +106,7 @@ mod tests {
 
     #[test]
     fn every_attribute_has_a_file_of_its_own() {
-        let names: std::collections::BTreeSet<_> =
-            ATTRIBUTES.iter().map(|info| file_name(info.name)).collect();
+        let names: std::collections::BTreeSet<_> = ATTRIBUTES.iter().map(attribute_file).collect();
         assert_eq!(names.len(), ATTRIBUTES.len());
     }
 

@@ -155,8 +155,11 @@ fn plan_line(row: &PlanEntry) -> String {
         ToString::to_string,
     );
     let location = row.location.as_ref().map(ToString::to_string).unwrap_or_default();
+    let [seconds, total] = [row.seconds, row.total_seconds]
+        .map(|seconds| seconds.map_or_else(|| "unknown".to_owned(), |known| known.to_string()));
     format!(
-        "{tape}: bytes={} chunks={} archives={} staged={} location={location}",
+        "{tape}: bytes={} chunks={} archives={} staged={} seconds={seconds} total-seconds={total} \
+         location={location}",
         row.bytes, row.chunks, row.archives, row.staged_bytes
     )
 }

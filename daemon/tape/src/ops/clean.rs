@@ -110,7 +110,7 @@ mod tests {
             content: ElementContent::VolumeTag(VolumeTag::new(tag).unwrap()),
             address: ElementAddress(index as u16),
         };
-        ChangerStatus { drives: Vec::new(), slots: slots.iter().enumerate().map(slot).collect() }
+        ChangerStatus { slots: slots.iter().enumerate().map(slot).collect(), ..Default::default() }
     }
 
     #[test]

@@ -14,12 +14,14 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use reel_hw::stream::{BlockError, BlockReader, OpenedFile};
 use reel_hw::{BlockNumber, FileNumber, ReadOutcome, TAPE_BLOCK_SIZE, TapeDrive};
 use reel_types::Digest;
 
 use super::checking::{self, Unchecked};
+use super::stopwatch::Stopwatch;
 use super::wishes::{At, MediumKey};
 use super::{NEAR_OBJECTS_MAX, READ_ON_BLOCKS_MAX, ReadDamage, Shared};
 use crate::archive::chunk::{ChunkArchiveHeader, ChunkArchiveReader, ChunkEntry, ContentOffset};
@@ -36,6 +38,9 @@ type TapeReader<'d> = BlockReader<'d, dyn TapeDrive + 'd>;
 pub(super) struct ArchivePass<'a> {
     shared: &'a Shared,
     checks: &'a SyncSender<Unchecked>,
+    watch: &'a mut Stopwatch,
+    /// When and where reading began, and how many blocks the drive had read then.
+    reading: Option<(Duration, BlockNumber, u64)>,
     medium: Arc<SetMedium>,
     key: MediumKey,
     file: FileNumber,
@@ -74,13 +79,15 @@ impl<'a> ArchivePass<'a> {
     pub(super) fn new(
         shared: &'a Shared,
         checks: &'a SyncSender<Unchecked>,
-        digest: &Digest,
-        target: &Target,
+        watch: &'a mut Stopwatch,
+        (digest, target): (&Digest, &Target),
     ) -> Self {
         let medium = Arc::clone(&target.medium);
         Self {
             shared,
             checks,
+            watch,
+            reading: None,
             key: MediumKey::of(&medium),
             medium,
             file: target.file,
@@ -103,6 +110,10 @@ impl<'a> ArchivePass<'a> {
             Some(place) => self.enter_at(hold, place),
             None => self.read_from_start(hold),
         };
+        if let Some((began, from, blocks)) = self.reading.filter(|_| end.is_ok()) {
+            let blocks = hold.drive().counters().blocks_read.saturating_sub(blocks);
+            self.watch.read(from, blocks, began);
+        }
         match end.map_err(|error| name_drive(hold, device_error(error)))? {
             End::Here(at) => Ok(at),
             End::OfArchive => Ok(At::end_of(self.file)),
@@ -112,10 +123,11 @@ impl<'a> ArchivePass<'a> {
 
     fn enter_at(&mut self, hold: &mut DriveHold, place: Place) -> Result<End> {
         let at = At { file: self.file, block: place.block, byte: place.byte };
-        if let Err(error) = approach(hold.drive(), place.object()) {
+        if let Err(error) = self.approach(hold.drive(), place.object()) {
             return self.entered_badly(at, error);
         }
         hold.set_state(DriveState::Reading);
+        self.begin_reading(hold.drive(), place.object());
         let mut reader = match BlockReader::resume_at(hold.drive(), place.block) {
             Ok(reader) => reader,
             Err(error) => return self.entered_badly(at, error),
@@ -123,6 +135,24 @@ impl<'a> ArchivePass<'a> {
         reader.consume_bytes(usize::try_from(place.byte).unwrap_or(usize::MAX));
         let offset = reel_hw::stream::content_offset(place.block) + u64::from(place.byte);
         self.stream(&mut reader, ContentOffset(offset))
+    }
+
+    /// Goes to an object: not at all where the head is there, by reading on where it is near.
+    fn approach(&mut self, drive: &mut dyn TapeDrive, object: BlockNumber) -> reel_hw::Result<()> {
+        let here = drive.position()?.object;
+        match object.0.checked_sub(here.0) {
+            Some(gap) if gap <= NEAR_OBJECTS_MAX && read_over(drive, gap) => Ok(()),
+            _ => {
+                let began = self.watch.now();
+                drive.locate(object)?;
+                self.watch.located(here, object, began);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_reading(&mut self, drive: &dyn TapeDrive, from: BlockNumber) {
+        self.reading = Some((self.watch.now(), from, drive.counters().blocks_read));
     }
 
     /// The place can't be read: either it is none of this archive's, or its block is damaged.
@@ -217,6 +247,7 @@ impl<'a> ArchivePass<'a> {
     fn enter(&mut self, hold: &mut DriveHold) -> Result<End> {
         let start = go_to_file(hold.drive(), self.file)?;
         hold.set_state(DriveState::Reading);
+        self.begin_reading(hold.drive(), start);
         let (medium, places) = (&self.medium, &self.shared.parts.env.places);
         self.learner = places.learn_passing((medium.id, medium.set), (self.file, start));
         self.archive_start = Some(start);
@@ -434,15 +465,6 @@ fn end_of(entry: &ChunkEntry) -> ContentOffset {
 fn impossible(entry: &ChunkEntry) -> Error {
     let reason = format!("the entry at byte {} tells {} bytes", entry.offset.0, entry.blob_bytes);
     Error::format("chunk archive", reason)
-}
-
-/// Goes to an object: not at all where the head is there, by reading on where it is near.
-fn approach(drive: &mut dyn TapeDrive, object: BlockNumber) -> reel_hw::Result<()> {
-    let here = drive.position()?.object;
-    match object.0.checked_sub(here.0) {
-        Some(gap) if gap <= NEAR_OBJECTS_MAX && read_over(drive, gap) => Ok(()),
-        _ => drive.locate(object),
-    }
 }
 
 /// Whether so many objects could be read.

@@ -10,7 +10,9 @@ use reel_hw::{BlockNumber, ObjectRange, TapeDrive};
 
 use super::wishes::WantedArchive;
 use crate::FileNumber;
-use crate::timing::{Costs, MediumKind, Ratios};
+use crate::drive_times::Layout;
+use crate::places::start_between;
+use crate::timing::{Costs, Ratios};
 
 /// Archives no further apart are read one behind the other. That far may the last chunk of an archive reach behind its
 /// first block, with the filemark and the archive of a small snapshot: nothing is gained by going elsewhere in between.
@@ -29,19 +31,12 @@ pub(super) enum OrderBy {
 
 impl OrderBy {
     /// The best that the drive and the medium in it allow.
-    ///
-    /// # Errors
-    /// Those of the drive.
-    pub(super) fn of(drive: &mut dyn TapeDrive) -> reel_hw::Result<Self> {
-        if drive.access_order(&[])?.is_some() {
-            return Ok(Self::Drive);
+    pub(super) fn of(layout: &Layout) -> Self {
+        match layout.costs(Ratios::default()) {
+            _ if layout.makes_orders() => Self::Drive,
+            Some(costs) if layout.has_wrap_ends() => Self::Costs(Box::new(costs)),
+            _ => Self::Number,
         }
-        // Without its ends nothing is known of how the places of a certain medium lie to each other: wraps differ by
-        // some percent, and that adds up.
-        let Some(ends) = drive.wrap_ends()? else { return Ok(Self::Number) };
-        let kind = drive.density()?.and_then(|density| MediumKind::of(density, false));
-        let costs = |kind| Self::Costs(Box::new(Costs::new(kind, Some(&ends), Ratios::default())));
-        Ok(kind.map_or(Self::Number, costs))
     }
 
     /// The archives in the order in which they are best read from where the head is, or as many of them as the drive
@@ -104,22 +99,11 @@ fn ranges(archives: &[WantedArchive]) -> Option<Vec<ObjectRange>> {
     let range = |archive: &WantedArchive| match archive.reach {
         Some(reach) => reach.wanted,
         None => {
-            let first = between(&known, archive.file);
+            let first = start_between(&known, archive.file);
             ObjectRange { first, last: first }
         }
     };
     Some(archives.iter().map(range).collect())
-}
-
-fn between(known: &[(FileNumber, BlockNumber)], file: FileNumber) -> BlockNumber {
-    let next = known.partition_point(|(other, _)| *other < file);
-    let below = next.checked_sub(1).and_then(|below| known.get(below)).copied();
-    let (file_below, object_below) = below.unwrap_or_default();
-    let Some((file_above, object_above)) = known.get(next).copied() else { return object_below };
-    let objects = u128::from(object_above.0.saturating_sub(object_below.0));
-    let (part, whole) = (file.0 - file_below.0, (file_above.0 - file_below.0).max(1));
-    let way = objects * u128::from(part) / u128::from(whole);
-    BlockNumber(object_below.0.saturating_add(u64::try_from(way).unwrap_or(u64::MAX)))
 }
 
 /// The archives in an order of their legs, or of the first of these.

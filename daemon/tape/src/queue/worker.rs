@@ -11,9 +11,11 @@ use super::archive_pass::ArchivePass;
 use super::checking::{self, Unchecked};
 use super::order::OrderBy;
 use super::round::Round;
+use super::stopwatch::Stopwatch;
 use super::wishes::{MediumKey, Wishes};
 use super::{NotReached, Shared};
 use crate::drive_desk::{DriveHold, DriveState};
+use crate::drive_times::Layout;
 use crate::medium::load_medium;
 use crate::set_contents::{SetMedium, Target};
 use crate::{Error, Result};
@@ -65,7 +67,9 @@ fn with_drive(shared: &Shared, hold: &mut DriveHold, round: &mut Option<Round>) 
     let (sender, receiver) = checking::channel();
     std::thread::scope(|scope| {
         checking::start(scope, shared, &receiver);
-        Session { shared, checks: sender, loaded: None, round }.run(hold);
+        let (desk, times) = (hold.desk(), &shared.parts.env.times);
+        let watch = Stopwatch::new(desk.device_clock(), times.of_drive(desk.name()));
+        Session { shared, checks: sender, loaded: None, round, watch }.run(hold);
     });
 }
 
@@ -77,10 +81,20 @@ struct Session<'a> {
     loaded: Option<(MediumKey, OrderBy)>,
     /// Where the queue left off reading; it goes on there, whatever others did with the drive in between.
     round: &'a mut Option<Round>,
+    watch: Stopwatch,
 }
 
 impl Session<'_> {
     fn run(mut self, hold: &mut DriveHold) {
+        self.work(hold);
+        let times = &self.shared.parts.env.times;
+        let learned = self.watch.learned();
+        if let Some(Err(error)) = learned.map(|record| times.keep_drive(hold.name(), &record)) {
+            tracing::warn!(drive = %hold.name(), %error, "what it was measured to take is not kept");
+        }
+    }
+
+    fn work(&mut self, hold: &mut DriveHold) {
         let desk = Arc::clone(hold.desk());
         while let Some(medium) = self.next_medium(hold) {
             let read = self.load(hold, &medium).and_then(|()| self.read_archive(hold));
@@ -154,7 +168,7 @@ impl Session<'_> {
         let next = round.next(&mut self.shared.state().wishes);
         // Who wanted it may have gone meanwhile.
         let Some((digest, target)) = next else { return Ok(()) };
-        let pass = ArchivePass::new(self.shared, &self.checks, &digest, &target);
+        let pass = ArchivePass::new(self.shared, &self.checks, &mut self.watch, (&digest, &target));
         round.went(pass.run(hold)?);
         Ok(())
     }
@@ -186,6 +200,8 @@ impl Session<'_> {
         }
         self.loaded = None;
         let task = NoTask(self.shared.cancel.clone());
+        let is_empty = hold.drive().medium_loaded().is_ok_and(|loaded| !loaded);
+        let began = is_empty.then(|| self.watch.now());
         let labels = load_medium(hold, &medium.label_text, medium.id, &task)?;
         if labels.assigned_set().map(|label| label.uuid) != Some(medium.set) {
             return Err(Error::WrongMedium {
@@ -193,16 +209,27 @@ impl Session<'_> {
                 found: format!("it no longer belongs to media set {}", medium.set),
             });
         }
-        let by = OrderBy::of(hold.drive()).unwrap_or_else(|error| {
-            self.shared.complain_of_order(hold, &error);
-            OrderBy::Number
-        });
-        self.loaded = Some((key, by));
+        let layout = self.look_at_layout(hold, medium);
+        self.watch.loaded(layout.as_ref(), began);
+        self.loaded = Some((key, layout.as_ref().map_or(OrderBy::Number, OrderBy::of)));
         // The head stands elsewhere than where a route was found from.
         if let Some(round) = self.round {
             round.go_forward();
         }
         Ok(())
+    }
+
+    /// How the medium in the drive is laid out, where the drive tells.
+    fn look_at_layout(&self, hold: &mut DriveHold, medium: &SetMedium) -> Option<Layout> {
+        let asked = Layout::ask(hold.drive());
+        let layout = asked.unwrap_or_else(|error| {
+            self.shared.complain_of_order(hold, &error);
+            None
+        })?;
+        if let Err(error) = self.shared.parts.env.times.keep_layout(medium.id, &layout) {
+            tracing::warn!(medium = %medium.label_text, %error, "its layout is not kept");
+        }
+        Some(layout)
     }
 
     /// Fails what is wanted from a medium, unless another medium has it too.

@@ -122,16 +122,15 @@ impl MediumKind {
         }
     }
 
-    /// Of a medium that was never loaded, by the last two characters of its bar code. Half height is taken for LTO-9,
-    /// which is slower: such an estimate rather promises too little.
-    pub fn of_bar_code(code: &str) -> Option<Self> {
+    /// Of a medium that was never loaded, by the last two characters of its bar code.
+    pub fn of_bar_code(code: &str, full_height: bool) -> Option<Self> {
         match code.get(code.len().checked_sub(2)?..)? {
             "L5" | "LV" => Some(Self::Lto5),
             "L6" | "LW" => Some(Self::Lto6),
             "L7" | "LX" => Some(Self::Lto7),
             "M8" => Some(Self::Lto7M8),
             "L8" | "LY" => Some(Self::Lto8),
-            "L9" | "LZ" => Some(Self::Lto9 { full_height: false }),
+            "L9" | "LZ" => Some(Self::Lto9 { full_height }),
             _ => None,
         }
     }
@@ -156,10 +155,10 @@ mod tests {
 
     #[test]
     fn bar_codes_tell_the_generation() {
-        assert_eq!(MediumKind::of_bar_code("A00001L8"), Some(MediumKind::Lto8));
-        assert_eq!(MediumKind::of_bar_code("A00001M8"), Some(MediumKind::Lto7M8));
+        assert_eq!(MediumKind::of_bar_code("A00001L8", true), Some(MediumKind::Lto8));
+        assert_eq!(MediumKind::of_bar_code("A00001M8", true), Some(MediumKind::Lto7M8));
         for none in ["", "8", "tape", "A00001L4", "Ä8"] {
-            assert_eq!(MediumKind::of_bar_code(none), None, "{none}");
+            assert_eq!(MediumKind::of_bar_code(none, true), None, "{none}");
         }
     }
 }

@@ -292,6 +292,13 @@ commands! {
         opt drive: Option<DriveName>,
     }
 
+    /// List the files on the medium in a drive, as they are found from its beginning on.
+    Scan ["scan"] => Answer::Report;
+    {
+        /// Drive name.
+        opt drive: Option<DriveName>,
+    }
+
     /// List the changers that the system knows.
     ChangerScan ["changer" "scan"] => Answer::List(&SCAN);
     {}

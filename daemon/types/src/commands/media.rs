@@ -69,6 +69,8 @@ const PLAN: Listing = Listing {
         number("chunks"),
         rendered_right("bytes", Render::Bytes),
         rendered_right("staged-bytes", Render::Bytes),
+        number("seconds"),
+        number("total-seconds"),
     ],
     sort_by: &["seq-nr"],
 };

@@ -10,6 +10,10 @@ pub enum Answer {
     Nothing,
     /// A task, whose log is followed.
     Task,
+    /// A task whose log is what was asked for: printed without the line that ends it.
+    Report,
+    /// What a device answered, as PBS's `pmt` and `pmtx` print it.
+    Device(&'static DeviceAnswer),
     /// A list of objects, printed as a table.
     List(&'static Listing),
     /// One object, printed as a table of names and values.
@@ -29,8 +33,35 @@ pub enum Answer {
 impl Answer {
     /// Whether `--output-format` says anything about it.
     pub fn has_formats(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Log | Self::Content)
+        !matches!(self, Self::Nothing | Self::Report | Self::Log | Self::Content)
     }
+}
+
+/// The answer of a device. A question has a result, `{"Ok": …}` or `{"Err": "…"}`, which JSON formats print as it is; a
+/// list of devices is the list alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceAnswer {
+    /// How it becomes text.
+    pub text: DeviceText,
+    /// The order of keys in JSON; what is not among them comes last.
+    pub keys: &'static [&'static str],
+}
+
+/// How the answer of a device becomes text (`cli-tape.md` §§11, 12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceText {
+    /// As indented JSON.
+    Json,
+    /// `Tape Alert Flags: …`.
+    Alerts,
+    /// `id|name|value`, an attribute a line.
+    Memory,
+    /// `path (vendor/model/serial)`, a device a line.
+    Devices,
+    /// What a device says that it is, a property a line.
+    Inquiry,
+    /// Robots, drives and slots of a changer, one a line.
+    Elements,
 }
 
 /// A table of objects.

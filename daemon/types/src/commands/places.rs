@@ -181,7 +181,20 @@ fn of_changer(changer: &ChangerName) -> Vec<Verb> {
         verb(&["status"], &ChangerStatus::INFO).bind("drive", Value::Null),
         verb(&["update"], &ChangerUpdate::INFO),
         verb(&["remove"], &ChangerRemove::INFO).confirm(changer.as_str()),
+        mtx_of_changer(&["mtx", "inventory"], &MtxInventory::INFO, changer),
+        mtx_of_changer(&["mtx", "load"], &MtxLoad::INFO, changer),
+        mtx_of_changer(&["mtx", "transfer"], &MtxTransfer::INFO, changer),
+        mtx_of_changer(&["mtx", "unload"], &MtxUnload::INFO, changer),
     ]
+}
+
+fn mtx_of_changer(
+    words: &'static [&'static str],
+    info: &'static CommandInfo,
+    changer: &ChangerName,
+) -> Verb {
+    let verb = Verb::new(words, info).bind("changer", changer.as_str());
+    verb.bind("device", Value::Null).bind("drive", Value::Null)
 }
 
 fn of_drive(drive: &DriveName) -> Vec<Verb> {
@@ -191,6 +204,7 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         verb(&["eod"], &EndOfData::INFO),
         verb(&["eject"], &Eject::INFO),
         verb(&["clean"], &Clean::INFO),
+        verb(&["scan"], &Scan::INFO),
         verb(&["load-media"], &LoadMedia::INFO),
         verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
         verb(&["unload"], &Unload::INFO),
@@ -203,5 +217,35 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         Verb::new(&["remove"], &DriveRemove::INFO)
             .bind("name", drive.as_str())
             .confirm(drive.as_str()),
+    ]
+    .into_iter()
+    .chain(mt_of_drive(drive))
+    .collect()
+}
+
+/// What `mt` does without an answer. What cannot be undone asks for the drive's name.
+fn mt_of_drive(drive: &DriveName) -> [Verb; 18] {
+    let verb = |words, info| {
+        Verb::new(words, info).bind("drive", drive.as_str()).bind("device", Value::Null)
+    };
+    [
+        verb(&["mt", "asf"], &MtAsf::INFO),
+        verb(&["mt", "bsf"], &MtBsf::INFO),
+        verb(&["mt", "bsfm"], &MtBsfm::INFO),
+        verb(&["mt", "bsr"], &MtBsr::INFO),
+        verb(&["mt", "eject"], &MtEject::INFO),
+        verb(&["mt", "eod"], &MtEod::INFO),
+        verb(&["mt", "fsf"], &MtFsf::INFO),
+        verb(&["mt", "fsfm"], &MtFsfm::INFO),
+        verb(&["mt", "fsr"], &MtFsr::INFO),
+        verb(&["mt", "load"], &MtLoad::INFO),
+        verb(&["mt", "lock"], &MtLock::INFO),
+        verb(&["mt", "options"], &MtOptions::INFO),
+        verb(&["mt", "rewind"], &MtRewind::INFO),
+        verb(&["mt", "setblk"], &MtSetblk::INFO),
+        verb(&["mt", "unlock"], &MtUnlock::INFO),
+        verb(&["mt", "erase"], &MtErase::INFO).confirm(drive.as_str()),
+        verb(&["mt", "format"], &MtFormat::INFO).confirm(drive.as_str()),
+        verb(&["mt", "weof"], &MtWeof::INFO).confirm(drive.as_str()),
     ]
 }

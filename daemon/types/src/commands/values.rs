@@ -266,6 +266,40 @@ words! {
         JsonPretty = "json-pretty",
     }
 
+    /// An option of the kernel's tape driver (`cli-tape.md` §11).
+    DriverOption {
+        /// Blocks of a fixed length are collected before they are written.
+        BufferWrites = "buffer-writes",
+        /// A write returns before the drive has the data.
+        AsyncWrites = "async-writes",
+        /// Blocks of a fixed length are read ahead.
+        ReadAhead = "read-ahead",
+        /// The driver tells in the kernel's log what it does.
+        Debugging = "debugging",
+        /// Closing writes two filemarks.
+        TwoFm = "two-fm",
+        /// Going to the end of data does not count files.
+        FastMteom = "fast-mteom",
+        /// The medium is locked in while the node is open.
+        AutoLock = "auto-lock",
+        /// Default block length and density are for writing only.
+        DefWrites = "def-writes",
+        /// The drive can space backward over blocks.
+        CanBsr = "can-bsr",
+        /// The drive is not asked for its block limits.
+        NoBlklims = "no-blklims",
+        /// The drive can have several partitions.
+        CanPartitions = "can-partitions",
+        /// Positions are logical ones of SCSI-2. Spelled as PBS spells it.
+        Scsi2Logical = "scsi2locical",
+        /// The rules of System V for the end of files.
+        Sysv = "sysv",
+        /// Motions return before they are done.
+        Nowait = "nowait",
+        /// Blocks of another length than was asked for are no error.
+        Sili = "sili",
+    }
+
     /// Properties of a pool that an update may delete (`config.md` §4.7).
     PoolProperty {
         /// When a new media set begins.

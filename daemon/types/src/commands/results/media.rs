@@ -122,4 +122,8 @@ pub struct PlanEntry {
     pub bytes: u64,
     /// Bytes that are in the cache already.
     pub staged_bytes: u64,
+    /// How long reading them takes, fetching the medium included: an estimate. Absent where that is unknown.
+    pub seconds: Option<u64>,
+    /// How long it takes until this medium and all before it are read, by one drive; absent where that is unknown.
+    pub total_seconds: Option<u64>,
 }
