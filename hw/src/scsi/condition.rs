@@ -103,14 +103,6 @@ pub enum NextStep {
     Restore,
     /// Wait, then send it again.
     Wait,
-    /// Load the medium that sits there.
-    Load,
-    /// Go on with another medium.
-    NextMedium,
-    /// Somebody has to do something: put in a medium, take off a protection, open a lock.
-    AskOperator,
-    /// Give up on this medium or this place of it.
-    GiveUpMedium,
     /// Give up.
     GiveUp,
 }
@@ -217,6 +209,11 @@ impl Condition {
         }
     }
 
+    /// Whether the device does not have what was asked for.
+    pub fn is_unsupported(self) -> bool {
+        matches!(self, Self::UnknownCommand | Self::InvalidField)
+    }
+
     /// What to do next.
     pub fn next_step(self) -> NextStep {
         match self {
@@ -225,42 +222,14 @@ impl Condition {
             | Self::EarlyWarning
             | Self::BeginningOfMedium
             | Self::EndOfData => NextStep::GoOn,
-            Self::EndOfMedium => NextStep::NextMedium,
             Self::BecomingReady => NextStep::Wait,
-            Self::NeedsLoad => NextStep::Load,
             Self::Attention | Self::ImportExportAccessed => NextStep::Repeat,
             Self::MediumChanged
             | Self::Reset
             | Self::ReservationLost
             | Self::ModeChanged
             | Self::EncryptionChanged => NextStep::Restore,
-            Self::NoMedium
-            | Self::Offline
-            | Self::CleaningCartridge
-            | Self::CleaningFailed
-            | Self::NotUnloaded
-            | Self::RemovalPrevented
-            | Self::WriteProtected
-            | Self::WrongKey => NextStep::AskOperator,
-            Self::ReadError
-            | Self::WriteError
-            | Self::IncompatibleMedium
-            | Self::CartridgeFault
-            | Self::MediumError
-            | Self::WormProtected
-            | Self::NotEncrypted
-            | Self::DataProtected => NextStep::GiveUpMedium,
-            Self::NotReady
-            | Self::UnknownCommand
-            | Self::InvalidField
-            | Self::InvalidElement
-            | Self::DestinationFull
-            | Self::SourceEmpty
-            | Self::IllegalRequest
-            | Self::GuardCheckFailed
-            | Self::HardwareError
-            | Self::Aborted
-            | Self::Unknown => NextStep::GiveUp,
+            _ => NextStep::GiveUp,
         }
     }
 }

@@ -3,7 +3,7 @@
 use reel_emu::{Device, EmulatedLibrary, Garbage, Generation, LibraryShape, Maker, Moment};
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, ElementContent, Error, ScsiChanger, SlotNumber,
-    TapeDrive, VolumeTag,
+    VolumeTag,
 };
 
 use crate::support::{cartridge, model, open};
@@ -105,9 +105,8 @@ fn a_library_that_does_not_eject_wants_the_drive_to() {
     robot.load_slot(slot(1), DRIVE).unwrap();
     let refused = robot.unload(DRIVE, None).unwrap_err().to_string();
     assert!(refused.contains("eject-before-unload"), "{refused}");
-    let drives = library.clone();
-    let mut robot = robot.with_ejector(Box::new(move |_| TapeDrive::unload(&mut open(&drives))));
-    assert_eq!(robot.unload(DRIVE, None).unwrap(), slot(1));
+    let mut drive = open(&library).in_library(Box::new(robot), DRIVE, true);
+    assert_eq!(Changer::unload(&mut drive, DRIVE, None).unwrap(), slot(1));
 }
 
 #[test]
