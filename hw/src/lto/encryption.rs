@@ -74,7 +74,8 @@ impl LtoDrive {
     /// Whether there is an algorithm to encrypt with.
     pub(super) fn has_encryption(&mut self) -> Result<bool> {
         let algorithm = self.algorithm();
-        let found = algorithm.map_err(|error| self.explain("ask what it can encrypt with", error))?;
+        let found =
+            algorithm.map_err(|error| self.explain("ask what it can encrypt with", error))?;
         Ok(found.is_some())
     }
 

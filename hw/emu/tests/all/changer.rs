@@ -3,7 +3,7 @@
 use reel_emu::{Device, EmulatedLibrary, Garbage, Generation, LibraryShape, Maker, Moment};
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, ElementContent, Error, ScsiChanger, SlotNumber,
-    VolumeTag,
+    TapeDrive, VolumeTag,
 };
 
 use crate::support::{cartridge, model, open};
