@@ -61,6 +61,7 @@ fn make_library(home: &Home) {
         storage_slots: 4,
         import_export_slots: 1,
         ejects: true,
+        quickened: None,
     };
     let folder = home.join("library");
     EmulatedLibrary::create(&folder, &shape).unwrap();

@@ -25,6 +25,7 @@ fn with_media(ejects: bool) -> EmulatedLibrary {
         storage_slots: 4,
         import_export_slots: 2,
         ejects,
+        quickened: None,
     });
     for (slot, barcode) in [(0, "TEST01L8"), (2, "TEST02L8"), (3, "CLN001CU")] {
         library.put(slot, cartridge(barcode, Generation::Lto8, 1 << 30));

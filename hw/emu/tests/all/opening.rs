@@ -173,6 +173,7 @@ fn a_drive_with_anothers_number_is_refused() {
         storage_slots: 2,
         import_export_slots: 0,
         ejects: true,
+        quickened: None,
     };
     let library = EmulatedLibrary::new(&shape);
     let put = |drive: usize, number: DriveNumber| {
