@@ -118,9 +118,13 @@ fn mtx_moves_cartridges() {
     let status = mtx("status");
     let lines: Vec<_> = status.lines().collect();
     assert_eq!(lines[0], "Transport Element (Griper)      0: Empty");
+    let drives = daemon.json("drive list");
+    let serial = drives[0]["serial"].as_str().unwrap();
     assert_eq!(
         lines[1],
-        "Data Transfer Element (Drive)   0: VolumeTag(\"REEL01L8\"), Source: 1, Serial: REELDR0000"
+        format!(
+            "Data Transfer Element (Drive)   0: VolumeTag(\"REEL01L8\"), Source: 1, Serial: {serial}"
+        )
     );
     assert_eq!(lines[3], "  Storage Element   1: Empty");
     assert_eq!(lines[4], "  Storage Element   2: VolumeTag(\"REEL02L8\")");

@@ -1,7 +1,7 @@
 //! The fault sweep: a job of fixed shape on an emulated library in simulated time (label two media, back three
 //! snapshots up over them, restore, catalogue, export), in which one command fails, or each one from some point
 //! on. Whatever happens, nothing panics or hangs, no wrong byte comes back, and what catalogs state afterwards can be
-//! read back.
+//! read back. In half of the cases the pool is encrypted: then nothing behind the labels is ever in the clear.
 //!
 //! Each run does a tenth of all cases, chosen by a seed; `REELFS_SWEEP=all` does all.
 
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use reel_config::{ConfigDir, TapeKeys};
 use reel_emu::cartridge::store::MemoryStore;
 use reel_emu::{
     Cartridge, CartridgeFacts, Device, DriveModel, EmulatedLibrary, Fault, Generation, Host,
@@ -39,10 +40,13 @@ use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
 use reel_tape::{
     DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, NoCommitPoints, Opening, PoolRules,
-    Site, TapeEnv,
+    Site, TapeEnv, TapeKeyFiles,
 };
 use reel_types::commands::StoreMap;
-use reel_types::{Cancel, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
+use reel_types::{
+    Cancel, DriveName, Fingerprint, LabelText, MediaSetId, NoTask, SystemClock, TimeZone,
+};
+use serde_json::json;
 use tempfile::TempDir;
 
 const LABELS: [&str; 2] = ["SWP001L8", "SWP002L8"];
@@ -51,6 +55,11 @@ const SNAPSHOTS: [&str; 3] =
 /// Room of a medium: with its labels, two snapshots and a part of the third fit before the early warning.
 const CAPACITY: u64 = 30 * (256 << 10);
 const IMAGE_BYTES: usize = 1 << 20;
+
+/// The fingerprint of the key 00 01 02 … 1f.
+const FINGERPRINT: &str = "0e:ab:d4:46:0b:6e:b9:ca:34:50:23:de:e2:b7:78:c7:90:e5:4a:16:83:b9:65:9c:0a:57:ae:19:90:90:15:9b";
+/// The first object behind both labels.
+const BEHIND_LABELS: u64 = 4;
 
 /// No case may take longer than this, whatever its simulated time.
 const CASE_LIMIT: Duration = Duration::from_secs(60);
@@ -142,7 +151,7 @@ fn new_library() -> EmulatedLibrary {
         quickened: None,
     });
     for (slot, label) in LABELS.iter().enumerate() {
-        let facts: CartridgeFacts = serde_json::from_value(serde_json::json!({
+        let facts: CartridgeFacts = serde_json::from_value(json!({
             "barcode": label, "kind": "data", "density": Generation::Lto8.density(),
             "capacity": CAPACITY, "write-protected": false, "initialized": true, "seed": slot,
             "loads": 0, "bytes-written": 0, "bytes-read": 0, "attributes": {},
@@ -225,6 +234,8 @@ struct Case {
     library: EmulatedLibrary,
     env: Arc<TapeEnv>,
     desk: Arc<DriveDesk>,
+    /// Whether the pool is encrypted.
+    encrypts: bool,
 }
 
 type Step = Result<(), String>;
@@ -233,8 +244,22 @@ fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
+/// PBS's key files with one key.
+fn key_files(folder: &Path) -> TapeKeyFiles {
+    let key: String = (0..32).map(|byte| format!("{byte:02x}")).collect();
+    let keys = json!([{ "fingerprint": FINGERPRINT, "key": key }]);
+    let config = json!([{
+        "kdf": { "PBKDF2": { "iter": 65535, "salt": "AAAA" } }, "data": "AAAA", "fingerprint": FINGERPRINT,
+        "created": "2026-01-01T00:00:00+00:00", "modified": "2026-01-01T00:00:00+00:00",
+    }]);
+    for (name, content) in [(TapeKeys::KEYS_FILE, keys), (TapeKeys::CONFIG_FILE, config)] {
+        fs::write(folder.join(name), content.to_string()).unwrap();
+    }
+    TapeKeyFiles::of(ConfigDir::new(folder))
+}
+
 impl Case {
-    fn new() -> Self {
+    fn new(encrypts: bool) -> Self {
         let folder = scratch();
         let base = folder.path();
         for part in ["run/drive-lock", "run/drive-state"] {
@@ -244,6 +269,7 @@ impl Case {
         let clock = Arc::new(SystemClock);
         let env =
             TapeEnv::open(&state, &cache, clock, TimeZone::UTC, Arc::new(NoCommitPoints)).unwrap();
+        let env = if encrypts { env.with_keys(key_files(base)) } else { env };
         let library = new_library();
         let opener = Arc::new(Opener {
             host: library.new_host(),
@@ -255,7 +281,7 @@ impl Case {
         let name = "drive0".parse().unwrap();
         let clock = Arc::new(SystemClock);
         let desk = DriveDesk::followed(name, opener, &base.join("run"), clock, Some(followers));
-        Self { folder, library, env: Arc::new(env), desk }
+        Self { folder, library, env: Arc::new(env), desk, encrypts }
     }
 
     fn hold(&self) -> Result<DriveHold, String> {
@@ -290,7 +316,10 @@ impl Case {
     fn back_up(&self, source: &Source, export: bool) -> Step {
         let job = BackupJob {
             store: Arc::clone(&source.store),
-            pool: PoolRules::new("daily".parse().unwrap()),
+            pool: PoolRules {
+                encrypt: self.encrypts.then(|| FINGERPRINT.parse::<Fingerprint>().unwrap()),
+                ..PoolRules::new("daily".parse().unwrap())
+            },
             site: Site::Anywhere,
             selection: Selection::default(),
             force_media_set: false,
@@ -344,6 +373,24 @@ impl Case {
         stated
     }
 
+    /// Whether all that lies on the media behind their labels is encrypted, as the drive notes it on their chips.
+    fn nothing_is_clear(&self) -> Result<bool, String> {
+        let mut hold = self.hold()?;
+        for label in LABELS {
+            load_by_label(&mut hold, &label.parse().unwrap()).map_err(text)?;
+            let memory = hold.drive().cartridge_memory().map_err(text)?;
+            let place = |id| memory.get(id).and_then(|attribute| attribute.number());
+            hold.drive().space_to_end_of_data().map_err(text)?;
+            let end = hold.drive().position().map_err(text)?.object.0;
+            // The first encrypted block, and the first one behind it that is not; all ones for none.
+            let (encrypted, clear) = (place(0x0224), place(0x0225));
+            if clear != Some(u64::MAX) || end > BEHIND_LABELS && encrypted != Some(BEHIND_LABELS) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Brings all media back to where they can be loaded, as an operator would, and everything that failed to its end.
     fn put_right(&self) {
         self.library.clear_faults();
@@ -361,8 +408,8 @@ impl Case {
 }
 
 /// Runs a case and judges it. How many commands it took, and how many steps failed.
-fn judge(source: &Source, fault: Option<Fault>) -> (u64, usize) {
-    let case = Case::new();
+fn judge(source: &Source, fault: Option<Fault>, encrypts: bool) -> (u64, usize) {
+    let case = Case::new(encrypts);
     if let Some(fault) = fault {
         case.library.plan_fault(fault);
     }
@@ -378,6 +425,9 @@ fn judge(source: &Source, fault: Option<Fault>) -> (u64, usize) {
         assert!(SNAPSHOTS.contains(&path.as_str()), "{path}");
         let back = is_back(source, &case.folder.path().join("store3"), path);
         assert_eq!(back, Ok(()), "{path} of {stated:?}: {outcome:?}; {steps:?}");
+    }
+    if encrypts {
+        assert_eq!(case.nothing_is_clear(), Ok(true), "{steps:?}");
     }
     if fault.is_none() {
         assert!(steps.iter().all(Result::is_ok), "{steps:?}");
@@ -420,15 +470,22 @@ fn is_chosen(number: usize) -> bool {
 }
 
 /// Runs cases until none is left. How many it did, in how many some step failed, and what went wrong.
-fn work(source: &Source, cases: &Mutex<impl Iterator<Item = Fault>>) -> (u64, u64, Vec<String>) {
+fn work(
+    source: &Source,
+    cases: &Mutex<impl Iterator<Item = (Fault, bool)>>,
+) -> (u64, u64, Vec<String>) {
     let (mut done, mut failed, mut wrong) = (0, 0, Vec::new());
     loop {
-        let Some(fault) = cases.lock().unwrap().next() else { return (done, failed, wrong) };
+        let Some((fault, encrypts)) = cases.lock().unwrap().next() else {
+            return (done, failed, wrong);
+        };
         let started = Instant::now();
-        let judged = catch_unwind(AssertUnwindSafe(|| judge(source, Some(fault))));
+        let judged = catch_unwind(AssertUnwindSafe(|| judge(source, Some(fault), encrypts)));
         match judged {
             Ok((_, steps)) => failed += u64::from(steps > 0),
-            Err(_) => wrong.push(format!("{} {:?}", fault.sense, fault.moment)),
+            Err(_) => {
+                wrong.push(format!("{} {:?}, encrypted: {encrypts}", fault.sense, fault.moment))
+            }
         }
         if started.elapsed() >= CASE_LIMIT {
             wrong.push(format!("{} {:?} hangs", fault.sense, fault.moment));
@@ -440,14 +497,16 @@ fn work(source: &Source, cases: &Mutex<impl Iterator<Item = Fault>>) -> (u64, u6
 #[test]
 fn no_failing_command_loses_what_catalogs_state() {
     let source = Source::new();
-    let (commands, failed) = judge(&source, None);
-    assert_eq!(failed, 0);
+    let faultless = [false, true].map(|encrypts| judge(&source, None, encrypts));
+    let commands = faultless.iter().map(|(commands, _)| *commands).max().unwrap();
+    assert_eq!(faultless.map(|(_, failed)| failed), [0, 0]);
     assert!((100..=800).contains(&commands), "the job takes {commands} commands");
     let faults = faults(commands);
     let total = faults.len();
     assert_eq!(total as u64, commands * 2 * sense_kinds().len() as u64);
     let chosen = faults.into_iter().enumerate().filter(|(number, _)| is_chosen(*number));
-    let cases = Mutex::new(chosen.map(|(_, fault)| fault));
+    // Faults come in pairs, for one command and from that command on.
+    let cases = Mutex::new(chosen.map(|(number, fault)| (fault, number / 2 % 2 == 1)));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let results: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&source, &cases))).collect();

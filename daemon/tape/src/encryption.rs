@@ -40,13 +40,7 @@ impl TapeKeyFiles {
     /// # Errors
     /// [`Error::KeyUnknown`], [`Error::KeyFiles`].
     pub fn key(&self, fingerprint: &Fingerprint) -> Result<SecretKey> {
-        let keys = self.load(fingerprint)?;
-        let key = keys.as_ref().and_then(|keys| keys.key(fingerprint)).cloned();
-        key.ok_or_else(|| Error::KeyUnknown {
-            what: "tape encryption key",
-            fingerprint: fingerprint.short(),
-            file: self.name_of(TapeKeys::KEYS_FILE),
-        })
+        self.key_in(&self.load(fingerprint)?, fingerprint)
     }
 
     /// The tape key with that fingerprint, to write with: a copy that a passphrase protects must be there.
@@ -56,25 +50,33 @@ impl TapeKeyFiles {
     pub(crate) fn set_key(&self, fingerprint: &Fingerprint) -> Result<SetKey> {
         let keys = self.load(fingerprint)?;
         let found = keys.as_ref().and_then(|keys| keys.wrapped(fingerprint));
-        let (info, wrapped) = found.ok_or_else(|| Error::KeyUnknown {
-            what: "tape encryption key config",
-            fingerprint: fingerprint.short(),
-            file: self.name_of(TapeKeys::CONFIG_FILE),
+        let (info, wrapped) = found.ok_or_else(|| {
+            self.unknown("tape encryption key config", fingerprint, TapeKeys::CONFIG_FILE)
         })?;
         if info.kdf == Kdf::None {
             return Err(Error::KeyUnprotected { fingerprint: fingerprint.short() });
         }
         let config = KeyConfig::new(wrapped.as_json().clone())?;
-        Ok(SetKey { key: self.key(fingerprint)?, config })
+        Ok(SetKey { key: self.key_in(&keys, fingerprint)?, config })
+    }
+
+    fn key_in(&self, keys: &Option<TapeKeys>, fingerprint: &Fingerprint) -> Result<SecretKey> {
+        let key = keys.as_ref().and_then(|keys| keys.key(fingerprint)).cloned();
+        key.ok_or_else(|| self.unknown("tape encryption key", fingerprint, TapeKeys::KEYS_FILE))
+    }
+
+    fn unknown(&self, what: &'static str, fingerprint: &Fingerprint, file: &str) -> Error {
+        let path = |dir: &ConfigDir| dir.file(file).display().to_string();
+        Error::KeyUnknown {
+            what,
+            fingerprint: fingerprint.short(),
+            file: self.0.as_ref().map_or_else(|| file.into(), path),
+        }
     }
 
     fn load(&self, fingerprint: &Fingerprint) -> Result<Option<TapeKeys>> {
         let keys = self.0.as_ref().map(TapeKeys::load).transpose();
         keys.map_err(|source| Error::KeyFiles { fingerprint: fingerprint.short(), source })
-    }
-
-    fn name_of(&self, file: &str) -> String {
-        self.0.as_ref().map_or_else(|| file.into(), |dir| dir.file(file).display().to_string())
     }
 }
 

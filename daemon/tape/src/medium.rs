@@ -233,14 +233,15 @@ pub fn load_member(
     task: &dyn TaskContext,
 ) -> Result<MediaLabels> {
     let labels = load_medium(hold, label_text, uuid, task)?;
-    match labels.assigned_set().filter(|found| found.uuid == set) {
-        Some(set_label) => encryption::unlock(env, hold, set_label, task)?,
-        None => {
-            let found = format!("it no longer belongs to media set {set}");
-            return Err(Error::WrongMedium { wanted: label_text.clone(), found });
+    let found = match labels.assigned_set() {
+        Some(set_label) if set_label.uuid == set => {
+            encryption::unlock(env, hold, set_label, task)?;
+            return Ok(labels);
         }
-    }
-    Ok(labels)
+        Some(other) => format!("it as number {} of media set {}", other.seq_nr, other.uuid),
+        None => "it in no media set".into(),
+    };
+    Err(Error::WrongMedium { wanted: label_text.clone(), found })
 }
 
 /// Fails where nobody has put a medium into a drive on its own.

@@ -42,12 +42,12 @@ impl PlainDrive {
     pub(super) fn open(transport: Box<dyn Transport>, cancel: &Cancel) -> Result<Self> {
         let mut device = ScsiDevice::new(transport, cancel.clone());
         let known = device.inquire(DeviceType::Tape);
-        known.map_err(|error| Error::device("open", device.name(), error))?;
+        known.map_err(|error| Error::drive("open", device.name(), error))?;
         Ok(Self { device })
     }
 
     fn explain(&self, what: &'static str, error: DeviceError) -> Error {
-        Error::device(what, self.device.name(), error)
+        Error::drive(what, self.device.name(), error)
     }
 
     /// Has the drive do what depends on nothing that it may have to tell first.

@@ -60,14 +60,15 @@ impl PoolWriter<'_> {
         let was_member = found.assigned_set().is_some_and(|set| set.uuid == wanted.set_label.uuid);
         if was_member {
             check_same_set(&found, &wanted)?;
-            self.set_drive_key(&wanted.set_label)?;
         } else {
             self.must_hold_nothing(&wanted)?;
-            // A drive that doesn't take the key fails while nothing is written.
-            self.set_drive_key(&wanted.set_label)?;
+            if self.key.is_some() {
+                // A drive that doesn't take the key fails while nothing is written.
+                self.set_drive_key(&wanted.set_label)?;
+            }
             self.write_set_label(&found, &wanted)?;
-            self.set_drive_key(&wanted.set_label)?;
         }
+        self.set_drive_key(&wanted.set_label)?;
         self.start_medium(wanted)?;
         Ok(was_member)
     }
