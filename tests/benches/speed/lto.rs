@@ -14,10 +14,13 @@ pub(crate) const NAMES: [&str; 1] = ["lto9"];
 /// The slowest speed at which an LTO-9 tape runs (spec timing.md §4).
 const FLOOR_MB_S: f64 = 177.0;
 
+/// Room on the medium, bytes: a smaller one would have shorter wraps, and turn more often than a real one.
+const CAPACITY: u64 = 18_000_000_000_000;
+
 /// Measures it.
 pub(crate) fn measure(options: &Options) {
     let home = Home::below(&options.folder);
-    make_library(&home.join("library"), 2 * options.size + (1 << 30));
+    make_library(&home.join("library"));
     incompressible(&home.join("disk.img"), options.size, 1);
     let daemon = home.start();
     let path = format!("emulated:{}", home.join("library").display());
@@ -44,7 +47,7 @@ pub(crate) fn measure(options: &Options) {
 }
 
 /// A library with one drive in real time, and one medium that was in a drive before.
-fn make_library(folder: &Path, capacity: u64) {
+fn make_library(folder: &Path) {
     let shape = LibraryShape {
         quickened: Some(1),
         ..LibraryShape::unique(1, Maker::Ibm, Generation::Lto9)
@@ -52,7 +55,7 @@ fn make_library(folder: &Path, capacity: u64) {
     let tag = VolumeTag::new("BENCH1L9").unwrap();
     let medium = CartridgeFacts {
         initialized: true,
-        ..CartridgeFacts::labelled(&tag, Generation::Lto9, capacity)
+        ..CartridgeFacts::labelled(&tag, Generation::Lto9, CAPACITY)
     };
     EmulatedLibrary::create_with_media(folder, &shape, &[medium]).unwrap();
 }
