@@ -24,7 +24,7 @@ pub mod sense;
 pub mod sense_text;
 
 #[cfg(test)]
-mod test_bytes;
+pub(crate) mod test_bytes;
 
 pub use cdb::Cdb;
 pub use command::{
