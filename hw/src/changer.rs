@@ -17,6 +17,14 @@ use crate::scsi::inquiry::Inquiry;
 
 pub use queued::{QueuedChanger, RobotQueue};
 
+/// Characters of a serial number in the identifier of a drive (DVCID) that also tells vendor and model.
+const SERIAL_FIELD: usize = 10;
+
+/// How long to wait before a drive that is being cleaned is asked again.
+const CLEANING_PAUSE: Duration = Duration::from_secs(10);
+/// How often it is asked: cleaning takes two to five minutes, and no drive takes a quarter of an hour.
+const CLEANING_POLLS: u32 = 90;
+
 /// What lies in a slot or drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ElementContent {
@@ -128,6 +136,20 @@ impl ChangerStatus {
         self.drives.iter().find(|drive| drive.content.tag() == Some(tag))
     }
 
+    /// The drive that says of itself (INQUIRY page 80h) that it has this serial number, where the changer tells whose
+    /// drives it has. Padding does not count, and a changer may tell no more than the first ten characters.
+    pub fn drive_with_serial(&self, serial: &str) -> Option<DriveNumber> {
+        let serial = bare(serial);
+        let told = |drive: &DriveElement| drive.drive_serial_number.clone();
+        let find = |fits: &dyn Fn(&str) -> bool| {
+            let mut found =
+                self.drives.iter().filter(|drive| told(drive).is_some_and(|it| fits(bare(&it))));
+            found.next().filter(|_| found.next().is_none()).map(|drive| drive.number)
+        };
+        let is_beginning = |told: &str| told.len() == SERIAL_FIELD && serial.starts_with(told);
+        find(&|told| !told.is_empty() && told == serial).or_else(|| find(&is_beginning))
+    }
+
     /// Tags of the media that can be loaded or are: no import/export slots, no cleaning cartridges. Sorted.
     pub fn online_media(&self) -> Vec<VolumeTag> {
         let in_drives = self.drives.iter().map(|drive| &drive.content);
@@ -187,6 +209,11 @@ impl ChangerStatus {
     }
 }
 
+/// A serial number without padding.
+fn bare(serial: &str) -> &str {
+    serial.trim_matches(|letter: char| letter.is_whitespace() || letter == '\0')
+}
+
 /// One media changer, held by one user.
 pub trait Changer: Send {
     /// What lies where, asked now.
@@ -232,12 +259,17 @@ pub trait Changer: Send {
     fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
         let status = self.status()?;
         let Some(slot) = status.load_source(tag, drive)? else {
-            return Ok(());
+            return self.make_ready(drive);
         };
         if !status.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }
         self.load_slot(slot, drive)
+    }
+
+    /// Readies the medium that is in `drive` already. Changers that do not know what drives do have nothing to do.
+    fn make_ready(&mut self, _drive: DriveNumber) -> Result<()> {
+        Ok(())
     }
 
     /// Moves a medium from `drive` or a storage slot into a free import/export slot. `None` if it is in neither
@@ -267,10 +299,9 @@ pub trait Changer: Send {
             self.unload(drive, None)?;
         }
         self.load_slot(slot, drive)?;
-        // Cleaning takes two to five minutes.
-        for _ in 0..900 {
+        for _ in 0..CLEANING_POLLS {
             match self.unload(drive, Some(slot)) {
-                Err(error) if is_busy(&error) => self.pause(Duration::from_secs(1))?,
+                Err(error) if is_busy(&error) => self.pause(CLEANING_PAUSE)?,
                 other => return other.map(drop),
             }
         }
@@ -374,6 +405,24 @@ mod tests {
         assert_eq!(message("X1"), "unable to load media 'X1': it is in import/export slot 5");
         assert_eq!(message("Z9"), "unable to find media 'Z9' (offline?)");
         assert_eq!(message("CLN1"), "'CLN1' is a cleaning cartridge, not a medium");
+    }
+
+    #[test]
+    fn drives_are_found_by_their_serial_numbers() {
+        let mut status = library();
+        assert_eq!(status.drive_with_serial("1068000001"), None, "nobody tells");
+        let told = ["1068000001", "  HU123\0 "].map(|serial| Some(serial.to_owned()));
+        for (drive, serial) in status.drives.iter_mut().zip(told) {
+            drive.drive_serial_number = serial;
+        }
+        let number = |serial| status.drive_with_serial(serial).map(|number| number.0);
+        assert_eq!(number("1068000001  "), Some(0));
+        assert_eq!(number("HU123"), Some(1));
+        assert_eq!(number("1068000001AB"), Some(0), "told are the first ten characters");
+        assert_eq!(number("HU1234"), None, "this one is told whole");
+        assert_eq!((number(""), number("106800000")), (None, None));
+        status.drives[1].drive_serial_number = Some("1068000001".into());
+        assert_eq!(status.drive_with_serial("1068000001"), None, "two drives have it");
     }
 
     #[test]

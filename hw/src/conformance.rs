@@ -7,7 +7,9 @@
 //! All blocks are whole tape blocks, the only size every drive takes. Where a drive may differ (a block number
 //! inside a file that it does not know) the checks do not look.
 
-use crate::drive::{ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeDrive, WriteOutcome};
+use crate::drive::{
+    EncryptionKey, ObjectRange, Position, ReadOutcome, SpaceOutcome, TapeDrive, WriteOutcome,
+};
 use crate::error::{Error, Result};
 use crate::move_to_append_position;
 use crate::number::{BlockNumber, FileNumber};
@@ -39,7 +41,7 @@ pub trait DriveBench {
 /// Runs all checks.
 pub fn check_drive(bench: &mut dyn DriveBench) -> Result<()> {
     check_data_path(bench)?;
-    let checks: [fn(&mut dyn DriveBench) -> Result<()>; 9] = [
+    let checks: [fn(&mut dyn DriveBench) -> Result<()>; 10] = [
         erasing_cuts_off_the_rest,
         formatting_blanks,
         early_warning_comes_before_the_end,
@@ -49,6 +51,7 @@ pub fn check_drive(bench: &mut dyn DriveBench) -> Result<()> {
         reopening_keeps_what_was_synced,
         counters_count,
         orders_name_each_place_once,
+        encrypted_blocks_need_their_key,
     ];
     checks.into_iter().try_for_each(|check| check(bench))
 }
@@ -491,6 +494,36 @@ fn reopening_keeps_what_was_synced(bench: &mut dyn DriveBench) -> Result<()> {
     assert_eq!(drive.counters(), Default::default());
     assert_at(&mut *drive, 3, 1, 0)?;
     assert_eq!(read_all(&mut *drive)?, "ab|c|");
+    Ok(())
+}
+
+fn encrypted_blocks_need_their_key(bench: &mut dyn DriveBench) -> Result<()> {
+    let mut drive = bench.blank();
+    let key = EncryptionKey::new([0xA5; 32]);
+    if !drive.can_encrypt()? {
+        assert!(drive.set_encryption_key(Some(&key)).is_err(), "a key that does nothing");
+        assert!(!drive.encryption_active()?);
+        return drive.set_encryption_key(None);
+    }
+    record(&mut *drive, &[b"a"])?;
+    drive.set_encryption_key(Some(&key))?;
+    assert!(drive.encryption_active()?);
+    record(&mut *drive, &[b"bc"])?;
+    assert_eq!(read_all(&mut *drive)?, "a|bc|");
+    for other in [None, Some(EncryptionKey::new([0x5A; 32]))] {
+        drive.set_encryption_key(other.as_ref())?;
+        assert_eq!(drive.encryption_active()?, other.is_some());
+        drive.rewind()?;
+        assert_eq!(read(&mut *drive)?, Found::Mark(b'a'), "blocks in the clear need no key");
+        drive.locate_file(FileNumber(1))?;
+        let refused = read(&mut *drive);
+        assert!(matches!(refused, Err(Error::WrongKey)), "{refused:?}");
+    }
+    drive.set_encryption_key(Some(&key))?;
+    assert_eq!(read_all(&mut *drive)?, "a|bc|");
+    drive.unload()?;
+    bench.load_again(&mut drive)?;
+    assert!(!drive.encryption_active()?, "the key stayed behind the medium");
     Ok(())
 }
 

@@ -12,6 +12,9 @@ use crate::transport::{Data, Reply, Status, Transport, TransportError};
 /// VPD page with the serial number of the unit.
 const UNIT_SERIAL_NUMBER: u8 = 0x80;
 
+/// Bytes of standard INQUIRY data that are asked for.
+const INQUIRY_BYTES: u16 = 36;
+
 /// How long a device may say that it is busy.
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 /// How long to wait before a busy device is asked again.
@@ -63,11 +66,24 @@ pub enum DeviceError {
     Cancelled,
 }
 
+impl DeviceError {
+    /// What the device said to the command, where it said something.
+    pub fn condition(&self) -> Option<Condition> {
+        match self {
+            Self::Sense(sense) if !sense.deferred => Some(sense.condition()),
+            _ => None,
+        }
+    }
+
+    /// Whether the device does not have what was asked for.
+    pub fn is_unsupported(&self) -> bool {
+        self.condition().is_some_and(Condition::is_unsupported)
+    }
+}
+
 /// What an operator can do about a condition.
 fn hint(condition: Condition) -> &'static str {
     match condition {
-        Condition::NoMedium => "; load a medium",
-        Condition::NeedsLoad => "; the medium was ejected, load it again",
         Condition::Offline => "; switch the device on line",
         Condition::CleaningCartridge => "; a cleaning cartridge is in the drive, unload it",
         Condition::CleaningFailed => "; use another cleaning cartridge",
@@ -76,7 +92,6 @@ fn hint(condition: Condition) -> &'static str {
         Condition::ImportExportAccessed => "; close the import/export door",
         Condition::IncompatibleMedium => "; this drive cannot use this kind of medium",
         Condition::CartridgeFault => "; put the cartridge aside",
-        Condition::WrongKey => "; load the key of this media set",
         Condition::ReadError | Condition::WriteError | Condition::MediumError => {
             "; clean the drive, try another drive or another copy"
         }
@@ -180,11 +195,6 @@ impl ScsiDevice {
     /// How messages name it.
     pub fn name(&self) -> &str {
         self.transport.device()
-    }
-
-    /// What ends waiting.
-    pub fn cancel(&self) -> &Cancel {
-        &self.cancel
     }
 
     /// Sends a command once; a device that is busy is asked again for a minute.
@@ -334,25 +344,35 @@ pub struct DeviceIdentity {
 /// It does not answer, or is of another kind.
 pub fn identify(kind: DeviceType, transport: Box<dyn Transport>) -> crate::Result<DeviceIdentity> {
     let mut device = ScsiDevice::new(transport, Cancel::new());
-    device.identity(kind).map_err(|error| crate::Error::device("identify", device.name(), error))
+    let inquired = device.inquire(kind);
+    let inquiry =
+        inquired.map_err(|error| crate::Error::device("identify", device.name(), error))?;
+    Ok(DeviceIdentity {
+        vendor: inquiry.vendor,
+        product: inquiry.product,
+        revision: inquiry.revision,
+        serial: device.serial_number(),
+    })
 }
 
 impl ScsiDevice {
-    fn identity(&mut self, kind: DeviceType) -> Result<DeviceIdentity, DeviceError> {
-        let inquiry = Inquiry::decode(&self.inquiry(None, 36)?)?;
-        inquiry.expect(kind)?;
-        let serial = self.inquiry(Some(UNIT_SERIAL_NUMBER), 252).ok().and_then(|page| {
-            match VpdData::decode_page(&page, UNIT_SERIAL_NUMBER).ok()? {
-                VpdPage::UnitSerialNumber(serial) => Some(serial),
-                _ => None,
-            }
-        });
-        Ok(DeviceIdentity {
-            vendor: inquiry.vendor,
-            product: inquiry.product,
-            revision: inquiry.revision,
-            serial,
-        })
+    /// Who made the device and what it is: of the kind that is expected.
+    ///
+    /// # Errors
+    /// It does not answer, or is of another kind.
+    pub fn inquire(&mut self, kind: DeviceType) -> Result<Inquiry, DeviceError> {
+        let inquiry = Inquiry::decode(&self.inquiry(None, INQUIRY_BYTES)?)?;
+        inquiry.expect(kind).map_err(DeviceError::Refused)?;
+        Ok(inquiry)
+    }
+
+    /// Serial number of the unit, where it tells one.
+    pub fn serial_number(&mut self) -> Option<String> {
+        let page = self.inquiry(Some(UNIT_SERIAL_NUMBER), 252).ok()?;
+        match VpdData::decode_page(&page, UNIT_SERIAL_NUMBER).ok()? {
+            VpdPage::UnitSerialNumber(serial) => Some(serial),
+            _ => None,
+        }
     }
 
     fn inquiry(&mut self, page: Option<u8>, allocation: u16) -> Result<Vec<u8>, DeviceError> {

@@ -123,7 +123,7 @@ pub struct VolumeStatistics {
     pub write_protect: bool,
 }
 
-/// A key for the drive's own encryption (AES-256). Never printed.
+/// A key for the drive's own encryption (AES-256). Never printed, and overwritten when the value goes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EncryptionKey([u8; 32]);
 
@@ -136,6 +136,14 @@ impl EncryptionKey {
     /// The raw key, for the command that hands it to the drive.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl Drop for EncryptionKey {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Without a reader the compiler would drop the writes.
+        std::hint::black_box(&self.0);
     }
 }
 
@@ -228,8 +236,14 @@ pub trait TapeDrive: Send {
     /// What this handle did since it was opened.
     fn counters(&self) -> DriveCounters;
 
+    /// Whether the drive has encryption of its own.
+    ///
+    /// # Errors
+    /// Some drives tell only with a medium loaded: `NoMedium`.
+    fn can_encrypt(&mut self) -> Result<bool>;
+
     /// Sets or clears the key of the drive's encryption. A drive without encryption takes `None` silently and
-    /// refuses a key with `Unsupported`. The key is gone when the handle is dropped.
+    /// refuses a key with `Unsupported`. The key is gone when the medium leaves the drive, and when the handle is dropped.
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()>;
 
     /// Whether blocks are encrypted as they are written.

@@ -190,6 +190,24 @@ pub enum Error {
     #[error("invalid drive number {0}")]
     NoSuchDrive(DriveNumber),
 
+    /// The number that a drive is said to have in the changer is another drive's.
+    #[error(
+        "{device} has serial number '{serial}', and is drive {number} of the changer, not drive {configured} \
+         (which has serial number '{other}'); correct its number (changer-drivenum)"
+    )]
+    WrongDriveNumber {
+        /// The drive.
+        device: String,
+        /// The serial number that it says it has.
+        serial: String,
+        /// Its number by that.
+        number: DriveNumber,
+        /// The number that it was said to have.
+        configured: DriveNumber,
+        /// The serial number of the drive with that number.
+        other: String,
+    },
+
     /// Nothing to move.
     #[error("slot {0} is empty")]
     SlotEmpty(SlotNumber),
@@ -232,19 +250,22 @@ impl Error {
         }
     }
 
-    /// Names what a SCSI device was asked; conditions that every drive has become their own variants.
+    /// Names what a SCSI device was asked.
     pub(crate) fn device(what: &'static str, device: &str, source: DeviceError) -> Self {
-        let condition = match &source {
-            DeviceError::Cancelled => return Self::Cancelled,
-            DeviceError::Sense(sense) if !sense.deferred => sense.condition(),
-            _ => Condition::Unknown,
-        };
-        match condition {
-            Condition::NoMedium | Condition::NeedsLoad => Self::NoMedium { what },
-            Condition::WriteProtected => Self::WriteProtected { what },
-            Condition::EndOfMedium => Self::EndOfMedium,
-            Condition::WrongKey => Self::WrongKey,
-            _ => Self::Device { what, device: device.to_owned(), source },
+        match source {
+            DeviceError::Cancelled => Self::Cancelled,
+            source => Self::Device { what, device: device.to_owned(), source },
+        }
+    }
+
+    /// Names what a tape drive was asked; conditions that every drive has become their own variants.
+    pub(crate) fn drive(what: &'static str, device: &str, source: DeviceError) -> Self {
+        match source.condition() {
+            Some(Condition::NoMedium | Condition::NeedsLoad) => Self::NoMedium { what },
+            Some(Condition::WriteProtected) => Self::WriteProtected { what },
+            Some(Condition::EndOfMedium) => Self::EndOfMedium,
+            Some(Condition::WrongKey) => Self::WrongKey,
+            _ => Self::device(what, device, source),
         }
     }
 
@@ -276,9 +297,10 @@ impl Error {
                 Errno::ENOENT
             }
             Self::MediumExists(_) | Self::SlotFull(_) => Errno::EEXIST,
-            Self::CleaningCartridge(_) | Self::NoSuchSlot(_) | Self::NoSuchDrive(_) => {
-                Errno::EINVAL
-            }
+            Self::CleaningCartridge(_)
+            | Self::NoSuchSlot(_)
+            | Self::NoSuchDrive(_)
+            | Self::WrongDriveNumber { .. } => Errno::EINVAL,
             Self::WrongKey => Errno::EKEYREJECTED,
             Self::UnexpectedEndOfData { .. }
             | Self::UnexpectedFilemark { .. }
@@ -300,6 +322,7 @@ impl Error {
 fn errno_of(kind: io::ErrorKind) -> Errno {
     match kind {
         io::ErrorKind::PermissionDenied => Errno::EACCES,
+        io::ErrorKind::NotFound => Errno::ENOENT,
         io::ErrorKind::ResourceBusy => Errno::EBUSY,
         io::ErrorKind::InvalidInput => Errno::EINVAL,
         _ => Errno::EIO,
@@ -341,6 +364,7 @@ impl From<Error> for io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scsi::{Sense, SenseKey};
 
     fn with_errno(errno: Errno) -> Error {
         let source = io::Error::from_raw_os_error(errno as i32);
@@ -368,6 +392,15 @@ mod tests {
             with_errno(Errno::ENOSPC).to_string(),
             "write /media/tapefile-0-X.json: the disk is full; free space there"
         );
+    }
+
+    #[test]
+    fn a_changer_without_a_medium_is_no_empty_drive() {
+        let sense = Sense::new(SenseKey::NotReady, 0x3A, 0x00);
+        let of_drive = Error::drive("read block", "/dev/nst0", DeviceError::Sense(sense));
+        assert!(matches!(of_drive, Error::NoMedium { .. }));
+        let of_changer = Error::device("load medium", "/dev/sg3", DeviceError::Sense(sense));
+        assert!(of_changer.to_string().starts_with("load medium on /dev/sg3: "), "{of_changer}");
     }
 
     #[test]

@@ -40,7 +40,6 @@ use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
 pub use open::{LtoOptions, ProtectionChoice, Wait, WaitListener};
-pub use settings::Protection;
 
 /// What became of what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,17 +58,19 @@ pub struct LtoDrive {
     options: LtoOptions,
     /// Where the drive should stand; unknown after errors and motions whose end only the drive knows.
     place: Option<BlockNumber>,
+    /// Whether a command has failed since anybody knew where the tape stands.
+    astray: bool,
+    /// Whether it stands right behind a filemark, where that is known.
+    behind_filemark: bool,
     written: Written,
     /// Settings and position are being put back after a reset: another reset in between is one too many.
     restoring: bool,
     /// The drive is set for the medium in it.
     prepared: bool,
-    protection: Protection,
+    protection: settings::Protection,
     key: Option<EncryptionKey>,
     /// What this drive's LOCATE to a file is off by.
     file_offset: i128,
-    /// Blocks whose CRC did not fit on their way.
-    guard_failures: u64,
     /// A block and its CRC.
     buffer: Vec<u8>,
     counters: DriveCounters,
@@ -101,6 +102,7 @@ impl LtoDrive {
         timeout: Duration,
     ) -> Result<Done> {
         self.must_be_prepared(what)?;
+        self.behind_filemark = false;
         for _ in 0..ATTENTIONS_MAX {
             if let Some(sense) = self.device.take_unsettled() {
                 self.restore(what, sense, counts_from_here(command))?;
@@ -153,6 +155,7 @@ impl LtoDrive {
     /// Where the tape stands is unknown from here on, and what was in the drive's buffer counts as lost.
     fn failed(&mut self, what: &'static str, error: DeviceError) -> Error {
         self.place = None;
+        self.astray = true;
         if self.written == Written::Buffered {
             self.written = Written::Lost;
         }
@@ -161,7 +164,7 @@ impl LtoDrive {
 
     /// Puts the reason of a failure into words that name the drive.
     fn explain(&self, what: &'static str, error: DeviceError) -> Error {
-        Error::device(what, self.device.name(), error)
+        Error::drive(what, self.device.name(), error)
     }
 
     /// Whether tape and data may move: not once something was lost, since whoever moves flushes first.
@@ -294,6 +297,10 @@ impl TapeDrive for LtoDrive {
 
     fn counters(&self) -> DriveCounters {
         self.counters
+    }
+
+    fn can_encrypt(&mut self) -> Result<bool> {
+        self.has_encryption()
     }
 
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {

@@ -23,16 +23,14 @@ use crate::transport::{Data, Transport};
 const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long it may take to look at every slot.
 const INVENTORY_TIMEOUT: Duration = Duration::from_secs(1800);
-const INQUIRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// TEST UNIT READY is answered at once.
+const TEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a changer that does not answer is asked again.
 const RETRY_LIMIT: Duration = Duration::from_secs(5);
 /// The same for one that says it is getting ready.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Ejects the medium of a drive by the drive itself, before the robot takes it.
-pub type Ejector = Box<dyn FnMut(DriveNumber) -> Result<()> + Send>;
 
 /// How a changer is to be used.
 #[derive(Debug, Clone)]
@@ -53,7 +51,6 @@ impl Default for ChangerOptions {
 pub struct ScsiChanger {
     device: ScsiDevice,
     options: ChangerOptions,
-    ejector: Option<Ejector>,
 }
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
@@ -73,24 +70,10 @@ impl ScsiChanger {
     ) -> Result<Self> {
         let device =
             ScsiDevice::new(transport, cancel.clone()).with_clock(Arc::clone(&options.clock));
-        let mut changer = Self { device, options, ejector: None };
-        let identified =
-            changer.inquire().and_then(|inquiry| Ok(inquiry.expect(DeviceType::Changer)?));
+        let mut changer = Self { device, options };
+        let identified = changer.device.inquire(DeviceType::Changer);
         identified.map_err(|error| changer.explain("open", error))?;
         Ok(changer)
-    }
-
-    /// Has a drive eject its medium itself before each unload (`eject-before-unload`).
-    pub fn with_ejector(self, ejector: Ejector) -> Self {
-        Self { ejector: Some(ejector), ..self }
-    }
-
-    /// Who made it, and what it is.
-    fn inquire(&mut self) -> Attempt<Inquiry> {
-        const BYTES: u16 = 36;
-        let command = Command::Inquiry { page: None, allocation: BYTES };
-        let bytes = self.device.ask_data(command, usize::from(BYTES), INQUIRY_TIMEOUT)?;
-        Ok(Inquiry::decode(&bytes)?)
     }
 
     /// Which addresses the elements have.
@@ -166,7 +149,7 @@ impl Changer for ScsiChanger {
     fn may_have_changed(&mut self) -> Result<bool> {
         let mut changed = false;
         for _ in 0..ATTENTIONS_MAX {
-            match self.device.send(Command::TestUnitReady, Data::None, INQUIRY_TIMEOUT) {
+            match self.device.send(Command::TestUnitReady, Data::None, TEST_TIMEOUT) {
                 Ok(_) => return Ok(changed),
                 Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {
                     changed = true;
@@ -201,9 +184,6 @@ impl Changer for ScsiChanger {
         if !destination.content.is_empty() {
             return Err(Error::SlotFull(target));
         }
-        if let Some(ejector) = &mut self.ejector {
-            ejector(drive)?;
-        }
         self.move_medium("unload medium", &status, source.address, destination.address)?;
         Ok(target)
     }
@@ -215,7 +195,8 @@ impl Changer for ScsiChanger {
     }
 
     fn identity(&mut self) -> Result<Inquiry> {
-        self.inquire().map_err(|error| self.explain("identify", error))
+        let inquiry = self.device.inquire(DeviceType::Changer);
+        inquiry.map_err(|error| self.explain("identify", error))
     }
 
     fn pause(&mut self, pause: Duration) -> Result<()> {

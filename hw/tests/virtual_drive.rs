@@ -256,6 +256,7 @@ fn tapes_have_slots_in_the_order_of_their_labels() {
 #[test]
 fn keys_are_refused_and_clearing_is_silent() {
     let (_directory, mut drive) = tape_with(&[]);
+    assert!(!drive.can_encrypt().unwrap());
     drive.set_encryption_key(None).unwrap();
     let error = drive.set_encryption_key(Some(&EncryptionKey::new([1; 32]))).unwrap_err();
     assert_eq!(error.to_string(), "encryption is not supported by virtual drives");

@@ -36,6 +36,7 @@ fn make_library(folder: &Path, cleanings: u32) {
         storage_slots: 4,
         import_export_slots: 1,
         ejects: true,
+        quickened: None,
     };
     EmulatedLibrary::create(folder, &shape).unwrap();
     let library = EmulatedLibrary::open(folder).unwrap();

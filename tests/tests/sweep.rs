@@ -139,6 +139,7 @@ fn new_library() -> EmulatedLibrary {
         storage_slots: LABELS.len() + 1,
         import_export_slots: LABELS.len(),
         ejects: true,
+        quickened: None,
     });
     for (slot, label) in LABELS.iter().enumerate() {
         let facts: CartridgeFacts = serde_json::from_value(serde_json::json!({

@@ -33,7 +33,9 @@ pub trait Entry: Sized {
 
     /// What must hold before it is saved, beyond the form of each value. `before` is what is there now
     /// (none for something new), `others` the file.
-    fn check(&self, before: Option<&Self>, others: &Document) -> Result<(), ConfigError>;
+    fn check(&self, _before: Option<&Self>, _others: &Document) -> Result<(), ConfigError> {
+        Ok(())
+    }
 
     /// What must hold before it is removed; `others` is the file.
     fn check_removal(&self, _others: &Document) -> Result<(), ConfigError> {

@@ -4,7 +4,7 @@
 use crate::Entry;
 use crate::client_keys::parse_key;
 use crate::section::{Document, Schema};
-use crate::tape_keys::{parse_infos, parse_keys};
+use crate::tape_keys::{parse_config, parse_keys};
 use crate::{DatastoreConfig, PoolConfig, VirtualDrive};
 
 /// Section files: what is read can be written, and the written text reads as the same document. Only a
@@ -37,7 +37,7 @@ pub fn key_files(data: &[u8]) {
         assert_eq!(crate::fingerprint_of(&key.key).ok(), Some(key.fingerprint));
     }
     // An error is fine, a panic is not.
-    let _ = parse_infos(data);
+    let _ = parse_config(data);
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use reel_types::{
     AllocationPolicy, Comment, Fingerprint, ParseError, PoolName, RetentionPolicy, TapeTemplate,
 };
 
+use crate::SectionFile;
 use crate::entries::{Entry, put, value};
-use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
-use crate::{ConfigError, SectionFile};
+use crate::section::{Key, Schema, Section, SectionType, Unknown, ValueKind};
 
 static FILE: SectionFile = SectionFile {
     name: "media-pool.cfg",
@@ -91,18 +91,6 @@ impl Entry for PoolConfig {
         put(section, "comment", self.comment.as_ref());
         put(section, "encrypt", self.encrypt.as_ref());
     }
-
-    /// A key can't be given to a pool yet: its media would be taken for encrypted and not be.
-    fn check(&self, before: Option<&Self>, _others: &Document) -> Result<(), ConfigError> {
-        if self.encrypt.is_none() || before.is_some_and(|before| before.encrypt == self.encrypt) {
-            return Ok(());
-        }
-        Err(ConfigError::Unsupported {
-            kind: Self::KIND,
-            name: self.name.to_string(),
-            reason: "hardware encryption is not supported yet; leave out 'encrypt'".into(),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -141,28 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_kept_or_deleted_but_never_set() {
-        let text = format!("pool: crypt\n\tencrypt {KEY}\n\npool: plain\n");
-        let (_folder, dir) = folder(&text);
+    fn keys_are_given_and_deleted() {
+        let (_folder, dir) = folder("pool: plain\n");
         let pools = Pools::new(&dir);
-        let set_key = |pool: &mut PoolConfig| {
-            pool.encrypt = Some(KEY.parse()?);
-            Ok(())
-        };
-        let mut new = PoolConfig::new("new".parse().unwrap());
+        let mut new = PoolConfig::new("crypt".parse().unwrap());
         new.encrypt = Some(KEY.parse().unwrap());
-        let created = pools.create(&new).unwrap_err();
-        let updated =
-            pools.update(&"plain".parse().unwrap(), &["comment"], None, set_key).unwrap_err();
-        for error in [created, updated] {
-            assert_eq!(error.errno(), nix::libc::EOPNOTSUPP);
-            assert!(error.to_string().contains("encrypt"), "{error}");
-        }
-        assert_eq!(content(&dir), text);
-        let crypt = "crypt".parse().unwrap();
-        pools.update(&crypt, &["template"], None, set_key).unwrap();
-        assert_eq!(content(&dir), text);
-        pools.update(&crypt, &["encrypt"], None, |_| Ok(())).unwrap();
-        assert_eq!(content(&dir), "pool: crypt\n\npool: plain\n");
+        pools.create(&new).unwrap();
+        assert_eq!(content(&dir), format!("pool: plain\n\npool: crypt\n\tencrypt {KEY}\n"));
+        pools.update(&new.name, &["encrypt"], None, |_| Ok(())).unwrap();
+        assert_eq!(content(&dir), "pool: plain\n\npool: crypt\n");
     }
 }

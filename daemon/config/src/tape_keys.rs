@@ -5,13 +5,17 @@
 //! stands twice, is refused whole, because nobody could tell which key a tape needs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use reel_types::{Fingerprint, PasswordHint, parse_rfc3339};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{ConfigDigest, ConfigDir, ConfigError, SecretKey, fingerprint_of};
 
+/// The file of the keys themselves.
 const KEYS: &str = "tape-encryption-keys.json";
+/// The file of the wrapped keys.
 const CONFIG: &str = "tape-encryption-key-config.json";
 
 /// How the passphrase of a key becomes the key that wraps it.
@@ -50,15 +54,39 @@ pub struct TapeKeyInfo {
     pub modified: i64,
 }
 
+/// A key as the file of wrapped keys has it, every member of it: what goes to tape. Its `Debug` shows nothing, because
+/// without a passphrase it holds the bare key.
+#[derive(Clone)]
+pub struct WrappedKey(Value);
+
+impl WrappedKey {
+    /// The JSON object.
+    pub fn as_json(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl fmt::Debug for WrappedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WrappedKey(hidden)")
+    }
+}
+
 /// All tape keys.
 #[derive(Debug, Clone)]
 pub struct TapeKeys {
     infos: Vec<TapeKeyInfo>,
+    wrapped: Vec<WrappedKey>,
     keys: BTreeMap<Fingerprint, SecretKey>,
     digest: ConfigDigest,
 }
 
 impl TapeKeys {
+    /// The name of the file of the keys themselves.
+    pub const KEYS_FILE: &str = KEYS;
+    /// The name of the file of the wrapped keys.
+    pub const CONFIG_FILE: &str = CONFIG;
+
     /// Reads both files; a missing one holds no keys.
     pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
         let refuse = |name: &str| {
@@ -67,10 +95,10 @@ impl TapeKeys {
         };
         let keys = parse_keys(&dir.read(KEYS)?).map_err(refuse(KEYS))?;
         let config = dir.read(CONFIG)?;
-        let infos = parse_infos(&config).map_err(refuse(CONFIG))?;
+        let (infos, wrapped) = parse_config(&config).map_err(refuse(CONFIG))?.into_iter().unzip();
         // The digest of a missing file is that of an empty list (`tape-state.md` §14).
         let digest = ConfigDigest::of(if config.is_empty() { b"[]" } else { &config });
-        Ok(Self { infos, keys, digest })
+        Ok(Self { infos, wrapped, keys, digest })
     }
 
     /// What may be told of them, in the order of the file.
@@ -81,6 +109,11 @@ impl TapeKeys {
     /// The key with this fingerprint.
     pub fn key(&self, fingerprint: &Fingerprint) -> Option<&SecretKey> {
         self.keys.get(fingerprint)
+    }
+
+    /// What may be told of the key with this fingerprint, and how it is wrapped.
+    pub fn wrapped(&self, fingerprint: &Fingerprint) -> Option<(&TapeKeyInfo, &WrappedKey)> {
+        self.infos.iter().zip(&self.wrapped).find(|(info, _)| info.fingerprint == *fingerprint)
     }
 
     /// The digest of the file of wrapped keys.
@@ -147,27 +180,33 @@ pub(crate) fn parse_keys(content: &[u8]) -> Result<BTreeMap<Fingerprint, SecretK
     Ok(keys)
 }
 
-pub(crate) fn parse_infos(content: &[u8]) -> Result<Vec<TapeKeyInfo>, String> {
-    let mut infos: Vec<TapeKeyInfo> = Vec::new();
-    for entry in parse_list::<ConfigEntry>(content)? {
-        let name = entry.fingerprint.short();
-        if infos.iter().any(|known| known.fingerprint == entry.fingerprint) {
-            return Err(format!("key {name} stands twice"));
+pub(crate) fn parse_config(content: &[u8]) -> Result<Vec<(TapeKeyInfo, WrappedKey)>, String> {
+    let mut keys: Vec<(TapeKeyInfo, WrappedKey)> = Vec::new();
+    let objects = parse_list::<Value>(content)?;
+    for (entry, object) in parse_list::<ConfigEntry>(content)?.into_iter().zip(objects) {
+        let info = parse_info(entry)?;
+        if keys.iter().any(|(known, _)| known.fingerprint == info.fingerprint) {
+            return Err(format!("key {} stands twice", info.fingerprint.short()));
         }
-        let time = |text: &str| parse_rfc3339(text).map_err(|error| format!("key {name}: {error}"));
-        infos.push(TapeKeyInfo {
-            fingerprint: entry.fingerprint,
-            hint: entry.hint,
-            kdf: match entry.kdf {
-                None => Kdf::None,
-                Some(KdfEntry::Scrypt { n, r, p }) => Kdf::Scrypt { n, r, p },
-                Some(KdfEntry::Pbkdf2 { iter }) => Kdf::Pbkdf2 { iterations: iter },
-            },
-            created: time(&entry.created)?,
-            modified: time(&entry.modified)?,
-        });
+        keys.push((info, WrappedKey(object)));
     }
-    Ok(infos)
+    Ok(keys)
+}
+
+fn parse_info(entry: ConfigEntry) -> Result<TapeKeyInfo, String> {
+    let name = entry.fingerprint.short();
+    let time = |text: &str| parse_rfc3339(text).map_err(|error| format!("key {name}: {error}"));
+    Ok(TapeKeyInfo {
+        created: time(&entry.created)?,
+        modified: time(&entry.modified)?,
+        fingerprint: entry.fingerprint,
+        hint: entry.hint,
+        kdf: match entry.kdf {
+            None => Kdf::None,
+            Some(KdfEntry::Scrypt { n, r, p }) => Kdf::Scrypt { n, r, p },
+            Some(KdfEntry::Pbkdf2 { iter }) => Kdf::Pbkdf2 { iterations: iter },
+        },
+    })
 }
 
 #[cfg(test)]
@@ -206,8 +245,12 @@ mod tests {
         assert_eq!((info.created, info.modified), (1_795_440_884, 1_795_440_885));
         assert_eq!(keys.key(&info.fingerprint).unwrap().as_bytes()[31], 0x1f);
         assert_eq!(keys.digest(), ConfigDigest::of(config_json().as_bytes()));
+        let (found, wrapped) = keys.wrapped(&info.fingerprint).unwrap();
+        assert_eq!((found, &wrapped.as_json()["kdf"]["Scrypt"]["salt"]), (info, &"AAAA".into()));
+        assert!(keys.wrapped(&Fingerprint([0; 32])).is_none());
         let shown = format!("{keys:?}");
         assert!(shown.contains("hidden") && !shown.contains("28, 29, 30, 31"), "{shown}");
+        assert!(!shown.contains("salt") && !shown.contains("data"), "{shown}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
 use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
-use reel_tape::{CommitPoints, Followers, IdleWatch, PoolRules, TapeEnv};
+use reel_tape::{CommitPoints, Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
 use reel_types::{
     ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
 };
@@ -89,7 +89,8 @@ impl Reeld {
             Arc::clone(&clock),
             zone.clone(),
             commit_points,
-        )?;
+        )?
+        .with_keys(TapeKeyFiles::of(config.clone()));
         let process = Process::current()?;
         let tape = Arc::new(tape);
         let auto_clean = Arc::new(AutoClean::default());

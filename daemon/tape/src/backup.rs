@@ -21,6 +21,7 @@ use reel_types::{Digest, GroupPath, MediaSetId, SnapshotPath, TaskContext};
 use uuid::Uuid;
 
 use crate::drive_desk::DriveHold;
+use crate::encryption::{SetKey, require_encryption};
 use crate::env::TapeEnv;
 use crate::medium;
 use crate::pool::{MediaPool, PoolRules, Site};
@@ -64,6 +65,16 @@ pub struct BackupSummary {
     pub media: usize,
 }
 
+/// Finds out, without a drive, what would make the job fail at once: a pool whose key is not known.
+pub fn check(env: &TapeEnv, job: &BackupJob) -> Result<()> {
+    set_key(env, job).map(drop)
+}
+
+/// The key of the pool, if it has one.
+fn set_key(env: &TapeEnv, job: &BackupJob) -> Result<Option<SetKey>> {
+    job.pool.encrypt.map(|fingerprint| env.keys.set_key(&fingerprint)).transpose()
+}
+
 /// Runs a backup on the drive that `hold` holds.
 ///
 /// # Errors
@@ -74,6 +85,10 @@ pub fn backup(
     job: &BackupJob,
     task: &dyn TaskContext,
 ) -> Result<BackupSummary> {
+    let key = set_key(env, job)?;
+    if key.is_some() {
+        require_encryption(hold)?;
+    }
     let pool = open_pool(env, job, task)?;
     let set = pool.current_set();
     let known = KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
@@ -82,7 +97,8 @@ pub fn backup(
     if job.selection.latest_only {
         task.log("latest-only: true (only considering latest snapshots)");
     }
-    let writer = PoolWriter::new(env, hold, task, pool, job.selection.may_have_namespaces());
+    let namespaces = job.selection.may_have_namespaces();
+    let writer = PoolWriter::new(env, hold, task, (pool, key), namespaces);
     let mut run = Run {
         env,
         job,
@@ -240,6 +256,7 @@ impl Run<'_> {
 
     fn finish(mut self, set: MediaSetId) -> Result<BackupSummary> {
         self.writer.commit()?;
+        self.tell_underruns();
         if self.attempted {
             self.task.log("append media catalog");
             self.writer.write_own_catalog()?;
@@ -259,6 +276,15 @@ impl Run<'_> {
             left_out: self.left_out,
             media: self.writer.used().len(),
         })
+    }
+
+    fn tell_underruns(&mut self) {
+        let underruns = self.writer.hold().note_underruns();
+        if underruns > 0 {
+            self.task.warn(&format!(
+                "the tape had to stop {underruns} times because the datastore delivered too slowly"
+            ));
+        }
     }
 
     fn export_set(&mut self) -> Result<()> {

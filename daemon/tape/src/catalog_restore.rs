@@ -10,6 +10,7 @@ use reel_types::{Digest, MediaId, StoreName, TaskContext};
 use crate::archive::catalog::CatalogArchiveHeader;
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
+use crate::encryption;
 use crate::env::TapeEnv;
 use crate::inventory::Inventory;
 use crate::label::{MediaLabels, MediaSetLabel};
@@ -34,6 +35,7 @@ pub struct CatalogOptions {
 /// Makes the catalog of the medium in the drive, and adds the medium to the inventory.
 ///
 /// # Errors
+/// An encrypted set whose key is not known: nothing is changed then.
 /// [`Error::Unfinished`] where the medium is damaged; what could be read is in the catalog.
 pub fn restore_catalog(
     env: &TapeEnv,
@@ -52,7 +54,7 @@ pub fn restore_catalog(
         media_catalog::destroy(&env.state, labels.label.uuid)?;
         return store(env, &labels);
     };
-    warn_of_encryption(set_label, task);
+    encryption::unlock(env, hold, set_label, task)?;
     let _pool = env.state.lock_pool(&set_label.pool, Patience::of_task(task))?;
     let _set = env.state.lock_media_set(set_label.uuid, Patience::of_task(task))?;
     match media_catalog::destroy_unrelated(&env.state, &labels) {
@@ -87,17 +89,6 @@ fn log_labels(labels: &MediaLabels, task: &dyn TaskContext) -> Result<()> {
     Ok(())
 }
 
-/// Says that a set carries a key, where the data is read in the clear all the same.
-pub(crate) fn warn_of_encryption(set_label: &MediaSetLabel, task: &dyn TaskContext) {
-    if let Some(fingerprint) = &set_label.encryption_key_fingerprint {
-        task.warn(&format!(
-            "media set {} is encrypted with key {}; this drive reads it as if it were not",
-            set_label.uuid,
-            fingerprint.short()
-        ));
-    }
-}
-
 fn store(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
     env.inventory.update(LOCK_WAIT, |inventory| {
         inventory.store(labels.clone(), false);
@@ -115,6 +106,8 @@ fn scan(
     let Beginning::Labelled(labels) = read_labels(hold)? else {
         return Err(Error::MediumBlank);
     };
+    let set_label = labels.assigned_set().ok_or(Error::MediumBlank)?;
+    encryption::unlock(env, hold, set_label, task)?;
     let mut lister = Lister { verbose: options.verbose, task };
     let outcome = pass_over_medium(env, hold, &labels, OldCatalog::Replace, &mut lister, task)?;
     match outcome.damage.len() {

@@ -123,6 +123,7 @@ struct Line {
     /// Since when, in UNIX seconds.
     since: i64,
     loaded: Option<LabelText>,
+    underruns: u64,
 }
 
 impl Line {
@@ -201,6 +202,11 @@ impl DriveDesk {
         self.line().loaded.clone()
     }
 
+    /// How often the tape must have stopped since this desk was made, because data came too slowly.
+    pub fn underruns(&self) -> u64 {
+        self.line().underruns
+    }
+
     /// Whether somebody waits to hold the drive.
     pub fn is_wanted(&self) -> bool {
         !self.line().waiting.is_empty()
@@ -241,6 +247,7 @@ impl DriveDesk {
         Ok(DriveHold {
             drive: Some(drive),
             only_status,
+            underruns_before: self.underruns(),
             worse: Vec::new(),
             looked: false,
             _announced,
@@ -430,6 +437,8 @@ impl DriveLock {
 pub struct DriveHold {
     drive: Option<Box<dyn TapeDrive>>,
     only_status: bool,
+    /// Those of the desk when the hold began.
+    underruns_before: u64,
     /// What got worse and was told nobody yet.
     worse: Vec<String>,
     /// Whether nobody has used the drive since its health was looked at.
@@ -490,6 +499,13 @@ impl DriveHold {
         self.turn.desk.line().loaded = label;
     }
 
+    /// How often the tape must have stopped in this hold, because data came too slowly; the desk tells it from now on.
+    pub fn note_underruns(&mut self) -> u64 {
+        let underruns = self.drive.as_ref().map_or(0, |drive| drive.counters().underruns);
+        self.turn.desk.line().underruns = self.underruns_before + underruns;
+        underruns
+    }
+
     fn clear_key(&mut self) {
         let cleared = self.drive.as_mut().map_or(Ok(()), |drive| drive.set_encryption_key(None));
         if let Err(error) = cleared {
@@ -506,6 +522,7 @@ impl DriveHold {
 
 impl Drop for DriveHold {
     fn drop(&mut self) {
+        self.note_underruns();
         if !self.only_status {
             self.clear_key();
             if !std::thread::panicking() {

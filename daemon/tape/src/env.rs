@@ -7,6 +7,7 @@ use reel_types::{Clock, TimeZone};
 
 use crate::catalog_index::CatalogIndexes;
 use crate::drive_times::DriveTimes;
+use crate::encryption::TapeKeyFiles;
 use crate::health::HealthLog;
 use crate::inventory::InventoryFile;
 use crate::places::Places;
@@ -69,6 +70,8 @@ pub struct TapeEnv {
     pub health: Arc<HealthLog>,
     /// What drives take, and how media are laid out.
     pub times: DriveTimes,
+    /// The keys of encrypted media sets.
+    pub keys: TapeKeyFiles,
     /// A folder for what a running operation can't keep in memory.
     pub scratch: PathBuf,
     /// Tells what time it is.
@@ -104,12 +107,18 @@ impl TapeEnv {
             snapshots: SnapshotFiles::open(cache.join("snapshots"))?,
             health: Arc::new(HealthLog::open(&state_dir, Arc::clone(&clock))?),
             times: DriveTimes::open(&state.join("times"))?,
+            keys: TapeKeyFiles::default(),
             state: state_dir,
             scratch,
             clock,
             zone,
             commit_points,
         })
+    }
+
+    /// Knows the keys of encrypted media sets; without, it knows none.
+    pub fn with_keys(self, keys: TapeKeyFiles) -> Self {
+        Self { keys, ..self }
     }
 
     /// Tells that a commit point was reached.

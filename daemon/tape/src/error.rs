@@ -271,16 +271,60 @@ pub enum Error {
     #[error("Media with label '{0}' already exists")]
     LabelExists(LabelText),
 
-    /// A set whose media are encrypted by the drive.
+    /// A key that the key files do not have.
     #[error(
-        "media set {set} is encrypted with key {fingerprint}; writing to encrypted sets isn't \
-         supported yet, use a pool without 'encrypt'"
+        "unable to find {what} '{fingerprint}' in '{file}'; bring the key files of the server \
+         that has the key"
     )]
-    EncryptedSet {
-        /// The set.
-        set: MediaSetId,
+    KeyUnknown {
+        /// What is missing: the key or its protected copy.
+        what: &'static str,
         /// Short form of the key's fingerprint.
         fingerprint: String,
+        /// The file that should have it.
+        file: String,
+    },
+
+    /// Key files that can't be read.
+    #[error("unable to get tape encryption key '{fingerprint}': {source}{}", key_advice(source))]
+    KeyFiles {
+        /// Short form of the key's fingerprint.
+        fingerprint: String,
+        /// Why they can't be read.
+        source: reel_config::ConfigError,
+    },
+
+    /// A key whose copy on tape would be open to everybody.
+    #[error(
+        "tape encryption key '{fingerprint}' has no passphrase: its copy on tape would be open to \
+         everybody; give it one"
+    )]
+    KeyUnprotected {
+        /// Short form of the key's fingerprint.
+        fingerprint: String,
+    },
+
+    /// A drive without encryption, for an encrypted set.
+    #[error(
+        "drive '{drive}' has no encryption, or its library keeps it for itself; use another drive, \
+         or a pool without 'encrypt'"
+    )]
+    NoEncryption {
+        /// The drive.
+        drive: DriveName,
+    },
+
+    /// A drive whose encryption is not as it was set.
+    #[error(
+        "drive '{drive}' {}; nothing is written with it",
+        if *encrypts { "still encrypts although its key was taken away" }
+        else { "does not encrypt although it was given a key" }
+    )]
+    EncryptionState {
+        /// The drive.
+        drive: DriveName,
+        /// Whether it encrypts.
+        encrypts: bool,
     },
 
     /// A datastore could not do its part.
@@ -316,6 +360,17 @@ impl Error {
         move |source| Self::Io { tried, source }
     }
 
+    /// Whether it is the key of a media set that is missing or wrong: then nothing of the set can be read.
+    pub(crate) fn is_about_key(&self) -> bool {
+        matches!(
+            self,
+            Self::KeyUnknown { .. }
+                | Self::KeyFiles { .. }
+                | Self::Device(reel_hw::Error::WrongKey)
+                | Self::Drive { source: reel_hw::Error::WrongKey, .. }
+        )
+    }
+
     /// The errno that tells a file system's user.
     pub fn errno(&self) -> i32 {
         match self {
@@ -346,12 +401,26 @@ impl Error {
             Self::MediumNotEmpty | Self::LabelExists(_) | Self::CatalogExists(_) => {
                 Errno::EEXIST as i32
             }
-            Self::EncryptedSet { .. } => Errno::EOPNOTSUPP as i32,
+            Self::KeyUnknown { .. } => Errno::ENOKEY as i32,
+            Self::KeyFiles { source, .. } => source.errno(),
+            Self::KeyUnprotected { .. } => Errno::EKEYREJECTED as i32,
+            Self::NoEncryption { .. } => Errno::EOPNOTSUPP as i32,
+            Self::EncryptionState { .. } => Errno::EIO as i32,
             Self::Store(source) => source.errno(),
             Self::Data(source) => source.errno(),
             Self::Stopped(_) => Errno::ECANCELED as i32,
             Self::Unfinished(_) => Errno::EIO as i32,
         }
+    }
+}
+
+/// What to do about key files that can't be read.
+fn key_advice(error: &reel_config::ConfigError) -> &'static str {
+    match Errno::from_raw(error.errno()) {
+        Errno::EACCES | Errno::EPERM => {
+            "; the daemon must run as a user who may read it (docs/encryption.md)"
+        }
+        _ => "",
     }
 }
 

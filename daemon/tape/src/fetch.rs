@@ -13,7 +13,7 @@ use crate::archive::snapshot::{SnapshotArchiveHeader, visit_snapshot_files};
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::env::TapeEnv;
-use crate::medium::{load_medium, name_drive, read_header};
+use crate::medium::{load_member, name_drive, read_header};
 use crate::queue::{device_error, go_to_file, is_damage};
 use crate::set_contents::{SetContents, SetMedium, SetSnapshot};
 use crate::snapshot_files::SnapshotOnSet;
@@ -107,18 +107,15 @@ impl Fetch<'_> {
 
     fn load(&self, hold: &mut DriveHold, medium: &SetMedium) -> Result<()> {
         self.task.log(&format!("read from medium '{}'", medium.label_text));
-        let labels = load_medium(hold, &medium.label_text, medium.id, self.task)?;
-        if labels.assigned_set().map(|label| label.uuid) == Some(medium.set) {
-            return Ok(());
-        }
-        let found = format!("it no longer belongs to media set {}", medium.set);
-        Err(Error::WrongMedium { wanted: medium.label_text.clone(), found })
+        let SetMedium { label_text, id, set, .. } = medium;
+        load_member(self.env, hold, (label_text, *id), *set, self.task).map(drop)
     }
 
-    /// Names snapshots that can't be read. A stop and our own disk's errors end everything.
+    /// Names snapshots that can't be read. A stop, our own disk's errors and a missing key end everything.
     fn leave_out(&mut self, snapshots: &[SetSnapshot], error: Error) -> Result<()> {
         let ends_all = match &error {
             Error::Stopped(_) => true,
+            error if error.is_about_key() => true,
             Error::Io { source, .. } => source.raw_os_error().is_some(),
             _ => false,
         };

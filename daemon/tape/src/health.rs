@@ -1,6 +1,6 @@
 //! How drives, media and cleaning cartridges do over time.
 //!
-//! Whenever a medium is about to leave a drive, and when a drive is let go, the drive is asked for its alerts and
+//! Whenever a medium is about to leave a drive, and when a drive that was used is let go, it is asked for its alerts and
 //! counters ([`HealthRecord`]). That is kept in a file for each drive and one for each medium (`Journal`), and judged
 //! ([`verdict`]) by limits that stand in one place ([`thresholds`]). A drive whose health cannot be read works on: it
 //! is only a warning.

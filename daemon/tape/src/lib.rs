@@ -11,6 +11,7 @@ pub mod catalog_index;
 pub mod catalog_restore;
 pub mod drive_desk;
 pub mod drive_times;
+mod encryption;
 pub mod env;
 mod error;
 pub mod fetch;
@@ -45,6 +46,7 @@ pub use archive::ContentKind;
 pub use drive_desk::{
     DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
 };
+pub use encryption::{TapeKeyFiles, require_key};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
 pub use error::{Error, Result};
 pub use health::HealthLog;

@@ -9,11 +9,13 @@ use reel_hw::stream::{
     BlockReader, BlockWriter, ContentHeader, ContentMagic, OpenedFile, WrittenFile,
 };
 use reel_hw::{HostAttribute, TapeDrive};
-use reel_types::{LabelText, MediaId, TaskContext};
+use reel_types::{LabelText, MediaId, MediaSetId, TaskContext};
 use uuid::Uuid;
 
 use crate::archive::ContentKind;
 use crate::drive_desk::{DriveHold, DriveState};
+use crate::encryption;
+use crate::env::TapeEnv;
 use crate::label::{MediaLabel, MediaLabels, MediaSetLabel};
 use crate::pass::is_end_of_data;
 use crate::{Error, Result};
@@ -27,11 +29,13 @@ pub enum Beginning {
     Labelled(MediaLabels),
 }
 
-/// Reads both labels; the drive stands in front of file 2 afterwards, or behind the label of an unused one.
+/// Reads both labels; the drive stands in front of file 2 afterwards, or behind the label of an unused one. It has no key
+/// then, whatever medium was read before.
 ///
 /// # Errors
 /// A medium of another program, or one that can't be read, is an error that says so: it is never blank.
 pub fn read_labels(hold: &mut DriveHold) -> Result<Beginning> {
+    encryption::clear_key(hold)?;
     hold.set_state(DriveState::Reading);
     let labels = read_labels_from(hold.drive());
     let loaded = match &labels {
@@ -42,9 +46,9 @@ pub fn read_labels(hold: &mut DriveHold) -> Result<Beginning> {
     labels.map_err(|error| name_drive(hold, error))
 }
 
-/// Puts the drive's name on an error that came straight from a device.
+/// Puts the drive's name on an error that came from a device, straight or through a reader.
 pub(crate) fn name_drive(hold: &DriveHold, error: Error) -> Error {
-    match error {
+    match crate::queue::device_error(error) {
         Error::Device(source) => hold.failed(source),
         other => other,
     }
@@ -164,7 +168,8 @@ fn write_set_label_to(drive: &mut dyn TapeDrive, label: &MediaSetLabel) -> Resul
     Ok(())
 }
 
-fn write_json_file(
+/// Writes a tape file that is a header and JSON, and a filemark behind it.
+pub(crate) fn write_json_file(
     drive: &mut dyn TapeDrive,
     kind: ContentKind,
     ctime: i64,
@@ -213,6 +218,28 @@ pub fn load_medium(
         }
     };
     task.log(&format!("found media label {label_text} ({uuid})"));
+    Ok(labels)
+}
+
+/// Loads a member of the media set `set`, as [`load_medium`] does, and makes what is on it readable.
+///
+/// # Errors
+/// Also a medium that belongs to another set by now, and a set whose key is not known.
+pub fn load_member(
+    env: &TapeEnv,
+    hold: &mut DriveHold,
+    (label_text, uuid): (&LabelText, MediaId),
+    set: MediaSetId,
+    task: &dyn TaskContext,
+) -> Result<MediaLabels> {
+    let labels = load_medium(hold, label_text, uuid, task)?;
+    match labels.assigned_set().filter(|found| found.uuid == set) {
+        Some(set_label) => encryption::unlock(env, hold, set_label, task)?,
+        None => {
+            let found = format!("it no longer belongs to media set {set}");
+            return Err(Error::WrongMedium { wanted: label_text.clone(), found });
+        }
+    }
     Ok(labels)
 }
 

@@ -146,7 +146,11 @@ impl Pass<'_> {
                 }
                 Ok(OpenedFile::Data(reader)) => reader,
                 Err(error) => {
-                    if !self.go_on_behind(drive, file, error.into())? {
+                    let error = Error::Device(error);
+                    if is_fatal(&error) {
+                        return Err(error);
+                    }
+                    if !self.go_on_behind(drive, file, error)? {
                         return Ok(());
                     }
                     continue;
@@ -376,7 +380,7 @@ fn is_cut_off(error: &Error) -> bool {
 
 fn device_error(error: &Error) -> Option<&reel_hw::Error> {
     match error {
-        Error::Device(device) => Some(device),
+        Error::Device(device) | Error::Drive { source: device, .. } => Some(device),
         Error::Io { source, .. } => source.get_ref().and_then(|inner| inner.downcast_ref()),
         _ => None,
     }
@@ -399,9 +403,11 @@ struct Broken {
     error: Error,
 }
 
-/// Whether an error is of the kind that reading on can't help: ours, the datastore's, or a stop.
+/// Whether an error is of the kind that reading on can't help: ours, the datastore's, a stop, or that the drive has not
+/// the key: with it all of the medium can be read, and none of it is damaged.
 pub(crate) fn is_fatal(error: &Error) -> bool {
     match error {
+        _ if matches!(device_error(error), Some(reel_hw::Error::WrongKey)) => true,
         Error::Stopped(_) | Error::Store(_) | Error::Index(_) => true,
         Error::Io { source, .. } => source.raw_os_error().is_some(),
         _ => false,

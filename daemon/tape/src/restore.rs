@@ -31,7 +31,6 @@ use reel_store::datastore::Datastore;
 use reel_types::commands::{NamespaceMap, StoreMap, TapeSnapshot};
 use reel_types::{AuthId, MediaSetId, StoreName, TaskContext};
 
-use crate::catalog_restore::warn_of_encryption;
 use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
 use crate::state_dir::Patience;
@@ -111,7 +110,6 @@ pub fn restore(
     let members = Members::of_set(&env.inventory.load()?, job.set)?;
     task.log(&format!("Mediaset '{}'", job.set));
     task.log(&format!("Pool: {}", members.pool()));
-    warn_of_encryption(members.set_label(), task);
     let targets = Targets::open(env, job)?;
     let intake = ChunkIntake::new();
     let run = Run { env, job, task, members: &members, targets: &targets, intake: &intake };

@@ -122,7 +122,7 @@ impl Elements {
     }
 
     /// What lies where.
-    pub(crate) fn record(&self, serial: &str) -> LibraryRecord {
+    pub(crate) fn record(&self, before: &LibraryRecord) -> LibraryRecord {
         let name = |cartridge: &Cartridge| cartridge.name().map(str::to_owned);
         let drive = |bay: &Bay| {
             let mounted = bay.drive.mounted.as_ref();
@@ -138,8 +138,9 @@ impl Elements {
             cartridge: slot.cartridge.as_ref().and_then(name),
         };
         LibraryRecord {
-            serial: serial.to_owned(),
+            serial: before.serial.clone(),
             ejects: self.ejects,
+            quickened: before.quickened,
             hand: self.hand.as_ref().and_then(|(cartridge, _)| name(cartridge)),
             drives: self.bays.iter().map(drive).collect(),
             slots: self.slots.iter().map(slot).collect(),

@@ -127,6 +127,9 @@ fn advice(source: &io::Error) -> &'static str {
 pub(crate) struct LibraryRecord {
     pub(crate) serial: String,
     pub(crate) ejects: bool,
+    /// How much faster than real ones the devices work; without it nothing takes time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quickened: Option<u32>,
     /// The cartridge in the robot's hand, since a move failed.
     #[serde(default)]
     pub(crate) hand: Option<String>,
@@ -167,6 +170,7 @@ impl LibraryRecord {
         Self {
             serial: shape.serial.clone(),
             ejects: shape.ejects,
+            quickened: shape.quickened,
             hand: None,
             drives: shape.drives.iter().map(drive).collect(),
             slots: storage.chain(import_export).collect(),

@@ -56,6 +56,9 @@ pub struct LibraryShape {
     pub import_export_slots: usize,
     /// Whether the library ejects a medium itself before it takes it out of a drive.
     pub ejects: bool,
+    /// How much faster than real ones its devices work, where it is opened without a clock: 1 is real time. Without
+    /// it nothing takes time.
+    pub quickened: Option<u32>,
 }
 
 impl LibraryShape {
@@ -80,6 +83,7 @@ impl LibraryShape {
             storage_slots: 8,
             import_export_slots: 0,
             ejects: true,
+            quickened: None,
             serial: format!("{serial}LIB"),
         }
     }
@@ -176,12 +180,14 @@ impl EmulatedLibrary {
     }
 
     /// Switches a library on that is kept in a folder. Media are where they were left; drives have forgotten
-    /// everything else. Nothing takes time.
+    /// everything else. Its devices take the time that its shape says.
     ///
     /// # Errors
     /// There is none; another program has it open; a file is damaged.
     pub fn open(folder: &Path) -> Result<Self, FolderError> {
-        Self::open_with_timing(folder, &Timing::none())
+        let (folder, record) = LibraryFolder::open(folder)?;
+        let clock = record.quickened.map(EmuClock::quickened);
+        Self::switch_on(folder, record, &clock.map_or_else(Timing::none, Timing::on))
     }
 
     /// The same with devices that take their time.
@@ -190,6 +196,14 @@ impl EmulatedLibrary {
     /// As [`EmulatedLibrary::open`].
     pub fn open_with_timing(folder: &Path, timing: &Timing) -> Result<Self, FolderError> {
         let (folder, record) = LibraryFolder::open(folder)?;
+        Self::switch_on(folder, record, timing)
+    }
+
+    fn switch_on(
+        folder: LibraryFolder,
+        record: LibraryRecord,
+        timing: &Timing,
+    ) -> Result<Self, FolderError> {
         let bays = record.drives.iter().map(|drive| folder.bay(drive, timing));
         let slots = record.slots.iter().map(|slot| folder.slot(slot));
         let elements = Elements::new(
@@ -354,7 +368,7 @@ impl State {
 
     fn keep_record(&mut self) -> Result<(), FolderError> {
         let Some((folder, kept)) = &mut self.folder else { return Ok(()) };
-        let record = self.elements.record(&kept.serial);
+        let record = self.elements.record(kept);
         if record == *kept {
             return Ok(());
         }

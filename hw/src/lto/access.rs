@@ -1,6 +1,6 @@
 //! In which order a drive wants to read, and where the wraps of its medium end (spec scsi.md §19).
 
-use super::settings::is_unsupported;
+use super::settings::COMPRESSION;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::ObjectRange;
@@ -26,9 +26,6 @@ const DESCRIPTOR_BYTES: usize = 32;
 /// 280 wraps of LTO-9 need 3364 bytes.
 const WRAPS_BYTES: usize = 8192;
 
-/// The mode page that is asked for with the block descriptor, which tells the density.
-const COMPRESSION: u8 = 0x0F;
-
 type Attempt<T> = Result<T, DeviceError>;
 
 impl LtoDrive {
@@ -53,7 +50,7 @@ impl LtoDrive {
         let command = receive(true, LIMITS_BYTES);
         let limits = match self.device.ask_data(command, LIMITS_BYTES, timeouts::QUICK) {
             Ok(bytes) => AccessOrderLimits::decode(&bytes)?,
-            Err(error) if is_unsupported(&error) => return Ok(None),
+            Err(error) if error.is_unsupported() => return Ok(None),
             Err(error) => return Err(error),
         };
         Ok(Some(limits).filter(|limits| limits.segments_max > 0))
@@ -83,7 +80,7 @@ impl LtoDrive {
         };
         match self.device.ask_data(command, WRAPS_BYTES, timeouts::QUICK) {
             Ok(bytes) => Ok(Some(ends_in_order(&WrapEnds::decode(&bytes)?)?)),
-            Err(error) if is_unsupported(&error) => Ok(None),
+            Err(error) if error.is_unsupported() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -1,19 +1,14 @@
 //! The drive's own encryption (spec scsi.md §10).
 
-use super::settings::is_unsupported;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::EncryptionKey;
 use crate::error::{Error, Result};
 use crate::scsi::encryption::{
-    EncryptionCapabilities, EncryptionMode, EncryptionStatus, PROTOCOL, SetDataEncryption,
+    EncryptionCapabilities, EncryptionMode, EncryptionStatus, PROTOCOL, SetDataEncryption, page,
 };
 use crate::scsi::{Command, Condition};
 use crate::transport::Data;
-
-const CAPABILITIES: u16 = 0x0010;
-const SET: u16 = 0x0010;
-const STATUS: u16 = 0x0020;
 
 /// Room for an answer.
 const ALLOCATION: u32 = 8196;
@@ -24,38 +19,44 @@ impl LtoDrive {
     pub(super) fn set_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {
         const WHAT: &str = "set the encryption key";
         self.must_be_ours(WHAT)?;
+        let unsupported =
+            Error::Unsupported { what: "hardware encryption", device: "this tape drive" };
         let attempt = match key {
             Some(key) => self.load_key(key),
-            None => self.clear_key(),
+            None => self.clear_key().map(|()| true),
         };
-        attempt.map_err(|error| match error {
-            error if key.is_some() && is_unsupported(&error) => {
-                Error::Unsupported { what: "hardware encryption", device: "this tape drive" }
-            }
-            error => self.explain(WHAT, error),
-        })
+        match attempt {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(unsupported),
+            Err(error) if key.is_some() && error.is_unsupported() => Err(unsupported),
+            Err(error) => Err(self.explain(WHAT, error)),
+        }
     }
 
-    fn load_key(&mut self, key: &EncryptionKey) -> Attempt<()> {
-        let algorithm = self.algorithm()?;
+    /// Whether the drive can encrypt with it.
+    fn load_key(&mut self, key: &EncryptionKey) -> Attempt<bool> {
+        let Some(algorithm) = self.algorithm()? else { return Ok(false) };
         // From here on the drive may have the key, so that it is taken away again at the end.
         self.key = Some(key.clone());
         self.security_out(&SetDataEncryption::mixed(algorithm, key.clone()).encode())?;
-        self.expect_mode(EncryptionMode::Mixed)
+        self.expect_mode(EncryptionMode::Mixed)?;
+        Ok(true)
     }
 
+    /// Whoever set it.
     pub(super) fn clear_key(&mut self) -> Attempt<()> {
-        let algorithm = match self.algorithm() {
-            Ok(algorithm) => algorithm,
-            // Without encryption there is nothing to clear.
-            Err(_) if self.key.is_none() => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        match self.security_out(&SetDataEncryption::off(algorithm).encode()) {
-            // Without medium and without a key of ours there is nothing to clear either.
-            Err(error) if self.key.is_none() && is_no_medium(&error) => return Ok(()),
-            other => other?,
+        let cleared = self.try_to_clear_key();
+        match cleared {
+            // Without medium and without a key of ours there is nothing to clear.
+            Err(error) if self.key.is_none() && is_no_medium(&error) => Ok(()),
+            cleared => cleared,
         }
+    }
+
+    fn try_to_clear_key(&mut self) -> Attempt<()> {
+        // A drive without encryption has no key.
+        let Some(algorithm) = self.algorithm()? else { return Ok(()) };
+        self.security_out(&SetDataEncryption::off(algorithm).encode())?;
         self.expect_mode(EncryptionMode::Off)?;
         self.key = None;
         Ok(())
@@ -63,16 +64,31 @@ impl LtoDrive {
 
     /// After something took the key.
     pub(super) fn set_key_again(&mut self) -> Attempt<()> {
-        match self.key.clone() {
-            Some(key) => self.load_key(&key),
-            None => self.clear_key(),
+        let Some(key) = self.key.clone() else { return self.clear_key() };
+        if self.load_key(&key)? {
+            return Ok(());
         }
+        Err(DeviceError::Refused("it no longer says that it can encrypt".to_owned()))
     }
 
-    /// Index of AES-256-GCM.
-    fn algorithm(&mut self) -> Attempt<u8> {
-        let bytes = self.security_in(CAPABILITIES)?;
-        Ok(EncryptionCapabilities::decode(&bytes)?.aes_gcm()?.index)
+    /// Whether there is an algorithm to encrypt with.
+    pub(super) fn has_encryption(&mut self) -> Result<bool> {
+        let algorithm = self.algorithm();
+        let found =
+            algorithm.map_err(|error| self.explain("ask what it can encrypt with", error))?;
+        Ok(found.is_some())
+    }
+
+    /// Index of AES-256-GCM; `None` where the drive does not have it.
+    fn algorithm(&mut self) -> Attempt<Option<u8>> {
+        match self.security_in(page::CAPABILITIES) {
+            Ok(bytes) => {
+                let capabilities = EncryptionCapabilities::decode(&bytes)?;
+                Ok(capabilities.aes_gcm().map(|algorithm| algorithm.index))
+            }
+            Err(error) if error.is_unsupported() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn expect_mode(&mut self, expected: EncryptionMode) -> Attempt<()> {
@@ -84,7 +100,7 @@ impl LtoDrive {
     }
 
     fn encryption_mode(&mut self) -> Attempt<EncryptionMode> {
-        let bytes = self.security_in(STATUS)?;
+        let bytes = self.security_in(page::STATUS)?;
         Ok(EncryptionStatus::decode(&bytes)?.mode()?)
     }
 
@@ -101,7 +117,7 @@ impl LtoDrive {
     fn security_out(&mut self, parameters: &[u8]) -> Attempt<()> {
         let command = Command::SecurityProtocolOut {
             protocol: PROTOCOL,
-            page: SET,
+            page: page::SET,
             length: parameters.len() as u32,
         };
         self.device.ask(command, Data::Out(parameters), timeouts::QUICK).map(drop)
@@ -109,6 +125,5 @@ impl LtoDrive {
 }
 
 fn is_no_medium(error: &DeviceError) -> bool {
-    let DeviceError::Sense(sense) = error else { return false };
-    matches!(sense.condition(), Condition::NoMedium | Condition::NeedsLoad)
+    matches!(error.condition(), Some(Condition::NoMedium | Condition::NeedsLoad))
 }

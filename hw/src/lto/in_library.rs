@@ -5,8 +5,8 @@
 use super::LtoDrive;
 use super::ready::Readiness;
 use crate::changer::{Changer, ChangerStatus};
-use crate::error::Result;
-use crate::number::{DriveNumber, SlotNumber, VolumeTag};
+use crate::error::{Error, Result};
+use crate::number::{DriveNumber, SlotNumber};
 
 /// The robot, and where the drive stands.
 pub(super) struct Robot {
@@ -14,26 +14,56 @@ pub(super) struct Robot {
     pub(super) number: DriveNumber,
     /// The drive ejects the medium before the robot takes it.
     pub(super) ejects: bool,
+    /// By what the changer tells the number is not another drive's.
+    is_checked: bool,
 }
 
 impl LtoDrive {
     /// Puts the drive into a library, as drive `number` of `changer`. With `ejects` it ejects its medium itself before
     /// the robot takes it (`eject-before-unload`).
+    ///
+    /// Nothing is moved where by the serial numbers that the changer tells the drive has another number: media for it
+    /// would come into another drive.
     pub fn in_library(
         mut self,
         changer: Box<dyn Changer>,
         number: DriveNumber,
         ejects: bool,
     ) -> Self {
-        self.robot = Some(Robot { changer, number, ejects });
+        self.robot = Some(Robot { changer, number, ejects, is_checked: false });
         self
     }
 
     fn robot(&mut self) -> Result<&mut Robot> {
-        self.robot.as_mut().ok_or(crate::Error::Unsupported {
+        self.robot.as_mut().ok_or(Error::Unsupported {
             what: "moving media",
             device: "a drive that is in no changer",
         })
+    }
+
+    /// The robot, once the drive's number was checked.
+    fn checked_robot(&mut self) -> Result<&mut Robot> {
+        self.must_be_ours("move media")?;
+        if !self.robot()?.is_checked {
+            self.status()?;
+        }
+        self.robot()
+    }
+
+    fn check_number(&mut self, status: &ChangerStatus) -> Result<()> {
+        let configured = self.robot()?.number;
+        let serial = self.device.serial_number();
+        let number = serial.as_deref().and_then(|serial| status.drive_with_serial(serial));
+        if let (Some(serial), Some(number)) =
+            (serial, number.filter(|number| *number != configured))
+        {
+            let known = status.drive(configured).ok();
+            let other = known.and_then(|drive| drive.drive_serial_number.clone());
+            let (device, other) = (self.device.name().to_owned(), other.unwrap_or_default());
+            return Err(Error::WrongDriveNumber { device, serial, number, configured, other });
+        }
+        self.robot()?.is_checked = true;
+        Ok(())
     }
 
     fn is_own(&self, number: DriveNumber) -> bool {
@@ -81,11 +111,15 @@ impl LtoDrive {
 
 impl Changer for LtoDrive {
     fn status(&mut self) -> Result<ChangerStatus> {
-        self.robot()?.changer.status()
+        let status = self.robot()?.changer.status()?;
+        if !self.robot()?.is_checked {
+            self.check_number(&status)?;
+        }
+        Ok(status)
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        self.robot()?.changer.load_slot(slot, drive)?;
+        self.checked_robot()?.changer.load_slot(slot, drive)?;
         if self.is_own(drive) {
             self.take_in()?;
         }
@@ -96,34 +130,29 @@ impl Changer for LtoDrive {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.hand_out()?;
         }
-        self.robot()?.changer.unload(drive, slot)
+        self.checked_robot()?.changer.unload(drive, slot)
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        self.robot()?.changer.transfer(from, to)
+        self.checked_robot()?.changer.transfer(from, to)
     }
 
     fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;
         }
-        self.robot()?.changer.clean_drive(drive, slot)
+        self.checked_robot()?.changer.clean_drive(drive, slot)
     }
 
-    /// A medium that is in the drive already, but ejected, is loaded.
-    fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
-        let status = self.status()?;
-        let Some(slot) = status.load_source(tag, drive)? else {
-            let ready = self.readiness().map_err(|error| self.explain("load", error))?;
-            return if self.is_own(drive) && ready != Readiness::Ready {
-                self.take_in()
-            } else {
-                Ok(())
-            };
-        };
-        if !status.drive(drive)?.content.is_empty() {
-            self.unload(drive, None)?;
+    /// A medium that is in the drive already, but ejected or not loaded by this handle, is loaded.
+    fn make_ready(&mut self, drive: DriveNumber) -> Result<()> {
+        if !self.is_own(drive) {
+            return Ok(());
         }
-        self.load_slot(slot, drive)
+        let readiness = self.readiness().map_err(|error| self.explain("load", error))?;
+        if self.prepared && readiness == Readiness::Ready {
+            return Ok(());
+        }
+        self.take_in()
     }
 }

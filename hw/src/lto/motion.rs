@@ -21,6 +21,7 @@ impl LtoDrive {
         let command = Command::Rewind { immediate: false };
         self.motion("rewind", command, timeouts::REWIND)?;
         self.place = Some(BlockNumber(0));
+        self.astray = false;
         Ok(())
     }
 
@@ -38,12 +39,19 @@ impl LtoDrive {
         {
             return Err(self.failed("space to the end of data", DeviceError::Sense(sense)));
         }
-        Ok(match done.condition() {
+        let outcome = match done.condition() {
             Condition::Filemark => SpaceOutcome::Filemark,
             Condition::EndOfData => SpaceOutcome::EndOfData,
             Condition::BeginningOfMedium => SpaceOutcome::BeginningOfMedium,
             _ => SpaceOutcome::Done,
-        })
+        };
+        self.astray &= code != SpaceCode::EndOfData;
+        self.behind_filemark = count > 0
+            && match code {
+                SpaceCode::Filemarks => outcome == SpaceOutcome::Done,
+                _ => outcome == SpaceOutcome::Filemark,
+            };
+        Ok(outcome)
     }
 
     /// A command that moves the tape. What is in the drive's buffer is put onto the tape first, and that confirmed.
@@ -63,7 +71,7 @@ impl LtoDrive {
         self.place = None;
         let target = LocateTarget::Object(object.0);
         let done = match self.locate_16(WHAT, target) {
-            Err(error) if unknown_command(&error) => {
+            Err(error) if is_unsupported(&error) => {
                 let object = u32::try_from(object.0).map_err(|_| error)?;
                 let command = Command::Locate10 { immediate: false, object };
                 self.motion(WHAT, command, timeouts::LOCATE)?
@@ -85,14 +93,14 @@ impl LtoDrive {
     /// Goes behind the `file`-th filemark (spec scsi.md §5, "locate file n").
     pub(super) fn go_to_file(&mut self, file: FileNumber) -> Result<()> {
         match file.0 {
-            0 => return self.rewind_now(),
+            0 => self.rewind_now(),
             1 => {
                 self.rewind_now()?;
                 self.pass_filemark(file)?;
+                self.position_now("locate file").map(drop)
             }
-            _ => self.locate_file_by_number(file)?,
+            _ => self.locate_file_by_number(file),
         }
-        self.position_now("locate file").map(drop)
     }
 
     /// Drives disagree by one on what LOCATE to a file means: the difference is learned at the first locate.
@@ -118,7 +126,7 @@ impl LtoDrive {
         let target = i128::from(file.0) - 1 + self.file_offset;
         let target = LocateTarget::File(u64::try_from(target).unwrap_or(0));
         match self.locate_16("locate file", target) {
-            Err(error) if unknown_command(&error) => {
+            Err(error) if is_unsupported(&error) => {
                 self.rewind_now()?;
                 self.pass_filemarks(file.0, file)
             }
@@ -148,7 +156,7 @@ impl LtoDrive {
     pub(super) fn position_now(&mut self, what: &'static str) -> Result<Position> {
         self.must_be_prepared(what)?;
         for _ in 0..ATTENTIONS_MAX {
-            let position = self.ask_position().map_err(|error| self.explain(what, error))?;
+            let mut position = self.ask_position().map_err(|error| self.explain(what, error))?;
             if let Some(sense) = self.device.take_unsettled() {
                 self.restore(what, sense, true)?;
                 continue;
@@ -158,6 +166,9 @@ impl LtoDrive {
                 let problem = format!("it stands at object {found} instead of {expected}");
                 return Err(self.failed(what, DeviceError::Refused(problem)));
             }
+            self.astray = false;
+            let begins_file = self.behind_filemark || found == BlockNumber(0);
+            position.block_in_file = begins_file.then_some(0);
             return Ok(position);
         }
         Err(self.ever_more_to_tell(what))
@@ -195,6 +206,6 @@ impl LtoDrive {
     }
 }
 
-fn unknown_command(error: &Error) -> bool {
-    matches!(error.condition(), Some(Condition::UnknownCommand | Condition::InvalidField))
+fn is_unsupported(error: &Error) -> bool {
+    error.condition().is_some_and(Condition::is_unsupported)
 }

@@ -12,13 +12,9 @@ use crate::device::{DeviceError, ScsiDevice};
 use crate::drive::{DriveCounters, FeedWatch};
 use crate::error::Result;
 use crate::scsi::density::Density;
-use crate::scsi::inquiry::Inquiry;
 use crate::scsi::reservation::{EXCLUSIVE_ACCESS, OutParameters, ReservationReport, ServiceAction};
-use crate::scsi::{Command, Condition, DeviceType};
+use crate::scsi::{Command, DeviceType};
 use crate::transport::{Data, Transport};
-
-/// Bytes of standard INQUIRY data that are asked for.
-const INQUIRY_BYTES: u16 = 36;
 
 /// Our reservation key. All hosts with reelfs share it: who holds a reservation is decided by the host's port.
 const RESERVATION_KEY: u64 = u64::from_be_bytes(*b"reelfs\0\x01");
@@ -128,13 +124,14 @@ impl LtoDrive {
                 .with_clock(Arc::clone(&options.clock)),
             options,
             place: None,
+            astray: false,
+            behind_filemark: false,
             written: Written::Flushed,
             restoring: false,
             prepared: false,
             protection: Protection::OFF,
             key: None,
             file_offset: 0,
-            guard_failures: 0,
             buffer: Vec::new(),
             counters: DriveCounters::default(),
             feed: FeedWatch::new(Density::Unknown),
@@ -149,8 +146,7 @@ impl LtoDrive {
     }
 
     fn begin(&mut self) -> Attempt<()> {
-        let inquiry = self.inquire()?;
-        inquiry.expect(DeviceType::Tape)?;
+        self.device.inquire(DeviceType::Tape)?;
         if self.options.reserve && !self.options.only_status {
             self.reserve()?;
         }
@@ -174,22 +170,15 @@ impl LtoDrive {
         Ok(())
     }
 
-    /// Who made the device, and what it is.
-    pub(super) fn inquire(&mut self) -> Attempt<Inquiry> {
-        let command = Command::Inquiry { page: None, allocation: INQUIRY_BYTES };
-        let bytes =
-            self.device.ask_data(command, usize::from(INQUIRY_BYTES), timeouts::IMMEDIATE)?;
-        Ok(Inquiry::decode(&bytes)?)
-    }
-
     /// Takes the drive for this host. A drive that knows no reservations is used without.
     fn reserve(&mut self) -> Attempt<()> {
         let register = OutParameters { key: 0, new_key: RESERVATION_KEY };
         // From here on the drive may have done it, whatever its answer is, so that it is undone at the end.
         self.reserved = true;
         match self.reservation(ServiceAction::RegisterAndIgnore, &register) {
-            Err(DeviceError::Sense(sense)) if is_unknown(sense.condition()) => {
+            Err(error) if error.is_unsupported() => {
                 self.reserved = false;
+                self.options.reserve = false;
                 return Ok(());
             }
             other => other?,
@@ -206,9 +195,9 @@ impl LtoDrive {
         }
     }
 
-    /// After something took the reservation, unless there was none.
+    /// After something may have taken the reservation, unless none is wanted.
     pub(super) fn reserve_again(&mut self) -> Attempt<()> {
-        if self.reserved { self.reserve() } else { Ok(()) }
+        if self.options.reserve { self.reserve() } else { Ok(()) }
     }
 
     fn reservation(&mut self, action: ServiceAction, parameters: &OutParameters) -> Attempt<()> {
@@ -238,7 +227,13 @@ impl LtoDrive {
     /// Leaves the drive as other software expects it: without key, without block protection, free. What cannot be
     /// done now cannot be done at all; the next open begins by doing it again.
     pub(super) fn leave(&mut self) {
-        let _ = self.clear_settings();
+        if let Err(error) = self.clear_settings() {
+            tracing::warn!(
+                drive = self.device.name(), %error,
+                "the drive may still have its encryption key or block protection: other programs cannot use it until \
+                 it is opened here again or reset"
+            );
+        }
         if self.reserved {
             let ours = OutParameters { key: RESERVATION_KEY, new_key: 0 };
             let _ = self.reservation(ServiceAction::Release, &ours);
@@ -246,8 +241,4 @@ impl LtoDrive {
             self.reserved = false;
         }
     }
-}
-
-fn is_unknown(condition: Condition) -> bool {
-    matches!(condition, Condition::UnknownCommand | Condition::InvalidField)
 }

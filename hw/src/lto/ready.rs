@@ -152,6 +152,8 @@ impl LtoDrive {
     pub(super) fn forget_medium(&mut self) {
         self.device.medium_may_be_another();
         self.place = None;
+        self.astray = false;
+        self.behind_filemark = false;
         self.written = Written::Flushed;
         self.prepared = false;
     }
@@ -174,7 +176,7 @@ impl LtoDrive {
                 self.explain(what, DeviceError::Sense(sense))
             }
             Readiness::Ready => {
-                let problem = "the medium was put in since the drive was opened; load it first";
+                let problem = "another medium may have been put in; load it first";
                 self.explain(what, DeviceError::Refused(problem.to_owned()))
             }
         }

@@ -3,14 +3,15 @@
 use super::open::ProtectionChoice;
 use super::{LtoDrive, Written, timeouts};
 use crate::device::{ATTENTIONS_MAX, DeviceError, Taken, worse};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scsi::density::Density;
 use crate::scsi::mode::{ControlDataProtection, ModeData, PageContent};
 use crate::scsi::protection::{CRC_BYTES, ProtectionMethod};
 use crate::scsi::{CdbForm, Command, Condition, DeviceType, PageControl, Sense};
 use crate::transport::Data;
 
-const COMPRESSION: u8 = 0x0F;
+/// Mode page of data compression.
+pub(super) const COMPRESSION: u8 = 0x0F;
 const CONTROL: u8 = 0x0A;
 const DATA_PROTECTION: u8 = 0xF0;
 
@@ -23,11 +24,11 @@ const BUFFERED: u8 = 1;
 
 /// In which direction blocks carry a CRC now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Protection {
+pub(super) struct Protection {
     /// From the host.
-    pub writes: bool,
+    pub(super) writes: bool,
     /// To the host.
-    pub reads: bool,
+    pub(super) reads: bool,
 }
 
 impl Protection {
@@ -54,12 +55,22 @@ impl LtoDrive {
                 // A reset in between took some of it away again.
                 Some(sense) if sense.condition() != Condition::MediumChanged => {}
                 _ => {
-                    self.prepared = true;
+                    self.be_prepared();
                     return Ok(());
                 }
             }
         }
         Err(DeviceError::Refused(RESET_AGAIN_AND_AGAIN.to_owned()))
+    }
+
+    fn be_prepared(&mut self) {
+        self.prepared = true;
+        if (self.options.protection, self.protection) == (ProtectionChoice::Auto, Protection::OFF) {
+            tracing::info!(
+                drive = self.device.name(),
+                "the drive has no logical block protection by CRC-32C: blocks go without"
+            );
+        }
     }
 
     /// Sets everything as the options want it. Block protection and key are first taken away, whoever left them: a
@@ -77,8 +88,7 @@ impl LtoDrive {
             return Ok(());
         }
         let Protection { writes, reads } = self.protection;
-        let found = self.protection_page().map_err(|error| self.failed(what, error))?;
-        let found = found.and_then(|(_, data)| data.data_protection().ok());
+        let found = self.protection_in_force().map_err(|error| self.failed(what, error))?;
         if found == Some(ControlDataProtection::crc32c(writes, reads)) {
             return Ok(());
         }
@@ -109,14 +119,20 @@ impl LtoDrive {
         self.mode_select(form, &data)
     }
 
-    /// Off; a drive without block protection is so already.
+    /// Off, as the drive itself says; one without block protection is so already.
     fn protection_off(&mut self) -> Attempt<()> {
-        self.protection = Protection::OFF;
-        let Some((form, data)) = self.protection_page()? else { return Ok(()) };
-        if data.data_protection()?.method == ProtectionMethod::Off {
-            return Ok(());
+        if let Some((form, data)) = self.protection_page()?
+            && data.data_protection()?.method != ProtectionMethod::Off
+        {
+            self.select_protection(form, data, ControlDataProtection::OFF)?;
+            let now = self.protection_in_force()?;
+            if now.is_some_and(|page| page.method != ProtectionMethod::Off) {
+                let problem = "it does not switch block protection off";
+                return Err(DeviceError::Refused(problem.to_owned()));
+            }
         }
-        self.select_protection(form, data, ControlDataProtection::OFF)
+        self.protection = Protection::OFF;
+        Ok(())
     }
 
     fn protection_on(&mut self) -> Attempt<()> {
@@ -126,16 +142,16 @@ impl LtoDrive {
             ProtectionChoice::Write => (true, false),
             ProtectionChoice::On | ProtectionChoice::Auto => (true, true),
         };
-        let taken = self.try_protection(ControlDataProtection::crc32c(writes, reads))?;
-        if taken {
-            self.protection = Protection { writes, reads };
+        // From here on the drive may have it, whatever its answer is, so that it is taken away at the end.
+        self.protection = Protection { writes, reads };
+        if self.try_protection(ControlDataProtection::crc32c(writes, reads))? {
             return Ok(());
         }
+        self.protection_off()?;
         if self.options.protection == ProtectionChoice::Auto {
             return Ok(());
         }
-        let problem =
-            "the drive has no logical block protection by CRC-32C; set lbp to auto or off";
+        let problem = "the drive has no logical block protection by CRC-32C; do without";
         Err(DeviceError::Refused(problem.to_owned()))
     }
 
@@ -143,18 +159,23 @@ impl LtoDrive {
     fn try_protection(&mut self, wanted: ControlDataProtection) -> Attempt<bool> {
         let Some((form, data)) = self.protection_page()? else { return Ok(false) };
         match self.select_protection(form, data, wanted) {
-            Err(error) if is_unsupported(&error) => return Ok(false),
+            Err(error) if error.is_unsupported() => return Ok(false),
             other => other?,
         }
-        let now = self.protection_page()?;
-        now.map_or(Ok(false), |(_, data)| Ok(data.data_protection()? == wanted))
+        Ok(self.protection_in_force()? == Some(wanted))
+    }
+
+    /// What the drive says of its protection; `None` where it has none.
+    fn protection_in_force(&mut self) -> Attempt<Option<ControlDataProtection>> {
+        let page = self.protection_page()?;
+        Ok(page.map(|(_, data)| data.data_protection()).transpose()?)
     }
 
     /// The page in force; `None` where the drive has none.
     fn protection_page(&mut self) -> Attempt<Option<(CdbForm, ModeData)>> {
         match self.mode_sense(CONTROL, DATA_PROTECTION) {
             Ok(page) => Ok(Some(page)),
-            Err(error) if is_unsupported(&error) => Ok(None),
+            Err(error) if error.is_unsupported() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -224,28 +245,41 @@ impl LtoDrive {
             return Err(self.failed(what, DeviceError::Sense(sense)));
         }
         self.restoring = true;
-        let restored = match self.put_back(sense) {
-            Ok(told) => self.go_back(what, told, counts_from_here),
-            Err(error) => Err(self.failed(what, error)),
+        let (mut worst, protection) = (sense, self.protection);
+        let restored = match self.put_back(&mut worst) {
+            Err(error) => {
+                // It is tried again, and must then be as it was.
+                self.protection = protection;
+                Err(self.not_restored(what, worst, error))
+            }
+            // A block that already carries its CRC would be written with it, or without.
+            Ok(()) if self.protection != protection => {
+                let problem = "block protection is not as it was before the drive was reset";
+                Err(self.not_restored(what, worst, DeviceError::Refused(problem.to_owned())))
+            }
+            Ok(()) => self.go_back(what, worst, counts_from_here),
         };
         self.restoring = false;
         restored
     }
 
-    /// Reservation, settings and key, until the drive has no more to tell. Returns the worst that it told.
-    fn put_back(&mut self, sense: Sense) -> Attempt<Sense> {
-        let protection = self.protection;
-        let mut worst = sense;
+    /// What could not be put back must be before anything else is done; a medium that may be another is loaded first.
+    fn not_restored(&mut self, what: &'static str, told: Sense, error: DeviceError) -> Error {
+        match Taken::by(&told) {
+            Some(Taken::Medium) => self.prepared = false,
+            Some(Taken::Data) | None => {}
+            Some(_) => self.device.unsettle(told),
+        }
+        self.failed(what, error)
+    }
+
+    /// Reservation, settings and key, until the drive has no more to tell. `worst` becomes the worst that it told.
+    fn put_back(&mut self, worst: &mut Sense) -> Attempt<()> {
         for _ in 0..ATTENTIONS_MAX {
-            self.put_back_after(worst)?;
+            self.put_back_after(*worst)?;
             match self.device.take_unsettled() {
-                Some(sense) => worst = worse(worst, sense),
-                // A block that already carries its CRC would be written with it, or without.
-                None if self.protection != protection => {
-                    let problem = "block protection is not as it was before the drive was reset";
-                    return Err(DeviceError::Refused(problem.to_owned()));
-                }
-                None => return Ok(worst),
+                Some(sense) => *worst = worse(*worst, sense),
+                None => return Ok(()),
             }
         }
         Err(DeviceError::Refused(RESET_AGAIN_AND_AGAIN.to_owned()))
@@ -287,10 +321,4 @@ impl LtoDrive {
             }
         }
     }
-}
-
-/// Whether the drive does not have what was asked for.
-pub(super) fn is_unsupported(error: &DeviceError) -> bool {
-    let DeviceError::Sense(sense) = error else { return false };
-    matches!(sense.condition(), Condition::UnknownCommand | Condition::InvalidField)
 }

@@ -1,22 +1,18 @@
 //! What drive and medium say of themselves.
 
 use super::ready::Readiness;
+use super::settings::COMPRESSION;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::{DriveFacts, HostAttribute, TapeAlerts, TapeDrive, VolumeStatistics};
 use crate::error::{Error, Result};
-use crate::scsi::Command;
 use crate::scsi::attribute::{Attribute, AttributeList};
 use crate::scsi::density::Density;
-use crate::scsi::log::{DeviceActivity, DeviceStatus, VolumeStatisticsPage, decode_alert_response};
+use crate::scsi::log::{
+    DeviceActivity, DeviceStatus, VolumeStatisticsPage, decode_alert_response, page,
+};
+use crate::scsi::{Command, DeviceType};
 use crate::transport::Data;
-
-use super::settings::is_unsupported;
-
-const DEVICE_STATUS: u8 = 0x11;
-const ALERT_RESPONSE: u8 = 0x12;
-const VOLUME_STATISTICS: u8 = 0x17;
-const COMPRESSION: u8 = 0x0F;
 
 /// Cumulative values.
 const CUMULATIVE: u8 = 1;
@@ -42,7 +38,7 @@ impl LtoDrive {
 
     /// Everything that the volume statistics page tells (page 17h).
     pub(super) fn ask_volume_statistics(&mut self) -> Attempt<VolumeStatisticsPage> {
-        let bytes = self.log_sense(VOLUME_STATISTICS, 8192, timeouts::QUICK)?;
+        let bytes = self.log_sense(page::VOLUME_STATISTICS, 8192, timeouts::QUICK)?;
         Ok(VolumeStatisticsPage::decode(&bytes)?)
     }
 
@@ -53,13 +49,13 @@ impl LtoDrive {
     }
 
     fn alerts(&mut self) -> Attempt<TapeAlerts> {
-        let bytes = self.log_sense(ALERT_RESPONSE, 512, timeouts::QUICK)?;
+        let bytes = self.log_sense(page::ALERT_RESPONSE, 512, timeouts::QUICK)?;
         Ok(decode_alert_response(&bytes)?)
     }
 
     /// What the drive is doing; unknown where it does not tell at once.
     pub(super) fn activity(&mut self) -> Option<DeviceActivity> {
-        let bytes = self.log_sense(DEVICE_STATUS, 8192, timeouts::ACTIVITY).ok()?;
+        let bytes = self.log_sense(page::DEVICE_STATUS, 8192, timeouts::ACTIVITY).ok()?;
         DeviceStatus::decode(&bytes).ok().map(|status| status.activity)
     }
 
@@ -74,7 +70,7 @@ impl LtoDrive {
 
     /// Everything that `status` shows. Of a drive that is busy only what it tells at once.
     pub(super) fn look(&mut self) -> Attempt<DriveFacts> {
-        let inquiry = self.inquire()?;
+        let inquiry = self.device.inquire(DeviceType::Tape)?;
         let (_, data) = self.mode_sense(COMPRESSION, 0)?;
         let activity = self.activity();
         let descriptor = data.descriptor.unwrap_or_default();
@@ -158,7 +154,7 @@ impl LtoDrive {
         };
         match self.device.ask(command, Data::Out(&list), timeouts::QUICK) {
             Ok(_) => Ok(()),
-            Err(error) if is_unsupported(&error) => Ok(()),
+            Err(error) if error.is_unsupported() => Ok(()),
             Err(error) => Err(self.explain(WHAT, error)),
         }
     }

@@ -1,14 +1,15 @@
 //! Reading and writing blocks and filemarks.
 
 use super::{LtoDrive, Written};
-use crate::device::Done;
+use crate::device::{DeviceError, Done};
 use crate::drive::{ReadOutcome, WriteOutcome};
 use crate::error::{Error, Result};
+use crate::scsi::block_limits::BlockLimits;
 use crate::scsi::{Command, Condition, protection};
 use crate::transport::Data;
 
-/// The longest block of an LTO drive (READ BLOCK LIMITS), its CRC included.
-const BLOCK_BYTES_MAX: usize = 0x80_0000;
+/// The longest block of an LTO drive, its CRC included.
+const BLOCK_BYTES_MAX: usize = BlockLimits::LTO.length_max as usize;
 
 /// How often a block whose CRC does not fit is transferred, in all.
 const TRANSFERS_MAX: u32 = 3;
@@ -31,6 +32,11 @@ impl LtoDrive {
             false => self.transfer(WHAT, command, Data::Out(data))?,
             true => self.write_protected_block(WHAT, command, data)?,
         };
+        // What a transport says of the bytes that went with a check condition is not to be trusted.
+        if done.sense.is_none() && done.transferred != length {
+            let problem = format!("only {} of {length} bytes reached it", done.transferred);
+            return Err(self.failed(WHAT, DeviceError::Refused(problem)));
+        }
         self.moved(1);
         self.written = Written::Buffered;
         self.counters.blocks_written += 1;
@@ -67,7 +73,7 @@ impl LtoDrive {
             if !guard_failed(&outcome) {
                 return outcome;
             }
-            self.guard_failures += 1;
+            self.warn_of_guard_failure("to");
             // A block that no longer fits its own CRC has changed in our memory.
             if transfers == TRANSFERS_MAX || protection::check(block).is_err() {
                 return outcome;
@@ -76,8 +82,21 @@ impl LtoDrive {
         }
     }
 
-    /// Asks where the tape stands, unless that is known: what is written is held against it.
+    fn warn_of_guard_failure(&self, direction: &str) {
+        let drive = self.device.name();
+        tracing::warn!(
+            drive,
+            "the CRC of a block on its way {direction} the drive is wrong; check cable and adapter"
+        );
+    }
+
+    /// Asks where the tape stands, unless that is known: what is written is held against it. Nothing is written where a
+    /// command has failed and nobody has asked since.
     pub(super) fn know_place(&mut self, what: &'static str) -> Result<()> {
+        if self.astray {
+            let problem = "where the tape stands is not known since an error; go somewhere first";
+            return Err(self.explain(what, DeviceError::Refused(problem.to_owned())));
+        }
         match self.place {
             Some(_) => Ok(()),
             None => self.position_now(what).map(drop),
@@ -104,8 +123,10 @@ impl LtoDrive {
         if count > 0 {
             self.know_place(what)?;
         }
+        let behind_filemark = count > 0 || self.behind_filemark;
         let command = Command::WriteFilemarks { immediate, count };
         let done = self.transfer(what, command, Data::None)?;
+        self.behind_filemark = behind_filemark;
         self.moved(u64::from(count));
         self.counters.filemarks_written += u64::from(count);
         if immediate {
@@ -140,8 +161,12 @@ impl LtoDrive {
         };
         match outcome {
             Ok(ReadOutcome::EndOfData) => {}
+            Ok(ReadOutcome::Filemark) => {
+                self.moved(1);
+                self.behind_filemark = true;
+            }
             // A block that is too long is passed over.
-            Ok(ReadOutcome::Filemark) | Err(Error::WrongBlockSize { .. }) => self.moved(1),
+            Err(Error::WrongBlockSize { .. }) => self.moved(1),
             Ok(ReadOutcome::Block(length)) => {
                 self.moved(1);
                 self.counters.blocks_read += 1;
@@ -184,7 +209,7 @@ impl LtoDrive {
             if length > protection::CRC_BYTES && protection::check(whole).is_ok() {
                 return Ok(ReadOutcome::Block(length - protection::CRC_BYTES));
             }
-            self.guard_failures += 1;
+            self.warn_of_guard_failure("from");
             self.confirm_protection(what)?;
             self.step_back(what)?;
         }
@@ -229,5 +254,27 @@ fn found(done: &Done, requested: usize) -> Result<ReadOutcome> {
             expected: requested,
             found: length.unwrap_or(done.transferred),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scsi::{Sense, SenseKey};
+
+    #[test]
+    fn no_length_that_a_drive_tells_is_believed_beyond_reason() {
+        for (left, length) in [(0, Some(512)), (12, Some(500)), (512, Some(0)), (513, None)] {
+            let mut sense = Sense::new(SenseKey::NoSense, 0, 0);
+            (sense.incorrect_length, sense.information) = (true, Some(left));
+            let outcome = found(&Done { transferred: 512, sense: Some(sense) }, 512);
+            assert_eq!(outcome.ok(), length.map(ReadOutcome::Block), "{left}");
+        }
+        for left in [-1, i64::MIN, i64::MAX] {
+            let mut sense = Sense::new(SenseKey::NoSense, 0, 0);
+            (sense.incorrect_length, sense.information) = (true, Some(left));
+            let outcome = found(&Done { transferred: 512, sense: Some(sense) }, 512);
+            assert!(matches!(outcome, Err(Error::WrongBlockSize { .. })), "{left}");
+        }
     }
 }

@@ -250,7 +250,11 @@ impl TapeDrive for MemoryDrive {
             return Ok(());
         }
         let flushed = self.flush();
-        self.library.lock().drive(self.number)?.ready = false;
+        let mut state = self.library.lock();
+        let drive = state.drive(self.number)?;
+        drive.ready = false;
+        drive.key = None;
+        drop(state);
         self.counters.unloads += 1;
         flushed
     }
@@ -297,6 +301,10 @@ impl TapeDrive for MemoryDrive {
 
     fn counters(&self) -> DriveCounters {
         self.counters
+    }
+
+    fn can_encrypt(&mut self) -> Result<bool> {
+        Ok(true)
     }
 
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {

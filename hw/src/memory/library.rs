@@ -219,6 +219,7 @@ impl State {
         }
         let state = self.drive(drive)?;
         state.medium = None;
+        state.key = None;
         state.loaded_slot = None;
         state.ready = false;
         Ok(())

@@ -31,13 +31,6 @@ impl BlockLimits {
     pub fn encode(&self) -> Vec<u8> {
         Writer::new().u8(self.granularity & 0x1F).u24(self.length_max).u16(self.length_min).finish()
     }
-
-    /// Whether a block of that many bytes may be written, in variable-block mode.
-    pub fn allow(&self, length: usize) -> bool {
-        let fits = self.length_max == 0 || length <= self.length_max as usize;
-        let multiple = length.trailing_zeros() >= u32::from(self.granularity);
-        fits && multiple && length >= usize::from(self.length_min)
-    }
 }
 
 #[cfg(test)]
@@ -51,15 +44,7 @@ mod tests {
         let bytes = [0, 0x80, 0, 0, 0, 1];
         assert_eq!(BlockLimits::decode(&bytes).unwrap(), BlockLimits::LTO);
         assert_eq!(BlockLimits::LTO.encode(), bytes);
-        assert!(BlockLimits::LTO.allow(262148) && BlockLimits::LTO.allow(0x80_0000));
-        assert!(!BlockLimits::LTO.allow(0) && !BlockLimits::LTO.allow(0x80_0001));
         assert!(BlockLimits::decode(&bytes[..5]).is_err());
-    }
-
-    #[test]
-    fn granularity_is_a_power_of_two() {
-        let limits = BlockLimits { granularity: 2, length_max: 0, length_min: 4 };
-        assert!(limits.allow(8) && !limits.allow(6));
     }
 
     proptest! {

@@ -103,14 +103,6 @@ pub enum NextStep {
     Restore,
     /// Wait, then send it again.
     Wait,
-    /// Load the medium that sits there.
-    Load,
-    /// Go on with another medium.
-    NextMedium,
-    /// Somebody has to do something: put in a medium, take off a protection, open a lock.
-    AskOperator,
-    /// Give up on this medium or this place of it.
-    GiveUpMedium,
     /// Give up.
     GiveUp,
 }
@@ -209,10 +201,17 @@ impl Condition {
             (0x27, _) | (0x5A, 0x02) => Self::WriteProtected,
             (0x30, 0x0C | 0x0D) => Self::WormProtected,
             (0x74, 0x02) => Self::NotEncrypted,
+            // The key opens the medium, this one block is not what was written.
+            (0x74, 0x04 | 0x05) => Self::ReadError,
             (0x74, _) => Self::WrongKey,
             (0x2A, 0x13) => Self::EncryptionChanged,
             _ => Self::DataProtected,
         }
+    }
+
+    /// Whether the device does not have what was asked for.
+    pub fn is_unsupported(self) -> bool {
+        matches!(self, Self::UnknownCommand | Self::InvalidField)
     }
 
     /// What to do next.
@@ -223,42 +222,14 @@ impl Condition {
             | Self::EarlyWarning
             | Self::BeginningOfMedium
             | Self::EndOfData => NextStep::GoOn,
-            Self::EndOfMedium => NextStep::NextMedium,
             Self::BecomingReady => NextStep::Wait,
-            Self::NeedsLoad => NextStep::Load,
             Self::Attention | Self::ImportExportAccessed => NextStep::Repeat,
             Self::MediumChanged
             | Self::Reset
             | Self::ReservationLost
             | Self::ModeChanged
             | Self::EncryptionChanged => NextStep::Restore,
-            Self::NoMedium
-            | Self::Offline
-            | Self::CleaningCartridge
-            | Self::CleaningFailed
-            | Self::NotUnloaded
-            | Self::RemovalPrevented
-            | Self::WriteProtected
-            | Self::WrongKey => NextStep::AskOperator,
-            Self::ReadError
-            | Self::WriteError
-            | Self::IncompatibleMedium
-            | Self::CartridgeFault
-            | Self::MediumError
-            | Self::WormProtected
-            | Self::NotEncrypted
-            | Self::DataProtected => NextStep::GiveUpMedium,
-            Self::NotReady
-            | Self::UnknownCommand
-            | Self::InvalidField
-            | Self::InvalidElement
-            | Self::DestinationFull
-            | Self::SourceEmpty
-            | Self::IllegalRequest
-            | Self::GuardCheckFailed
-            | Self::HardwareError
-            | Self::Aborted
-            | Self::Unknown => NextStep::GiveUp,
+            _ => NextStep::GiveUp,
         }
     }
 }
@@ -320,7 +291,8 @@ mod tests {
             (0x7, 0x74, 0x01, WrongKey),
             (0x7, 0x74, 0x02, NotEncrypted),
             (0x7, 0x74, 0x03, WrongKey),
-            (0x7, 0x74, 0x04, WrongKey),
+            (0x7, 0x74, 0x04, ReadError),
+            (0x7, 0x74, 0x05, ReadError),
             (0x7, 0x2A, 0x13, EncryptionChanged),
             (0x4, 0x10, 0x01, GuardCheckFailed),
             (0x4, 0x10, 0x04, GuardCheckFailed),

@@ -198,16 +198,6 @@ impl DensitySupport {
         let header = Writer::new().u16(length as u16).zeros(2);
         self.descriptors.iter().fold(header, |writer, density| density.encode(writer)).finish()
     }
-
-    /// The newest density: the one with the largest primary code.
-    ///
-    /// # Errors
-    /// No density, or a newest one that is not of LTO.
-    pub fn newest(&self) -> Decoded<Density> {
-        let codes = self.descriptors.iter().map(|descriptor| descriptor.primary);
-        let largest = codes.max().ok_or_else(|| DecodeError::field("density support", "is empty"));
-        Density::from_code(largest?)
-    }
 }
 
 #[cfg(test)]
@@ -248,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn newest_is_the_largest_code() {
+    fn densities_are_listed() {
         let support = DensitySupport { descriptors: vec![lto(Density::Lto8), lto(Density::Lto7)] };
         let bytes = support.encode();
         assert_eq!(bytes.len(), 4 + 2 * 52);
@@ -257,8 +247,6 @@ mod tests {
         assert_eq!(&bytes[20..36], b"LTO-CVE U-832   ");
         let decoded = DensitySupport::decode(&bytes).unwrap();
         assert_eq!(decoded, support);
-        assert_eq!(decoded.newest().unwrap(), Density::Lto8);
-        assert!(DensitySupport::default().newest().is_err());
     }
 
     #[test]

@@ -184,13 +184,9 @@ impl EncryptionCapabilities {
         close(page::CAPABILITIES, self.algorithms.iter().fold(header, one))
     }
 
-    /// The first algorithm that is AES-256-GCM in hardware.
-    ///
-    /// # Errors
-    /// `drive does not support AES-GCM encryption`.
-    pub fn aes_gcm(&self) -> Decoded<&Algorithm> {
-        let found = self.algorithms.iter().find(|algorithm| algorithm.is_usable());
-        found.ok_or_else(|| DecodeError::field(WHAT, "drive does not support AES-GCM encryption"))
+    /// The first algorithm that is AES-256-GCM in hardware, where the drive has one.
+    pub fn aes_gcm(&self) -> Option<&Algorithm> {
+        self.algorithms.iter().find(|algorithm| algorithm.is_usable())
     }
 }
 

@@ -184,17 +184,6 @@ impl ModeData {
         }
     }
 
-    /// Page 10h, subpage 01h.
-    ///
-    /// # Errors
-    /// `wrong page code` where another page came first.
-    pub fn device_configuration_extension(&self) -> Decoded<DeviceConfigurationExtension> {
-        match self.first() {
-            Some(PageContent::DeviceConfigurationExtension(page)) => Ok(*page),
-            _ => Err(wrong_page_code()),
-        }
-    }
-
     /// Page 0Ah, subpage F0h.
     ///
     /// # Errors

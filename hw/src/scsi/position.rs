@@ -183,7 +183,11 @@ mod tests {
             assert!(refused.to_string().contains("got unexpected data len"));
         }
         assert!(ShortPosition::decode(&[0; 19]).is_err());
-        assert!(ShortPosition::decode(&[0, 1, 0, 0, 0, 0, 0, 0, 0, 0]).is_err());
+        let mut short = [0; 20];
+        assert!(ShortPosition::decode(&short).is_ok());
+        short[1] = 1;
+        let refused = ShortPosition::decode(&short).unwrap_err();
+        assert!(refused.to_string().contains("partitioned tape"));
     }
 
     #[test]

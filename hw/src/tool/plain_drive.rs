@@ -12,7 +12,6 @@ use crate::device::{DeviceError, Done, ScsiDevice};
 use crate::error::{Error, Result};
 use crate::lto::timeouts;
 use crate::number::FileNumber;
-use crate::scsi::inquiry::Inquiry;
 use crate::scsi::mode::{ModeData, PageContent};
 use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
 use crate::scsi::{CdbForm, Command, Condition, DeviceType, LocateTarget, PageControl, SpaceCode};
@@ -42,7 +41,7 @@ impl PlainDrive {
     /// `not a tape device (peripheral_type = n)`, or it does not answer.
     pub(super) fn open(transport: Box<dyn Transport>, cancel: &Cancel) -> Result<Self> {
         let mut device = ScsiDevice::new(transport, cancel.clone());
-        let known = inquire(&mut device);
+        let known = device.inquire(DeviceType::Tape);
         known.map_err(|error| Error::device("open", device.name(), error))?;
         Ok(Self { device })
     }
@@ -136,13 +135,6 @@ impl PlainDrive {
         let command = Command::ModeSelect { form, page_format: true, save: false, length };
         self.device.ask(command, Data::Out(&bytes), timeouts::WRITE).map(drop)
     }
-}
-
-fn inquire(device: &mut ScsiDevice) -> Attempt<()> {
-    const BYTES: u16 = 36;
-    let command = Command::Inquiry { page: None, allocation: BYTES };
-    let bytes = device.ask_data(command, usize::from(BYTES), timeouts::IMMEDIATE)?;
-    Ok(Inquiry::decode(&bytes)?.expect(DeviceType::Tape)?)
 }
 
 fn load_or_eject(load: bool) -> Command {

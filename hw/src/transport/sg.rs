@@ -61,7 +61,6 @@ struct SgIoHeader {
 #[derive(Debug)]
 pub struct SgTransport {
     file: File,
-    path: PathBuf,
     name: String,
 }
 
@@ -80,12 +79,7 @@ impl SgTransport {
             .custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC)
             .open(&generic)
             .map_err(|error| with_hint(error, &generic))?;
-        Ok(Self { file, path: generic, name: path.display().to_string() })
-    }
-
-    /// The generic node that is open.
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { file, name: path.display().to_string() })
     }
 }
 
@@ -165,7 +159,12 @@ fn reply(
     sense: &[u8],
     timeout: Duration,
 ) -> Result<Reply, TransportError> {
-    let status = Status::from_byte(header.status & 0x7E);
+    let mut status = Status::from_byte(header.status & 0x7E);
+    // Some adapters give the sense and not the status that goes with it.
+    let has_sense = header.driver_status & DRIVER_SENSE != 0 && header.sb_len_wr > 0;
+    if status == Status::Good && has_sense {
+        status = Status::CheckCondition;
+    }
     let (host, driver) = (header.host_status, header.driver_status);
     if status != Status::CheckCondition {
         match host {
@@ -319,6 +318,17 @@ mod tests {
         assert!(matches!(answered(0, 3, 0), Err(TransportError::TimedOut { .. })));
         assert!(matches!(answered(0, 1, 0), Err(TransportError::Gone)));
         assert!(matches!(answered(0, 7, 0), Err(TransportError::Adapter { host: 7, .. })));
+    }
+
+    #[test]
+    fn sense_without_its_status_is_a_check_condition() {
+        let cdb = Cdb::new(&[0; 6]).unwrap();
+        let (mut sense, limit) = ([0; SENSE_BYTES_MAX], Duration::from_secs(1));
+        let mut header = header(&cdb, &mut Data::None, &mut sense, limit).unwrap();
+        header.driver_status = DRIVER_SENSE;
+        assert_eq!(reply(&header, 0, &sense, limit).unwrap().status, Status::Good);
+        header.sb_len_wr = 18;
+        assert_eq!(reply(&header, 0, &sense, limit).unwrap().status, Status::CheckCondition);
     }
 
     #[test]

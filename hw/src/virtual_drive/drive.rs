@@ -221,6 +221,10 @@ impl TapeDrive for VirtualDrive {
         self.counters
     }
 
+    fn can_encrypt(&mut self) -> Result<bool> {
+        Ok(false)
+    }
+
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> Result<()> {
         match key {
             None => Ok(()),

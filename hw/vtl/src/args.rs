@@ -51,6 +51,9 @@ pub(crate) struct Create {
     /// Bar codes of the media: CLN… clean; L5 to L9 and, written once, LV to LZ at the end say the generation.
     #[arg(long, value_delimiter = ',', value_name = "BARCODE,…", value_parser = parse_barcode)]
     pub(crate) media: Vec<VolumeTag>,
+    /// Drives and robot take the time that real ones take, divided by this; without it nothing takes time.
+    #[arg(long, value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) quickened: Option<u32>,
     /// Room on each medium, such as 512M or 20G.
     #[arg(long, value_parser = parse_size, default_value_t = Size(CAPACITY_DEFAULT))]
     pub(crate) capacity: Size,

@@ -11,6 +11,7 @@ pub(crate) fn create(wanted: &Create) -> Result<()> {
     let shape = LibraryShape {
         storage_slots: wanted.slots.into(),
         import_export_slots: wanted.import_export.into(),
+        quickened: wanted.quickened,
         ..LibraryShape::unique(wanted.drives, wanted.maker.into(), generation)
     };
     let facts = |barcode| CartridgeFacts::labelled(barcode, generation, wanted.capacity.0);

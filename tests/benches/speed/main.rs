@@ -10,6 +10,7 @@
     reason = "a bench that cannot go on fails"
 )]
 
+mod lto;
 mod mount;
 mod support;
 mod tape;
@@ -20,6 +21,9 @@ fn main() {
     let options = Options::from_command_line();
     if tape::NAMES.iter().any(|name| options.wants(name)) {
         tape::measure(&options);
+    }
+    if lto::NAMES.iter().any(|name| options.wants(name)) {
+        lto::measure(&options);
     }
     if mount::NAMES.iter().any(|name| options.wants(name)) {
         mount::measure(&options);

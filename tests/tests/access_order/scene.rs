@@ -498,6 +498,7 @@ fn library(model: DriveModel, label: &LabelText, timing: &Timing) -> EmulatedLib
         storage_slots: 2,
         import_export_slots: 0,
         ejects: true,
+        quickened: None,
     };
     let library = EmulatedLibrary::with_timing(&shape, timing);
     library.put(0, Cartridge::new(facts, Box::new(SpacedTape::default())));

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::backup::{self, BackupJob, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
 use reel_tape::fetch::fetch;
 use reel_tape::medium::load_by_label;
-use reel_tape::restore::{RestoreJob, check, restore};
+use reel_tape::restore::{self, RestoreJob, restore};
 use reel_tape::set_contents::SetSnapshot;
 use reel_types::commands::{Backup, Catalog, Fetch, Restore};
-use reel_types::{AuthId, StoreName};
+use reel_types::{AuthId, DriveName, MediaSetId, StoreName};
 
 use super::Done;
 use super::plan::Choice;
+use crate::drives::ConfiguredDrive;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -36,6 +37,7 @@ impl Reeld {
             eject_media: command.eject_media,
             export_media_set: command.export_media_set,
         };
+        backup::check(&self.tape, &job)?;
         let id = format!("{}:{}:{}", command.store, command.pool, desk.name());
         let reeld = Arc::clone(self);
         self.drive_task(&desk, "tape-backup", &id, who, move |hold, task| {
@@ -66,8 +68,9 @@ impl Reeld {
             namespaces: command.namespaces.clone(),
             owner: command.owner.clone().unwrap_or_else(|| who.clone()),
         };
-        check(&self.tape, &job)?;
+        restore::check(&self.tape, &job)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
+        self.require_key(command.media_set, desk.name())?;
         let names: Vec<&str> = job.stores.keys().map(StoreName::as_str).collect();
         let (reeld, id) = (Arc::clone(self), names.join(", "));
         self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
@@ -80,6 +83,7 @@ impl Reeld {
     pub(super) fn fetch(self: &Arc<Self>, command: &Fetch, who: &AuthId) -> Outcome<Done> {
         let contents = self.set_contents(command.media_set)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
+        self.require_key(command.media_set, desk.name())?;
         let (reeld, wanted) = (Arc::clone(self), Choice::from(command));
         let id = command.media_set.to_string();
         self.drive_task(&desk, "fetch", &id, who, move |hold, task| {
@@ -102,5 +106,14 @@ impl Reeld {
             restore_catalog(&reeld.tape, hold, options, task)?;
             Ok(reeld.refresh_online_status()?)
         })
+    }
+
+    /// Refuses to read a media set whose key is not known, before anything is moved. A drive of files has never
+    /// encrypted anything and needs none.
+    fn require_key(&self, set: MediaSetId, drive: &DriveName) -> Outcome<()> {
+        match self.drives.config(drive)? {
+            ConfiguredDrive::Virtual(_) => Ok(()),
+            ConfiguredDrive::Lto(..) => Ok(reel_tape::require_key(&self.tape, set)?),
+        }
     }
 }

@@ -5,7 +5,7 @@ use reel_types::commands::results::PoolEntry;
 use reel_types::commands::{PoolConfig as PoolConfigCommand, PoolCreate, PoolRemove, PoolUpdate};
 
 use super::Done;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
 impl Reeld {
@@ -20,11 +20,11 @@ impl Reeld {
     }
 
     pub(super) fn pool_create(&self, command: &PoolCreate) -> Outcome<Done> {
-        refuse_key(command.encrypt.is_some())?;
         let config = PoolConfig {
             allocation: command.allocation.clone(),
             retention: command.retention.clone(),
             template: command.template.clone(),
+            encrypt: command.encrypt,
             comment: command.comment.clone(),
             ..PoolConfig::new(command.name.clone())
         };
@@ -33,13 +33,13 @@ impl Reeld {
     }
 
     pub(super) fn pool_update(&self, command: &PoolUpdate) -> Outcome<Done> {
-        refuse_key(command.encrypt.is_some())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
         Pools::new(&self.config).update(&command.name, &delete, None, |config| {
-            let PoolUpdate { allocation, retention, template, comment, .. } = command;
+            let PoolUpdate { allocation, retention, template, encrypt, comment, .. } = command;
             config.allocation = allocation.clone().or(config.allocation.take());
             config.retention = retention.clone().or(config.retention.take());
             config.template = template.clone().or(config.template.take());
+            config.encrypt = encrypt.or(config.encrypt);
             if let Some(comment) = comment {
                 let kept = !comment.as_str().trim().is_empty();
                 config.comment = kept.then(|| comment.clone());
@@ -53,16 +53,6 @@ impl Reeld {
         Pools::new(&self.config).remove(&command.name, None)?;
         Done::nothing()
     }
-}
-
-fn refuse_key(given: bool) -> Outcome<()> {
-    if given {
-        return Err(Failure::new(
-            nix::libc::EOPNOTSUPP,
-            "encrypted pools can't be written yet; create the pool without 'encrypt'",
-        ));
-    }
-    Ok(())
 }
 
 fn entry(config: PoolConfig) -> PoolEntry {

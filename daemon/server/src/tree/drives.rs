@@ -36,6 +36,8 @@ fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
     let (labelled, label_name) = with();
     let label =
         move || Ok(labelled.drives.desk(&label_name)?.loaded().map(|label| label.to_string()));
+    let (stopped, stopped_name) = with();
+    let underruns = move || Ok(Some(stopped.drives.desk(&stopped_name)?.underruns().to_string()));
     let (shown, shown_name) = with();
     let health_name = name.clone();
     let is_lto = matches!(tree.reeld.drives.config(&name), Ok(ConfiguredDrive::Lto(..)));
@@ -47,6 +49,7 @@ fn drive(tree: &Arc<Tree>, name: DriveName) -> Node {
         .with_all(health(tree, move |reeld| reeld.health_of_drive(&health_name, false)))
         .with("state", fact(state))
         .with("label", fact(label))
+        .with("underruns", fact(underruns))
         .with_all(values)
         .node()
 }

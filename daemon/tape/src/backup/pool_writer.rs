@@ -24,6 +24,7 @@ use crate::archive::chunk::ChunkArchiveHeader;
 use crate::archive::snapshot::{SnapshotArchiveHeader, SnapshotArchiveWriter};
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
+use crate::encryption::SetKey;
 use crate::env::TapeEnv;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
@@ -51,6 +52,8 @@ pub(super) struct PoolWriter<'a> {
     hold: &'a mut DriveHold,
     task: &'a dyn TaskContext,
     pool: MediaPool,
+    /// The key that the pool's sets are encrypted with.
+    key: Option<SetKey>,
     loaded: Option<LoadedMedium>,
     /// Files of snapshots that are on tape and not yet committed.
     uncommitted: Vec<FillingSnapshot>,
@@ -70,7 +73,7 @@ impl<'a> PoolWriter<'a> {
         env: &'a TapeEnv,
         hold: &'a mut DriveHold,
         task: &'a dyn TaskContext,
-        pool: MediaPool,
+        (pool, key): (MediaPool, Option<SetKey>),
         may_have_namespaces: bool,
     ) -> Self {
         Self {
@@ -78,6 +81,7 @@ impl<'a> PoolWriter<'a> {
             hold,
             task,
             pool,
+            key,
             loaded: None,
             uncommitted: Vec::new(),
             may_have_namespaces,
@@ -322,6 +326,7 @@ impl<'a> PoolWriter<'a> {
         };
         self.hold.drive().sync().map_err(|source| self.hold.failed(source))?;
         self.env.reached("backup: flushed");
+        self.hold.note_underruns();
         store_statistics(&mut self.pool, self.hold, loaded.labels.label.uuid)?;
         self.env.places.store(&mut loaded.places)?;
         self.env.reached("backup: places stored");

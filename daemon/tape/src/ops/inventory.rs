@@ -6,6 +6,7 @@ use reel_types::{LabelText, MediaId, TaskContext};
 
 use crate::catalog_restore::restore_saved;
 use crate::drive_desk::DriveHold;
+use crate::encryption;
 use crate::env::TapeEnv;
 use crate::label::MediaLabels;
 use crate::media_catalog;
@@ -161,6 +162,7 @@ fn take_saved_catalogs(
     if media_catalog::exists(&env.state, uuid) {
         return Ok(());
     }
+    encryption::unlock(env, hold, set_label, task)?;
     if !restore_saved(env, hold, labels, set_label, task)? {
         task.warn(&format!(
             "no catalog is saved on media '{}'; make one with 'catalog --scan'",

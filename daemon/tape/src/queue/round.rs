@@ -86,8 +86,9 @@ impl Round {
         let is_stale = match &self.route {
             Route::Forward => true,
             Route::Found { files, considered } => {
+                let named: BTreeSet<_> = files.iter().collect();
                 let added = wanted.iter().filter(|one| !considered.contains(&one.file)).count();
-                let left = wanted.iter().filter(|one| files.contains(&one.file)).count();
+                let left = wanted.iter().filter(|one| named.contains(&one.file)).count();
                 left == 0 || 2 * added > left
             }
         };

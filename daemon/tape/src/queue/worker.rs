@@ -16,7 +16,7 @@ use super::wishes::{MediumKey, Wishes};
 use super::{NotReached, Shared};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::drive_times::Layout;
-use crate::medium::load_medium;
+use crate::medium::load_member;
 use crate::set_contents::{SetMedium, Target};
 use crate::{Error, Result};
 
@@ -202,13 +202,8 @@ impl Session<'_> {
         let task = NoTask(self.shared.cancel.clone());
         let is_empty = hold.drive().medium_loaded().is_ok_and(|loaded| !loaded);
         let began = is_empty.then(|| self.watch.now());
-        let labels = load_medium(hold, &medium.label_text, medium.id, &task)?;
-        if labels.assigned_set().map(|label| label.uuid) != Some(medium.set) {
-            return Err(Error::WrongMedium {
-                wanted: medium.label_text.clone(),
-                found: format!("it no longer belongs to media set {}", medium.set),
-            });
-        }
+        let SetMedium { label_text, id, set, .. } = medium;
+        load_member(&self.shared.parts.env, hold, (label_text, *id), *set, &task)?;
         let layout = self.look_at_layout(hold, medium);
         self.watch.loaded(layout.as_ref(), began);
         self.loaded = Some((key, layout.as_ref().map_or(OrderBy::Number, OrderBy::of)));

@@ -66,7 +66,7 @@ enum Outcome {
 impl FullRestore<'_> {
     fn one_medium(&mut self, hold: &mut DriveHold, member: &Member) -> Result<()> {
         let run = self.run;
-        let labels = member.load(hold, run.task)?;
+        let labels = member.load(run.env, hold, run.task)?;
         let outcome =
             pass_over_medium(run.env, hold, &labels, OldCatalog::KeepOverDamage, self, run.task)?;
         self.report.damaged(outcome.damage.len());

@@ -76,7 +76,7 @@ fn read_missing_snapshots(run: &Run<'_>, hold: &mut DriveHold, wanted: &[Wanted]
     for (place, mut archives) in by_member {
         let Some(member) = members.get(place) else { continue };
         archives.sort_by_key(|archive| archive.file);
-        member.load(hold, run.task)?;
+        member.load(run.env, hold, run.task)?;
         read_snapshots(run, hold, &archives)?;
     }
     Ok(())
@@ -197,7 +197,7 @@ fn restore_from_medium(
     tell: &mut dyn FnMut(usize),
 ) -> Result<()> {
     let member = plan.member;
-    member.load(hold, run.task)?;
+    member.load(run.env, hold, run.task)?;
     plan.visit(|archive, digests| {
         let Some(target) = run.targets.of(&archive.store) else { return Ok(()) };
         let mut tally = Tally::begin();

@@ -10,7 +10,7 @@ use crate::env::TapeEnv;
 use crate::inventory::Inventory;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::{CatalogExpectation, CatalogReader, CatalogRecord};
-use crate::medium::load_medium;
+use crate::medium::load_member;
 use crate::ops::online_labels;
 use crate::{Error, Result};
 
@@ -28,7 +28,6 @@ pub(super) struct Member {
 #[derive(Debug)]
 pub(super) struct Members {
     pool: PoolName,
-    first: MediaSetLabel,
     media: Vec<Member>,
 }
 
@@ -50,17 +49,11 @@ impl Members {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let first = media.first().map(|member| member.set_label.clone());
-        Ok(Self { pool, first: first.ok_or(Error::SetUnknown { set })?, media })
+        Ok(Self { pool, media })
     }
 
     pub(super) fn pool(&self) -> &PoolName {
         &self.pool
-    }
-
-    /// The set label of the first medium.
-    pub(super) fn set_label(&self) -> &MediaSetLabel {
-        &self.first
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {
@@ -91,17 +84,21 @@ pub(super) fn require_media<'a>(
 
 impl Member {
     /// Loads the medium; the drive stands in front of file 2 then. It must be what the inventory says that it is.
-    pub(super) fn load(&self, hold: &mut DriveHold, task: &dyn TaskContext) -> Result<MediaLabels> {
-        let labels = load_medium(hold, &self.label, self.uuid, task)?;
-        let Self { label, set_label: wanted, .. } = self;
-        let found = match labels.assigned_set() {
-            Some(found) if found.uuid == wanted.uuid && found.seq_nr == wanted.seq_nr => {
-                return Ok(labels);
-            }
-            Some(other) => format!("it as number {} of media set {}", other.seq_nr, other.uuid),
-            None => "it in no media set".into(),
-        };
-        Err(Error::WrongMedium { wanted: label.clone(), found })
+    pub(super) fn load(
+        &self,
+        env: &TapeEnv,
+        hold: &mut DriveHold,
+        task: &dyn TaskContext,
+    ) -> Result<MediaLabels> {
+        let Self { label, uuid, set_label: wanted, .. } = self;
+        let labels = load_member(env, hold, (label, *uuid), wanted.uuid, task)?;
+        match labels.assigned_set().map(|found| found.seq_nr) {
+            Some(seq_nr) if seq_nr != wanted.seq_nr => Err(Error::WrongMedium {
+                wanted: label.clone(),
+                found: format!("it as number {seq_nr} of media set {}", wanted.uuid),
+            }),
+            _ => Ok(labels),
+        }
     }
 
     /// Goes through the records of the medium's catalog, which must be there and fit the medium.

@@ -118,7 +118,7 @@ impl Reading<'_> {
             match located.and_then(|()| self.take_near(hold.drive(), first.0, &mut places)) {
                 Ok(Met::Them) => {}
                 Ok(Met::Others) => return Ok(()),
-                Err(error) if is_fatal(&error) => return Err(error),
+                Err(error) if is_fatal(&error) => return Err(name_drive(hold, error)),
                 Err(error) if is_damage(&error) => {
                     // What was behind a gap is gone to directly; for what was gone to, its place says nothing.
                     if places.front() == Some(&first) {
@@ -200,7 +200,7 @@ impl Reading<'_> {
         let read = self.read_all(hold.drive(), start);
         self.keep_places();
         match read {
-            Err(error) if is_fatal(&error) => Err(error),
+            Err(error) if is_fatal(&error) => Err(name_drive(hold, error)),
             Err(error) => {
                 let error = name_drive(hold, error);
                 self.log_damage(&error);

@@ -34,7 +34,7 @@ pub(super) fn read_snapshots(
         go_to_file(hold, archive.file, run.task)?;
         match read_snapshot(run, hold.drive(), archive) {
             Ok(()) => {}
-            Err(error) if is_fatal(&error) => return Err(error),
+            Err(error) if is_fatal(&error) => return Err(name_drive(hold, error)),
             Err(error) => {
                 run.task.warn(&format!("File {}: {}", archive.file, name_drive(hold, error)));
             }

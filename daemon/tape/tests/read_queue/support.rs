@@ -196,6 +196,9 @@ impl TapeDrive for CountedDrive {
     fn counters(&self) -> DriveCounters {
         self.drive.counters()
     }
+    fn can_encrypt(&mut self) -> reel_hw::Result<bool> {
+        self.drive.can_encrypt()
+    }
     fn set_encryption_key(&mut self, key: Option<&EncryptionKey>) -> reel_hw::Result<()> {
         self.drive.set_encryption_key(key)
     }

@@ -67,6 +67,7 @@ fn a_medium_in_the_hand_outlives_the_program() {
         storage_slots: 2,
         import_export_slots: 0,
         ejects: true,
+        quickened: None,
     };
     EmulatedLibrary::create(folder.path(), &shape).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();

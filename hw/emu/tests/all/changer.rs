@@ -25,6 +25,7 @@ fn with_media(ejects: bool) -> EmulatedLibrary {
         storage_slots: 4,
         import_export_slots: 2,
         ejects,
+        quickened: None,
     });
     for (slot, barcode) in [(0, "TEST01L8"), (2, "TEST02L8"), (3, "CLN001CU")] {
         library.put(slot, cartridge(barcode, Generation::Lto8, 1 << 30));
@@ -105,9 +106,8 @@ fn a_library_that_does_not_eject_wants_the_drive_to() {
     robot.load_slot(slot(1), DRIVE).unwrap();
     let refused = robot.unload(DRIVE, None).unwrap_err().to_string();
     assert!(refused.contains("eject-before-unload"), "{refused}");
-    let drives = library.clone();
-    let mut robot = robot.with_ejector(Box::new(move |_| TapeDrive::unload(&mut open(&drives))));
-    assert_eq!(robot.unload(DRIVE, None).unwrap(), slot(1));
+    let mut drive = open(&library).in_library(Box::new(robot), DRIVE, true);
+    assert_eq!(Changer::unload(&mut drive, DRIVE, None).unwrap(), slot(1));
 }
 
 #[test]

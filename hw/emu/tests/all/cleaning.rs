@@ -84,6 +84,7 @@ fn uses_are_kept_in_the_folder() {
         storage_slots: 1,
         import_export_slots: 0,
         ejects: true,
+        quickened: None,
     };
     EmulatedLibrary::create(folder.path(), &shape).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();

@@ -16,6 +16,7 @@ fn shape() -> LibraryShape {
         storage_slots: 3,
         import_export_slots: 1,
         ejects: true,
+        quickened: None,
     }
 }
 

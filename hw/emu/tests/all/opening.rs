@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use reel_emu::{CartridgeFacts, CartridgeKind, Device, EmulatedLibrary, Generation, Maker, Timing};
+use reel_emu::{
+    CartridgeFacts, CartridgeKind, Device, DriveModel, EmulatedLibrary, Generation, LibraryShape,
+    Maker, Timing,
+};
 use reel_hw::conformance::block;
 use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::scsi::position::LongPosition;
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, Error, ScsiChanger, SlotNumber, TapeDrive,
+    VolumeTag,
 };
 
 use crate::meddling::{Meddling, answer};
@@ -129,6 +133,7 @@ fn looking_changes_nothing() {
         looker.format_medium(true),
         looker.set_encryption_key(None),
         looker.position().map(drop),
+        looker.load_slot(SlotNumber::new(1).unwrap(), DriveNumber(0)),
     ];
     for outcome in refused {
         let text = outcome.unwrap_err().to_string();
@@ -152,4 +157,55 @@ fn a_medium_that_was_put_in_by_hand_is_loaded_before_it_is_used() {
     drive.load().unwrap();
     drive.write_block(&block(b'a')).unwrap();
     drive.sync().unwrap();
+}
+
+#[test]
+fn a_drive_with_anothers_number_is_refused() {
+    let serials = ["DRIVE0001", "DRIVE0002-LONGER"];
+    let shape = LibraryShape {
+        serial: "ROBOT0001".into(),
+        drives: serials
+            .map(|serial| DriveModel {
+                serial: serial.into(),
+                ..model(Maker::Ibm, Generation::Lto8)
+            })
+            .into(),
+        storage_slots: 2,
+        import_export_slots: 0,
+        ejects: true,
+        quickened: None,
+    };
+    let library = EmulatedLibrary::new(&shape);
+    let put = |drive: usize, number: DriveNumber| {
+        let way = Box::new(library.transport(Device::Changer));
+        let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();
+        let way = Box::new(library.transport(Device::Drive(drive)));
+        let drive = LtoDrive::open(way, LtoOptions::default(), &Cancel::new()).unwrap();
+        drive.in_library(Box::new(robot), number, false)
+    };
+    library.put(0, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
+    let slot = SlotNumber::new(1).unwrap();
+    for drive in 0..2 {
+        let number = DriveNumber(drive as u32);
+        let mut right = put(drive, number);
+        right.load_slot(slot, number).unwrap();
+        Changer::unload(&mut right, number, None).unwrap();
+        drop(right);
+        let other = 1 - drive;
+        let mut wrong = put(drive, DriveNumber(other as u32));
+        let told = &serials[other][..serials[other].len().min(10)];
+        let serial = serials[drive];
+        let expected = format!(
+            "emulated drive {drive} has serial number '{serial}', and is drive {drive} of the changer, not drive \
+             {other} (which has serial number '{told}'); correct its number (changer-drivenum)"
+        );
+        let refused = [
+            wrong.load_slot(slot, DriveNumber(other as u32)),
+            wrong.load_media(&VolumeTag::new("TEST01L8").unwrap(), DriveNumber(other as u32)),
+            Changer::status(&mut wrong).map(drop),
+        ];
+        for outcome in refused {
+            assert_eq!(outcome.unwrap_err().to_string(), expected);
+        }
+    }
 }

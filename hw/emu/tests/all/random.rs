@@ -73,6 +73,7 @@ fn stocked(maker: Maker, generation: Generation, timing: &Timing) -> EmulatedLib
         storage_slots: 3,
         import_export_slots: 1,
         ejects: true,
+        quickened: None,
     };
     let library = EmulatedLibrary::with_timing(&shape, timing);
     let medium = |barcode, kind| {

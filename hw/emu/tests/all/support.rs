@@ -31,6 +31,7 @@ pub(crate) fn timed_library(model: DriveModel, timing: &Timing) -> EmulatedLibra
         storage_slots: 4,
         import_export_slots: 1,
         ejects: true,
+        quickened: None,
     };
     EmulatedLibrary::with_timing(&shape, timing)
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reel_emu::time::{BadSpot, BadSpots, EmuClock, Seed, SpotReading};
-use reel_emu::{CartridgeFacts, Device, EmulatedLibrary, Generation, Maker, Timing};
+use reel_emu::{CartridgeFacts, Device, EmulatedLibrary, Generation, LibraryShape, Maker, Timing};
 use reel_hw::scsi::Cdb;
 use reel_hw::scsi::access_order::WrapEnds;
 use reel_hw::scsi::log::{DeviceActivity, DeviceStatus, PerformanceData};
@@ -53,6 +53,25 @@ fn assert_near(found_s: f64, expected_s: f64) {
 
 fn activity(host: &mut Host) -> DeviceActivity {
     DeviceStatus::decode(&host.log(0x11)).unwrap().activity
+}
+
+#[test]
+fn a_kept_library_goes_by_the_time_of_its_shape() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, quickened) in [("none", None), ("quick", Some(1_000_000))] {
+        let shape =
+            LibraryShape { quickened, ..LibraryShape::unique(1, Maker::Ibm, Generation::Lto8) };
+        let path = folder.path().join(name);
+        EmulatedLibrary::create(&path, &shape).unwrap();
+        for number in 0..2 {
+            let library = EmulatedLibrary::open(&path).unwrap();
+            assert_eq!(library.clock().is_some(), quickened.is_some());
+            assert!(library.clock().is_none_or(|clock| !clock.is_simulated()));
+            // What is kept of it changes.
+            let added = facts(&format!("NEW00{number}L8"), Generation::Lto8, 1 << 20);
+            library.add_cartridge(added).unwrap();
+        }
+    }
 }
 
 #[test]

@@ -7,14 +7,22 @@ use crate::scsi::cursor::Writer;
 impl Command {
     /// The CDB of the command.
     pub fn to_cdb(&self) -> Cdb {
-        let fields = self.common().or_else(|| self.tape()).unwrap_or_else(|| self.changer());
-        Cdb::padded(&fields.finish())
+        let fields = self
+            .common()
+            .or_else(|| self.settings())
+            .or_else(|| self.reservation())
+            .or_else(|| self.data())
+            .or_else(|| self.motion())
+            .or_else(|| self.medium())
+            .or_else(|| self.changer());
+        // A command that none of these knows would be asked nothing and move nothing.
+        Cdb::padded(&fields.unwrap_or_else(test_unit_ready).finish())
     }
 
     fn common(&self) -> Option<Writer> {
         let cdb = Writer::new();
         Some(match *self {
-            Self::TestUnitReady => cdb.u8(0x00),
+            Self::TestUnitReady => test_unit_ready(),
             Self::RequestSense { descriptor, allocation } => {
                 cdb.u8(0x03).u8(u8::from(descriptor)).zeros(2).u8(allocation)
             }
@@ -37,6 +45,20 @@ impl Command {
                 .u8(opcode)
                 .u16(service_action)
                 .u32(allocation),
+            Self::SendDiagnostic { self_test, length } => {
+                cdb.u8(0x1D).u8(u8::from(self_test) << 2).u8(0).u16(length)
+            }
+            Self::ReceiveDiagnostic { page, allocation } => {
+                cdb.u8(0x1C).u8(1).u8(page).u16(allocation)
+            }
+            Self::PreventRemoval { prevent } => cdb.u8(0x1E).zeros(3).u8(u8::from(prevent)),
+            _ => return None,
+        })
+    }
+
+    fn settings(&self) -> Option<Writer> {
+        let cdb = Writer::new();
+        Some(match *self {
             Self::ModeSense { form, no_descriptor, control, page, subpage, allocation } => {
                 let head = |opcode| {
                     cdb.u8(opcode)
@@ -71,6 +93,13 @@ impl Command {
                 .u8(subpage)
                 .zeros(3)
                 .u16(length),
+            _ => return None,
+        })
+    }
+
+    fn reservation(&self) -> Option<Writer> {
+        let cdb = Writer::new();
+        Some(match *self {
             Self::Reserve(CdbForm::Six) => cdb.u8(0x16),
             Self::Reserve(CdbForm::Ten) => cdb.u8(0x56),
             Self::Release(CdbForm::Six) => cdb.u8(0x17),
@@ -81,27 +110,13 @@ impl Command {
             Self::PersistentReserveOut { service_action, scope_type, length } => {
                 cdb.u8(0x5F).u8(service_action & 0x1F).u8(scope_type).zeros(2).u32(length)
             }
-            Self::SendDiagnostic { self_test, length } => {
-                cdb.u8(0x1D).u8(u8::from(self_test) << 2).u8(0).u16(length)
-            }
-            Self::ReceiveDiagnostic { page, allocation } => {
-                cdb.u8(0x1C).u8(1).u8(page).u16(allocation)
-            }
-            Self::PreventRemoval { prevent } => cdb.u8(0x1E).zeros(3).u8(u8::from(prevent)),
             _ => return None,
         })
     }
 
-    fn tape(&self) -> Option<Writer> {
+    fn data(&self) -> Option<Writer> {
         let cdb = Writer::new();
         Some(match *self {
-            Self::ReadBlockLimits => cdb.u8(0x05),
-            Self::Rewind { immediate } => cdb.u8(0x01).u8(u8::from(immediate)),
-            Self::FormatMedium { immediate, verify, format, length } => cdb
-                .u8(0x04)
-                .u8(u8::from(verify) << 1 | u8::from(immediate))
-                .u8(format & 0xF)
-                .u16(length),
             Self::Read { fixed, suppress_length, length } => {
                 cdb.u8(0x08).u8(u8::from(suppress_length) << 1 | u8::from(fixed)).u24(length)
             }
@@ -110,6 +125,25 @@ impl Command {
             Self::WriteFilemarks { immediate, count } => {
                 cdb.u8(0x10).u8(u8::from(immediate)).u24(count)
             }
+            Self::FormatMedium { immediate, verify, format, length } => cdb
+                .u8(0x04)
+                .u8(u8::from(verify) << 1 | u8::from(immediate))
+                .u8(format & 0xF)
+                .u16(length),
+            Self::Erase { immediate, long } => {
+                cdb.u8(0x19).u8(u8::from(immediate) << 1 | u8::from(long))
+            }
+            Self::AllowOverwrite { allow, partition, object } => {
+                cdb.u8(0x82).u8(0).u8(allow & 0xF).u8(partition).u64(object)
+            }
+            _ => return None,
+        })
+    }
+
+    fn motion(&self) -> Option<Writer> {
+        let cdb = Writer::new();
+        Some(match *self {
+            Self::Rewind { immediate } => cdb.u8(0x01).u8(u8::from(immediate)),
             Self::Space6 { code, count } => cdb.u8(0x11).u8(code.to_bits()).u24(count as u32),
             Self::Space16 { code, count } => {
                 cdb.u8(0x91).u8(code.to_bits()).zeros(2).u64(count as u64)
@@ -134,9 +168,6 @@ impl Command {
             Self::ReadPosition { service_action, allocation } => {
                 cdb.u8(0x34).u8(service_action & 0x1F).zeros(5).u16(allocation)
             }
-            Self::Erase { immediate, long } => {
-                cdb.u8(0x19).u8(u8::from(immediate) << 1 | u8::from(long))
-            }
             Self::LoadUnload { immediate, hold, end_of_tape, retension, load } => {
                 let flags = u8::from(hold) << 3
                     | u8::from(end_of_tape) << 2
@@ -144,9 +175,15 @@ impl Command {
                     | u8::from(load);
                 cdb.u8(0x1B).u8(u8::from(immediate)).zeros(2).u8(flags)
             }
-            Self::AllowOverwrite { allow, partition, object } => {
-                cdb.u8(0x82).u8(0).u8(allow & 0xF).u8(partition).u64(object)
-            }
+            _ => return None,
+        })
+    }
+
+    /// What tells of drive and medium, and sets how the medium is used.
+    fn medium(&self) -> Option<Writer> {
+        let cdb = Writer::new();
+        Some(match *self {
+            Self::ReadBlockLimits => cdb.u8(0x05),
             Self::ReportDensitySupport { medium, allocation } => {
                 cdb.u8(0x44).u8(u8::from(medium)).zeros(5).u16(allocation)
             }
@@ -187,9 +224,9 @@ impl Command {
         })
     }
 
-    fn changer(&self) -> Writer {
+    fn changer(&self) -> Option<Writer> {
         let cdb = Writer::new();
-        match *self {
+        Some(match *self {
             Self::InitializeElementStatusWithRange { range, fast, first, count } => cdb
                 .u8(0x37)
                 .u8(u8::from(fast) << 1 | u8::from(range))
@@ -240,7 +277,12 @@ impl Command {
             Self::RequestVolumeElementAddress { element_type, first, count, allocation } => {
                 cdb.u8(0xB5).u8(element_type & 0xF).u16(first).u16(count).u8(0).u24(allocation)
             }
-            _ => cdb.u8(0x07),
-        }
+            Self::InitializeElementStatus => cdb.u8(0x07),
+            _ => return None,
+        })
     }
+}
+
+fn test_unit_ready() -> Writer {
+    Writer::new().u8(0x00)
 }

@@ -23,17 +23,15 @@ fn capabilities_of_a_drive() {
 
 #[test]
 fn drives_without_the_algorithm() {
-    let refused = |at: usize, byte: u8| {
+    let decode = |at: usize, byte: u8| {
         let mut bytes = hex(CAPABILITIES);
         bytes[at] = byte;
         EncryptionCapabilities::decode(&bytes)
-            .and_then(|capabilities| capabilities.aes_gcm().copied())
-            .unwrap_err()
-            .to_string()
     };
     for (at, byte) in [(43, 0x10), (24, 0xC6), (24, 0xC9), (31, 16)] {
-        assert!(refused(at, byte).contains("drive does not support AES-GCM encryption"));
+        assert_eq!(decode(at, byte).unwrap().aes_gcm(), None);
     }
+    let refused = |at, byte| decode(at, byte).unwrap_err().to_string();
     assert!(refused(23, 0x15).contains("got wrong key descriptor len"));
     assert!(refused(1, 0x11).contains("wrong page code"));
     assert!(refused(3, 0x29).contains("needed"));

@@ -23,12 +23,6 @@ pub struct Designator {
 }
 
 impl Designator {
-    /// The world wide name of 8 bytes, if it is one (NAA).
-    pub fn naa(&self) -> Option<u64> {
-        let bytes = self.value.as_slice().try_into().ok()?;
-        (self.kind == 3).then_some(u64::from_be_bytes(bytes))
-    }
-
     fn decode(fields: &mut Reader<'_>) -> Decoded<Self> {
         let (first, second) = (fields.u8()?, fields.u8()?);
         fields.skip(1)?;
@@ -295,7 +289,6 @@ mod tests {
             value: hex("5000E11100000001"),
         };
         let port = Designator { protocol: Some(6), association: 1, ..naa.clone() };
-        assert_eq!(naa.naa(), Some(0x5000_E111_0000_0001));
         golden(
             "01 83 0018 01030008 5000E11100000001 61930008 5000E11100000001",
             VpdPage::DeviceIdentification(vec![naa, port]),

@@ -91,14 +91,6 @@ impl DeviceActivity {
             Self::WritingEncrypted => "writing-encrypted",
         }
     }
-
-    /// The activity with that name; `other-dt` is one too.
-    pub fn from_name(name: &str) -> Option<Self> {
-        if name == "other-dt" {
-            return Some(Self::OtherDt);
-        }
-        Self::ALL.into_iter().find(|activity| activity.name() == name)
-    }
 }
 
 impl fmt::Display for DeviceActivity {
@@ -262,10 +254,8 @@ mod tests {
         for (number, activity) in (0..).zip(DeviceActivity::ALL) {
             assert_eq!(activity as u8, number);
             assert_eq!(DeviceActivity::from_number(number), Some(activity));
-            assert_eq!(DeviceActivity::from_name(activity.name()), Some(activity));
         }
         assert_eq!(DeviceActivity::from_number(16), None);
-        assert_eq!(DeviceActivity::from_name("other-dt"), Some(DeviceActivity::OtherDt));
     }
 
     /// Spec scsi.md §16.

@@ -9,10 +9,10 @@ use reel_types::{MediaId, MediaStatus};
 
 use super::{LoadedMedium, PoolWriter, loaded, store_statistics};
 use crate::drive_desk::DriveState;
-use crate::label::MediaLabels;
+use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
 use crate::pool::WritableMedium;
-use crate::{Error, Result, medium};
+use crate::{Error, Result, encryption, medium};
 
 impl PoolWriter<'_> {
     /// Makes sure that the medium for the next archive is loaded and stands at its end.
@@ -60,9 +60,13 @@ impl PoolWriter<'_> {
         let was_member = found.assigned_set().is_some_and(|set| set.uuid == wanted.set_label.uuid);
         if was_member {
             check_same_set(&found, &wanted)?;
+            self.set_drive_key(&wanted.set_label)?;
         } else {
             self.must_hold_nothing(&wanted)?;
+            // A drive that doesn't take the key fails while nothing is written.
+            self.set_drive_key(&wanted.set_label)?;
             self.write_set_label(&found, &wanted)?;
+            self.set_drive_key(&wanted.set_label)?;
         }
         self.start_medium(wanted)?;
         Ok(was_member)
@@ -96,12 +100,6 @@ impl PoolWriter<'_> {
     }
 
     fn check_writable(&mut self, wanted: &WritableMedium) -> Result<()> {
-        if let Some(fingerprint) = &wanted.set_label.encryption_key_fingerprint {
-            return Err(Error::EncryptedSet {
-                set: wanted.set_label.uuid,
-                fingerprint: fingerprint.short(),
-            });
-        }
         let protected = self.hold.drive().write_protected();
         if protected.map_err(|source| self.hold.failed(source))? {
             return Err(Error::WriteProtected(wanted.labels.label.label_text.clone()));
@@ -133,11 +131,26 @@ impl PoolWriter<'_> {
             )),
             None => self.task.log("writing new media set label"),
         }
-        medium::write_set_label(self.hold, &wanted.set_label)?;
+        let label = match &self.key {
+            Some(key) => &key.on_tape(&wanted.set_label),
+            None => &wanted.set_label,
+        };
+        medium::write_set_label(self.hold, label)?;
         self.env.reached("backup: set label written");
         self.env.places.forget(wanted.labels.label.uuid)?;
         MediaCatalog::overwrite(&self.env.state, &wanted.labels)?;
         Ok(())
+    }
+
+    /// What is written from here on is encrypted where, and only where, the set label says so (`tape-format.md` §10).
+    fn set_drive_key(&mut self, set_label: &MediaSetLabel) -> Result<()> {
+        let key = self.key.as_ref().map(|key| key.of_set(set_label.uuid)).transpose()?;
+        if key.is_some() != set_label.encryption_key_fingerprint.is_some() {
+            return Err(Error::InvalidInput(
+                "the pool's encryption was changed while it was being written; try again".into(),
+            ));
+        }
+        encryption::set_drive_key(self.hold, key.as_ref())
     }
 
     /// Goes to the end of the medium and opens its catalog.
