@@ -4,6 +4,9 @@
 //! to count filemarks: forward by reads of one byte, which fail in a way that tells what was there; backward by SPACE
 //! over one block, which on such a drive goes over a filemark too. Where the count is not certain, after an error or
 //! with another medium, the next READ POSITION begins with a rewind.
+//!
+//! Such a drive takes no settings either. It has those that matter, variable blocks and a buffer, and what else is set
+//! is answered as done.
 
 use std::time::Duration;
 
@@ -249,6 +252,7 @@ impl Transport for CountingTransport {
             Some(Command::Space16 { code, count }) => {
                 self.space(code, count, timeout).map(|()| good(0))
             }
+            Some(Command::ModeSelect { .. }) => Ok(good(data.length())),
             _ => return self.pass(cdb, data, timeout),
         };
         match done {
@@ -300,7 +304,6 @@ fn stays(command: Command) -> bool {
             | Command::RequestSense { .. }
             | Command::Inquiry { .. }
             | Command::ModeSense { .. }
-            | Command::ModeSelect { .. }
             | Command::LogSense { .. }
             | Command::ReadBlockLimits
             | Command::ReportDensitySupport { .. }

@@ -12,7 +12,8 @@ use reel_hw::{Cancel, Result, TapeDrive, quirks};
 
 use crate::support::{cartridge, library, model};
 
-/// A drive as tgt has it: its position is always 0, it knows no LOCATE, and blocks are spaced over as filemarks are.
+/// A drive as tgt has it: its position is always 0, it knows neither LOCATE nor MODE SELECT, and blocks are spaced over
+/// as filemarks are.
 struct Positionless {
     drive: EmulatedTransport,
     product: &'static str,
@@ -36,9 +37,10 @@ impl Transport for Positionless {
                 Ok(answer(data, &inquiry.encode()))
             }
             Command::ReadPosition { .. } => Ok(answer(data, &[0; 32])),
-            Command::Locate10 { .. } | Command::Locate16 { .. } | Command::Space16 { .. } => {
-                Ok(refused())
-            }
+            Command::Locate10 { .. }
+            | Command::Locate16 { .. }
+            | Command::Space16 { .. }
+            | Command::ModeSelect { .. } => Ok(refused()),
             Command::Space6 { code: SpaceCode::Blocks, count: -1 } => {
                 let reply = self.drive.execute(cdb, data, timeout)?;
                 let met = Sense::decode(&reply.sense).map(|sense| sense.condition());
