@@ -197,7 +197,6 @@ fn mv_moves_cartridges() {
     make_library(&home.join("library"));
     let daemon = home.start();
     configure(&daemon, &home);
-    daemon.ctl("changer status sl3");
     for (name, from, to, errno) in [
         ("EMU001L8", "slots/1", "drives/0", None),
         ("EMU002L8", "slots/2", "drives/0", Some(Errno::EEXIST as i32)),

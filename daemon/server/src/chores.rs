@@ -37,10 +37,7 @@ impl Reeld {
     /// Asks each changer once what it holds, so that the tree can show it.
     fn look_into_changers(&self) {
         for changer in self.drives.changers().unwrap_or_default() {
-            let status = self.drives.devices.robot(&changer, &reel_hw::Cancel::new()).status();
-            if let Err(error) = status {
-                tracing::warn!(changer = %changer.name, %error, "the changer can't be asked what it holds");
-            }
+            self.look_into(&changer.name);
         }
     }
 

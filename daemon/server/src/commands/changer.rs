@@ -69,7 +69,20 @@ impl Reeld {
                 Changers::new(&self.config).create(&config)?;
             }
         }
+        self.look_into(&config.name);
         Done::nothing()
+    }
+
+    /// Asks a changer what it holds, so that the tree can show it. One that does not answer now may do so later.
+    pub(crate) fn look_into(&self, name: &ChangerName) {
+        let looked = self
+            .drives
+            .library(name)
+            .and_then(|mut changer| Ok(changer.status()?))
+            .and_then(|status| self.note_seen(name, &status));
+        if let Err(failure) = looked {
+            tracing::warn!(changer = %name, %failure, "the changer can't be asked what it holds");
+        }
     }
 
     /// Configures an emulated library; a folder without one gets one, once its entry is accepted.
@@ -101,6 +114,7 @@ impl Reeld {
             Ok(())
         })?;
         self.drives.let_go_of_unconfigured()?;
+        self.look_into(&command.name);
         Done::nothing()
     }
 
