@@ -48,9 +48,13 @@ impl LtoDrive {
         alerts.map_err(|error| self.explain("read tape alerts", error))
     }
 
+    /// A drive that knows of no alerts has none.
     fn alerts(&mut self) -> Attempt<TapeAlerts> {
-        let bytes = self.log_sense(page::ALERT_RESPONSE, 512, timeouts::QUICK)?;
-        Ok(decode_alert_response(&bytes)?)
+        match self.log_sense(page::ALERT_RESPONSE, 512, timeouts::QUICK) {
+            Ok(bytes) => Ok(decode_alert_response(&bytes)?),
+            Err(error) if error.is_unsupported() => Ok(TapeAlerts::default()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the drive is doing; unknown where it does not tell at once.

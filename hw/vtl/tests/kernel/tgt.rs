@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use reel_hw::conformance::{DriveBench, block, check_data_path};
+use reel_hw::conformance::{DriveBench, check_data_path};
 use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::{
     Cancel, Changer, ChangerOptions, DriveNumber, Error, Result, ScsiChanger, TapeDrive, VolumeTag,
@@ -84,10 +84,11 @@ fn tgt_has_a_data_path() {
 #[ignore = "needs a library of tgt"]
 fn tgt_by_another_name_has_none() {
     let mut bench = TgtBench::new();
-    let mut drive = bench.blank();
-    drive.write_block(&block(1)).unwrap();
-    let error = drive.sync().unwrap_err().to_string();
-    assert!(error.contains("it stands at object 0 instead of 1"), "{error}");
-    drop(drive);
+    bench.emptied();
+    bench.changer.load_media(&VolumeTag::new(MEDIUM).unwrap(), DRIVE).unwrap();
+    let transport = device("REELFS_KERNEL_DRIVE");
+    let opened = LtoDrive::open(transport, LtoOptions::default(), &Cancel::new());
+    let error = opened.map(drop).unwrap_err().to_string();
+    assert!(error.contains("Invalid command operation code"), "{error}");
     bench.emptied();
 }
