@@ -193,7 +193,9 @@ fn cartridge_name(content: &ElementContent) -> Option<&str> {
 }
 
 fn status(reeld: &Reeld, name: &ChangerName) -> Outcome<KeyValues> {
-    let Some(seen) = reeld.drives.seen(name) else { return Ok(KeyValues::new()) };
+    let config = reeld.drives.changer_config(name)?;
+    let doing = KeyValues::new().with("doing", reeld.drives.devices.queue(&config.path).doing());
+    let Some(seen) = reeld.drives.seen(name) else { return Ok(doing) };
     let key = |kind: Kind, number: u32| match kind {
         Kind::Drive => format!("drive-{number}"),
         Kind::Slot => format!("slot-{number}"),
@@ -203,7 +205,7 @@ fn status(reeld: &Reeld, name: &ChangerName) -> Outcome<KeyValues> {
         let contents = kind.contents(&seen).into_iter();
         contents.map(move |(number, content)| (key(kind, number), content))
     });
-    Ok(lines.fold(KeyValues::new(), |values, (key, content)| {
+    Ok(lines.fold(doing, |values, (key, content)| {
         values.with(key, cartridge_name(&content).unwrap_or(EMPTY).to_owned())
     }))
 }
