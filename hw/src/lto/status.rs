@@ -31,9 +31,11 @@ impl LtoDrive {
     }
 
     pub(super) fn ask_statistics(&mut self) -> Result<VolumeStatistics> {
-        let page = self.ask_volume_statistics();
-        let page = page.map_err(|error| self.explain("read statistics", error))?;
-        Ok(page.summary())
+        match self.ask_volume_statistics() {
+            Ok(page) => Ok(page.summary()),
+            Err(error) if error.is_unsupported() => Ok(VolumeStatistics::default()),
+            Err(error) => Err(self.explain("read statistics", error)),
+        }
     }
 
     /// Everything that the volume statistics page tells (page 17h).
