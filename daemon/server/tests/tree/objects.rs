@@ -85,6 +85,7 @@ fn objects_come_and_go_by_commands() {
             "health.json",
             "state",
             "label",
+            "underruns",
         ]
     );
     assert!(daemon.cat("drives/vt0/config").contains("name: vt0\n"));
