@@ -292,6 +292,11 @@ fn drives_and_media_tell_their_state() {
     let log = daemon.ctl("clean --drive drive0");
     assert!(log.contains("Drive cleaned successfully"), "{log}");
     assert_eq!(in_drive(&daemon, 0), "empty");
+    // What is of no use to the drive can be taken out of it.
+    daemon.ctl_fails("load-media-from-slot 4 --drive drive0");
+    assert_eq!(in_drive(&daemon, 0), "CLN001CU");
+    daemon.ctl("eject --drive drive0");
+    assert_eq!(in_drive(&daemon, 0), "empty");
     let slots = daemon.cat("changers/sl3/status");
     assert!(slots.contains("slot-4: CLN001CU") && slots.contains("slot-1: EMU001L8"), "{slots}");
 }

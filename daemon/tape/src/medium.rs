@@ -277,10 +277,20 @@ pub fn volume_tag(label_text: &LabelText) -> Result<VolumeTag> {
         .ok_or_else(|| Error::InvalidInput(format!("'{label_text}' can't be a bar code")))
 }
 
+/// Whether there is something in the drive. A drive tells only of what it can use: of a cleaning or foreign cartridge the
+/// changer knows.
+fn holds_a_cartridge(hold: &mut DriveHold) -> reel_hw::Result<bool> {
+    if hold.drive().medium_loaded()? {
+        return Ok(true);
+    }
+    let number = hold.drive_number();
+    let Some(changer) = hold.changer() else { return Ok(true) };
+    Ok(!changer.status()?.drive(number)?.content.is_empty())
+}
+
 /// Puts the medium in the drive away: into a free slot where there is a changer, else just ejected.
 pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> {
-    let loaded = hold.drive().medium_loaded().map_err(|source| hold.failed(source))?;
-    if !loaded {
+    if !holds_a_cartridge(hold).map_err(|source| hold.failed(source))? {
         return Ok(());
     }
     hold.note_health();
