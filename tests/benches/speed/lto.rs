@@ -39,10 +39,10 @@ pub(crate) fn measure(options: &Options) {
     let underruns = daemon.cat("drives/lto9/underruns");
     let rate = rate_of(&log);
     println!(
-        "lto9: backup in the time of the drive: {rate:.0} MB/s, limit (slowest tape): {FLOOR_MB_S} MB/s, ratio {:.2} \
-         (goal 1.00); the tape had to stop {} times (goal 0)",
-        rate / FLOOR_MB_S,
-        underruns.trim()
+        "lto9: backup in the time of the drive: the tape had to stop {} times (goal 0); {rate:.0} MB/s with flushes and \
+         waits for the medium, slowest tape {FLOOR_MB_S} MB/s, ratio {:.2}",
+        underruns.trim(),
+        rate / FLOOR_MB_S
     );
 }
 
