@@ -6,7 +6,7 @@
 use reel_types::{DriveName, ParseError, parse_bool};
 
 use crate::entries::{Entry, put_bool};
-use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
+use crate::section::{Key, Schema, Section, SectionType, Unknown, ValueKind};
 use crate::{ConfigDir, ConfigError, Entries, SectionFile};
 
 static FILE: SectionFile = SectionFile {
@@ -82,10 +82,6 @@ impl Entry for DriveCare {
 
     fn write(&self, section: &mut Section) {
         put_bool(section, "auto-clean", Some(self.auto_clean));
-    }
-
-    fn check(&self, _before: Option<&Self>, _others: &Document) -> Result<(), ConfigError> {
-        Ok(())
     }
 }
 

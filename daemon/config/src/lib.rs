@@ -39,10 +39,8 @@ pub use pool::PoolConfig;
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
 pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
-pub use tape::{
-    ChangerConfig, LtoDriveConfig, OtherSection, TapeConfig, VirtualDrive, other_tape_sections,
-};
-pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys};
+pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};
+pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys, WrappedKey};
 
 /// The datastores in `datastore.cfg`.
 pub type Datastores<'a> = Entries<'a, DatastoreConfig>;

@@ -61,30 +61,6 @@ static FILE: SectionFile = SectionFile {
     },
 };
 
-/// A section that this release keeps without knowing it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherSection {
-    /// The type in its header, such as `lto`.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its `path`, if it has one.
-    pub path: Option<String>,
-}
-
-/// The sections of `tape.cfg` that nobody here knows, in the order of the file.
-pub fn other_tape_sections(dir: &ConfigDir) -> Result<Vec<OtherSection>, ConfigError> {
-    let (document, _) = FILE.load(dir)?;
-    let foreign = document.sections().iter().filter(|section| section.is_foreign());
-    Ok(foreign
-        .map(|section| OtherSection {
-            kind: section.kind().into(),
-            name: section.id().into(),
-            path: section.get("path").map(Into::into),
-        })
-        .collect())
-}
-
 /// All drives and changers of `tape.cfg`, read at once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TapeConfig {
@@ -171,15 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn other_sections_are_listed_and_kept_and_old_words_become_new_ones() {
+    fn other_sections_are_kept_and_old_words_become_new_ones() {
         let (_folder, dir) = folder(MIXED);
-        let others = other_tape_sections(&dir).unwrap();
-        let shown: Vec<String> = others
-            .iter()
-            .map(|s| format!("{} {} {}", s.kind, s.name, s.path.as_deref().unwrap_or("-")))
-            .collect();
-        assert_eq!(shown, ["shelf s1 /x"]);
-
         let drives = VirtualDrives::new(&dir);
         drives.create(&drive("vt1", "/srv/other")).unwrap();
         let added = format!("{WRITTEN}\nvirtual: vt1\n\tpath /srv/other\n");

@@ -13,11 +13,6 @@ use serde_json::Value;
 
 use crate::{ConfigDigest, ConfigDir, ConfigError, SecretKey, fingerprint_of};
 
-/// The file of the keys themselves.
-const KEYS: &str = "tape-encryption-keys.json";
-/// The file of the wrapped keys.
-const CONFIG: &str = "tape-encryption-key-config.json";
-
 /// How the passphrase of a key becomes the key that wraps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kdf {
@@ -83,9 +78,9 @@ pub struct TapeKeys {
 
 impl TapeKeys {
     /// The name of the file of the keys themselves.
-    pub const KEYS_FILE: &str = KEYS;
+    pub const KEYS_FILE: &str = "tape-encryption-keys.json";
     /// The name of the file of the wrapped keys.
-    pub const CONFIG_FILE: &str = CONFIG;
+    pub const CONFIG_FILE: &str = "tape-encryption-key-config.json";
 
     /// Reads both files; a missing one holds no keys.
     pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
@@ -93,9 +88,10 @@ impl TapeKeys {
             let path = dir.file(name);
             move |reason| ConfigError::Keys { path, reason }
         };
-        let keys = parse_keys(&dir.read(KEYS)?).map_err(refuse(KEYS))?;
-        let config = dir.read(CONFIG)?;
-        let (infos, wrapped) = parse_config(&config).map_err(refuse(CONFIG))?.into_iter().unzip();
+        let keys = parse_keys(&dir.read(Self::KEYS_FILE)?).map_err(refuse(Self::KEYS_FILE))?;
+        let config = dir.read(Self::CONFIG_FILE)?;
+        let (infos, wrapped) =
+            parse_config(&config).map_err(refuse(Self::CONFIG_FILE))?.into_iter().unzip();
         // The digest of a missing file is that of an empty list (`tape-state.md` §14).
         let digest = ConfigDigest::of(if config.is_empty() { b"[]" } else { &config });
         Ok(Self { infos, wrapped, keys, digest })
@@ -182,8 +178,10 @@ pub(crate) fn parse_keys(content: &[u8]) -> Result<BTreeMap<Fingerprint, SecretK
 
 pub(crate) fn parse_config(content: &[u8]) -> Result<Vec<(TapeKeyInfo, WrappedKey)>, String> {
     let mut keys: Vec<(TapeKeyInfo, WrappedKey)> = Vec::new();
-    let objects = parse_list::<Value>(content)?;
-    for (entry, object) in parse_list::<ConfigEntry>(content)?.into_iter().zip(objects) {
+    for object in parse_list::<Value>(content)? {
+        // What the JSON reader says quotes what it does not expect.
+        let entry = ConfigEntry::deserialize(&object)
+            .map_err(|_| format!("key number {} lacks a part of it", keys.len() + 1))?;
         let info = parse_info(entry)?;
         if keys.iter().any(|(known, _)| known.fingerprint == info.fingerprint) {
             return Err(format!("key {} stands twice", info.fingerprint.short()));
@@ -231,8 +229,8 @@ mod tests {
 
     fn load(keys: &str, config: &str) -> Result<TapeKeys, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(KEYS), keys).unwrap();
-        fs::write(folder.path().join(CONFIG), config).unwrap();
+        fs::write(folder.path().join(TapeKeys::KEYS_FILE), keys).unwrap();
+        fs::write(folder.path().join(TapeKeys::CONFIG_FILE), config).unwrap();
         TapeKeys::load(&ConfigDir::new(folder.path()))
     }
 
@@ -278,7 +276,10 @@ mod tests {
             let error = load(&text, &config_json()).unwrap_err();
             assert_eq!(error.errno(), nix::libc::EIO);
             let shown = format!("{error} {error:?}");
-            assert!(shown.contains(KEYS) && !shown.contains("0001020304"), "{shown}");
+            assert!(
+                shown.contains(TapeKeys::KEYS_FILE) && !shown.contains("0001020304"),
+                "{shown}"
+            );
         }
         let config = config_json();
         let bad_configs = [
@@ -290,7 +291,7 @@ mod tests {
         ];
         for text in bad_configs {
             let error = load(&good, &text).unwrap_err();
-            assert!(error.to_string().contains(CONFIG), "{error}");
+            assert!(error.to_string().contains(TapeKeys::CONFIG_FILE), "{error}");
         }
     }
 }
