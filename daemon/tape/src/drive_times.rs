@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::timing::{Costs, MediumKind, Ratios};
-use crate::{Error, Result, StateDir, json};
+use crate::{Result, StateDir, json};
 
 /// How a medium is laid out, as a drive told it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,12 @@ impl Layout {
         !self.wrap_ends.is_empty()
     }
 
+    /// Whether archives on it can be read in another order than by their numbers: the drive recommends one, or it can be
+    /// reckoned by the ends of the wraps.
+    pub fn can_be_ordered(&self) -> bool {
+        self.makes_orders || (self.has_wrap_ends() && self.kind().is_some())
+    }
+
     fn kind(&self) -> Option<MediumKind> {
         MediumKind::of(Density::from_code(self.density?).ok()?, self.makes_orders)
     }
@@ -74,24 +80,33 @@ impl Layout {
 pub struct DriveRecord {
     /// What it takes of the time that the formulas say.
     pub ratios: Ratios,
-    /// Whether it makes orders of access, and whether it tells where wraps end; not known before a medium was in it.
-    habits: Option<(bool, bool)>,
+    /// Not known before a medium was in it.
+    habits: Option<Habits>,
+}
+
+/// What a drive does with media of the kind that it had last.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Habits {
+    makes_orders: bool,
+    can_be_ordered: bool,
 }
 
 impl DriveRecord {
     /// The drive has told how a medium is laid out.
     pub fn notice(&mut self, layout: &Layout) {
-        self.habits = Some((layout.makes_orders, layout.has_wrap_ends()));
+        let (makes_orders, can_be_ordered) = (layout.makes_orders, layout.can_be_ordered());
+        self.habits = Some(Habits { makes_orders, can_be_ordered });
     }
 
     fn makes_orders(&self) -> bool {
-        self.habits.is_some_and(|(makes_orders, _)| makes_orders)
+        self.habits.is_some_and(|habits| habits.makes_orders)
     }
 
     /// Whether it will read media of a kind in the order that costs least. From LTO-7 on most drives allow that.
     fn orders(&self, kind: MediumKind) -> bool {
         let is_usual = !matches!(kind, MediumKind::Lto5 | MediumKind::Lto6);
-        self.habits.map_or(is_usual, |(makes_orders, tells_wraps)| makes_orders || tells_wraps)
+        self.habits.map_or(is_usual, |habits| habits.can_be_ordered)
     }
 }
 
@@ -113,11 +128,7 @@ pub struct DriveTimes {
 impl DriveTimes {
     /// Keeps it in `folder`, which is made.
     pub fn open(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder)
-            .map_err(Error::io(format!("create the folder '{}'", folder.display())))?;
-        let folder = StateDir::new(folder);
-        folder.remove_leftovers()?;
-        Ok(Self { folder })
+        Ok(Self { folder: StateDir::open(folder)? })
     }
 
     /// What was learned of a drive.
@@ -143,6 +154,11 @@ impl DriveTimes {
         self.keep(&self.medium_path(medium), layout)
     }
 
+    /// Forgets a medium that was given up.
+    pub fn forget(&self, medium: MediaId) -> Result<()> {
+        self.folder.remove(&self.medium_path(medium))
+    }
+
     /// By what reading from a medium is reckoned: its layout, or what its bar code says of it; none of a medium of
     /// which neither says anything.
     pub fn reckoning(
@@ -153,7 +169,7 @@ impl DriveTimes {
     ) -> Option<Reckoning> {
         let record = drive.map(|drive| self.of_drive(drive)).unwrap_or_default();
         if let Some(layout) = self.layout(medium) {
-            let in_best_order = layout.makes_orders() || layout.has_wrap_ends();
+            let in_best_order = layout.can_be_ordered();
             return Some(Reckoning { costs: layout.costs(record.ratios)?, in_best_order });
         }
         let kind = MediumKind::of_bar_code(label.as_str(), record.makes_orders())?;

@@ -93,13 +93,10 @@ impl TapeEnv {
         commit_points: Arc<dyn CommitPoints>,
     ) -> Result<Self> {
         let scratch = cache.join("scratch");
-        for folder in [state, &scratch] {
-            std::fs::create_dir_all(folder)
-                .map_err(Error::io(format!("create the folder '{}'", folder.display())))?;
-        }
+        std::fs::create_dir_all(&scratch)
+            .map_err(Error::io(format!("create the folder '{}'", scratch.display())))?;
         reel_index::remove_leftovers(&scratch)?;
-        let state_dir = StateDir::new(state);
-        state_dir.remove_leftovers()?;
+        let state_dir = StateDir::open(state)?;
         Ok(Self {
             inventory: InventoryFile::new(state_dir.clone()),
             places: Places::open(state.join("places"))?,

@@ -360,15 +360,28 @@ impl Error {
         move |source| Self::Io { tried, source }
     }
 
+    /// What a device said, straight or through the `io::Error` of a reader.
+    pub(crate) fn device(&self) -> Option<&reel_hw::Error> {
+        match self {
+            Self::Device(device) | Self::Drive { source: device, .. } => Some(device),
+            Self::Io { source, .. } => source.get_ref()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Takes what a device said out of the `io::Error` that carried it through a reader.
+    pub(crate) fn out_of_reader(self) -> Self {
+        let Self::Io { tried, source } = self else { return self };
+        match source.downcast() {
+            Ok(device) => Self::Device(device),
+            Err(source) => Self::Io { tried, source },
+        }
+    }
+
     /// Whether it is the key of a media set that is missing or wrong: then nothing of the set can be read.
     pub(crate) fn is_about_key(&self) -> bool {
-        matches!(
-            self,
-            Self::KeyUnknown { .. }
-                | Self::KeyFiles { .. }
-                | Self::Device(reel_hw::Error::WrongKey)
-                | Self::Drive { source: reel_hw::Error::WrongKey, .. }
-        )
+        matches!(self, Self::KeyUnknown { .. } | Self::KeyFiles { .. })
+            || matches!(self.device(), Some(reel_hw::Error::WrongKey))
     }
 
     /// The errno that tells a file system's user.

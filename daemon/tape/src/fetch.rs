@@ -14,7 +14,7 @@ use crate::archive::{ArchiveHeader, ContentKind};
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::env::TapeEnv;
 use crate::medium::{load_member, name_drive, read_header};
-use crate::queue::{device_error, go_to_file, is_damage};
+use crate::queue::{go_to_file, is_damage};
 use crate::set_contents::{SetContents, SetMedium, SetSnapshot};
 use crate::snapshot_files::SnapshotOnSet;
 use crate::{Error, Result};
@@ -91,7 +91,7 @@ impl Fetch<'_> {
         for (position, snapshot) in snapshots.iter().enumerate() {
             self.task.check()?;
             let read = self.snapshot(hold, snapshot);
-            match read.map_err(|error| name_drive(hold, device_error(error))) {
+            match read.map_err(|error| name_drive(hold, error)) {
                 Ok(()) => self.ended(1),
                 Err(error) if is_damage(&error) => {
                     self.leave_out(std::slice::from_ref(snapshot), error)?;

@@ -49,13 +49,7 @@ impl HealthLog {
     /// # Errors
     /// A folder that cannot be made.
     pub fn open(state: &StateDir, clock: Arc<dyn Clock>) -> Result<Self> {
-        let folder = |name| {
-            let folder = StateDir::new(state.path().join("health").join(name));
-            std::fs::create_dir_all(folder.path())
-                .map_err(Error::io(format!("create the folder '{}'", folder.path().display())))?;
-            folder.remove_leftovers()?;
-            Ok::<_, Error>(folder)
-        };
+        let folder = |name| StateDir::open(state.path().join("health").join(name));
         Ok(Self {
             drives: folder("drives")?,
             media: folder("media")?,
@@ -103,7 +97,8 @@ impl HealthLog {
         judge: impl Fn(&[HealthRecord]) -> Health,
     ) -> Result<Vec<String>> {
         let mut records = journal.read()?;
-        if records.last().is_some_and(|last| last.says_the_same(record)) {
+        let is_told = |last: &HealthRecord| last.says_the_same(record) || last.is_continued(record);
+        if records.last().is_some_and(is_told) {
             return Ok(Vec::new());
         }
         let before = judge(&records);

@@ -48,7 +48,7 @@ pub fn read_labels(hold: &mut DriveHold) -> Result<Beginning> {
 
 /// Puts the drive's name on an error that came from a device, straight or through a reader.
 pub(crate) fn name_drive(hold: &DriveHold, error: Error) -> Error {
-    match crate::queue::device_error(error) {
+    match error.out_of_reader() {
         Error::Device(source) => hold.failed(source),
         other => other,
     }
@@ -232,6 +232,10 @@ pub fn load_member(
     set: MediaSetId,
     task: &dyn TaskContext,
 ) -> Result<MediaLabels> {
+    // A drive without encryption reads what was written without, whatever the label says.
+    if !matches!(hold.drive().can_encrypt(), Ok(false)) {
+        encryption::require_key(env, set)?;
+    }
     let labels = load_medium(hold, label_text, uuid, task)?;
     let found = match labels.assigned_set() {
         Some(set_label) if set_label.uuid == set => {
@@ -258,6 +262,7 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     let name = hold.name().clone();
     if hold.desk().loaded().as_ref() != Some(label_text) {
         hold.note_health();
+        hold.set_loaded(None);
     }
     hold.set_state(DriveState::Loading);
     let number = hold.drive_number();

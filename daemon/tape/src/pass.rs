@@ -369,21 +369,13 @@ pub(crate) fn has_end(reader: &mut BlockReader<'_, dyn TapeDrive + '_>) -> Resul
 
 /// Whether the medium ends inside the file that was read.
 pub(crate) fn is_end_of_data(error: &Error) -> bool {
-    matches!(device_error(error), Some(reel_hw::Error::UnexpectedEndOfData { .. }))
+    matches!(error.device(), Some(reel_hw::Error::UnexpectedEndOfData { .. }))
 }
 
 /// Whether the file, or the medium, ends in front of the file's end marker.
 fn is_cut_off(error: &Error) -> bool {
     is_end_of_data(error)
-        || matches!(device_error(error), Some(reel_hw::Error::UnexpectedFilemark { .. }))
-}
-
-fn device_error(error: &Error) -> Option<&reel_hw::Error> {
-    match error {
-        Error::Device(device) | Error::Drive { source: device, .. } => Some(device),
-        Error::Io { source, .. } => source.get_ref().and_then(|inner| inner.downcast_ref()),
-        _ => None,
-    }
+        || matches!(error.device(), Some(reel_hw::Error::UnexpectedFilemark { .. }))
 }
 
 /// The next chunk that is wholly there and whose CRC is right, with its blob where that is wanted.
@@ -407,7 +399,7 @@ struct Broken {
 /// the key: with it all of the medium can be read, and none of it is damaged.
 pub(crate) fn is_fatal(error: &Error) -> bool {
     match error {
-        _ if matches!(device_error(error), Some(reel_hw::Error::WrongKey)) => true,
+        _ if matches!(error.device(), Some(reel_hw::Error::WrongKey)) => true,
         Error::Stopped(_) | Error::Store(_) | Error::Index(_) => true,
         Error::Io { source, .. } => source.raw_os_error().is_some(),
         _ => false,

@@ -39,7 +39,7 @@ use crate::env::TapeEnv;
 use crate::set_contents::{SetMedium, Target};
 use crate::{Error, FileNumber};
 
-pub(crate) use archive_pass::{device_error, go_to_file, is_damage};
+pub(crate) use archive_pass::{go_to_file, is_damage};
 pub(crate) use wishes::{At, Interest, MediumKey, Outcome, ReadsAhead};
 use wishes::{Waiters, Wishes};
 

@@ -77,6 +77,15 @@ impl StateDir {
         Self { path: path.into() }
     }
 
+    /// The folder at `path`, made where it is missing, without what a killed process was writing.
+    pub(crate) fn open(path: impl Into<PathBuf>) -> Result<Self> {
+        let folder = Self::new(path);
+        fs::create_dir_all(&folder.path)
+            .map_err(Error::io(format!("create the folder '{}'", folder.path.display())))?;
+        folder.remove_leftovers()?;
+        Ok(folder)
+    }
+
     /// The folder's path.
     pub fn path(&self) -> &Path {
         &self.path

@@ -15,10 +15,10 @@ use serde::de::DeserializeOwned;
 use crate::state_dir::StateDir;
 use crate::{Error, Result};
 
-/// Lines that are kept at least: at four looks a day, more than half a year.
-const LINES_KEPT: usize = 1000;
+/// Lines that are kept at least: with one an hour, all that a drive is judged by ([`super::thresholds::DRIVE_REMEMBERS_S`]).
+const LINES_KEPT: usize = 2200;
 /// Lines at which the oldest are dropped. Above [`LINES_KEPT`], so that not each append writes the whole file.
-const LINES_MAX: usize = 1200;
+const LINES_MAX: usize = 2600;
 
 /// One such file, of lines that are `T`.
 pub(super) struct Journal<T> {

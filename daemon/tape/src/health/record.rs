@@ -140,6 +140,24 @@ impl HealthRecord {
         }
     }
 
+    /// Whether `later` only counted on within the hour: the look after that tells it too. A reader who comes and goes all
+    /// day would else push out what was seen last month.
+    pub fn is_continued(&self, later: &Self) -> bool {
+        const HOUR_S: i64 = 3600;
+        later.time.saturating_sub(self.time) < HOUR_S && self.events() == later.events()
+    }
+
+    /// All that is more than counting on.
+    fn events(&self) -> impl PartialEq + '_ {
+        let lost =
+            self.volume.map(|one| (one.unrecovered_write_errors, one.unrecovered_read_errors));
+        (
+            (&self.drive, &self.drive_serial, self.drive_loads, self.drive_cleanings),
+            (self.medium, &self.medium_serial, &self.alerts, self.cleaning),
+            (self.hard_write_errors, self.hard_read_errors, lost),
+        )
+    }
+
     /// Whether nothing but the time has changed.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let Self { time, .. } = *other;

@@ -1,6 +1,6 @@
 //! Cleaning a drive with a cartridge of its library (`tape-state.md` §13).
 
-use reel_hw::{ChangerStatus, SlotNumber, VolumeTag};
+use reel_hw::{ChangerStatus, SlotNumber, TapeAlerts, VolumeTag};
 use reel_types::TaskContext;
 
 use crate::drive_desk::{DriveHold, DriveState};
@@ -28,17 +28,18 @@ pub fn clean_drive(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> {
     let status = changer.status().map_err(|source| hold.failed(source))?;
     let cartridge = choose(&status, |tag| known(health.as_deref(), tag))?;
     let slot = cartridge.as_ref().map(|(slot, _)| *slot);
+    hold.set_loaded(None);
     let Some(changer) = hold.changer() else {
         return Err(Error::NoChanger { drive: name });
     };
     changer.clean_drive(number, slot).map_err(|source| hold.failed(source))?;
-    hold.set_loaded(None);
     hold.set_state(DriveState::Empty);
-    let alerts = hold.drive().tape_alerts().map_err(|source| hold.failed(source))?;
+    let alerts = hold.drive().tape_alerts();
     if let (Some((_, tag)), Some(health)) = (&cartridge, &health) {
-        let expired = alerts.flags().any(|flag| EXPIRED.contains(&flag));
-        note_use(health, hold, tag, expired, task);
+        let tells = |alerts: &TapeAlerts| alerts.flags().any(|flag| EXPIRED.contains(&flag));
+        note_use(health, hold, tag, alerts.as_ref().is_ok_and(tells), task);
     }
+    let alerts = alerts.map_err(|source| hold.failed(source))?;
     if alerts.is_critical() {
         let text = format!("found critical tape alert flags: {alerts}");
         return Err(Error::Unfinished(text));

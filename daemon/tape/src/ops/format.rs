@@ -100,6 +100,7 @@ fn forget(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
     media_catalog::destroy(&env.state, uuid)?;
     env.places.forget(uuid)?;
     env.health.forget_medium(uuid)?;
+    env.times.forget(uuid)?;
     env.inventory.update(LOCK_WAIT, |inventory| {
         inventory.remove(uuid);
         Ok(())

@@ -162,7 +162,14 @@ fn take_saved_catalogs(
     if media_catalog::exists(&env.state, uuid) {
         return Ok(());
     }
-    encryption::unlock(env, hold, set_label, task)?;
+    match encryption::unlock(env, hold, set_label, task) {
+        Err(error) if error.is_about_key() => {
+            let label_text = &labels.label.label_text;
+            task.warn(&format!("the catalogs on media '{label_text}' can't be read: {error}"));
+            return Ok(());
+        }
+        unlocked => unlocked?,
+    }
     if !restore_saved(env, hold, labels, set_label, task)? {
         task.warn(&format!(
             "no catalog is saved on media '{}'; make one with 'catalog --scan'",

@@ -51,6 +51,9 @@ pub fn destroy_medium(env: &TapeEnv, name: &MediumName, force: bool) -> Result<M
         inventory.remove(uuid);
         Ok(uuid)
     })?;
-    env.health.forget_medium(uuid)?;
+    // It is gone from the inventory; what else is known of it is a leftover.
+    if let Err(error) = env.health.forget_medium(uuid).and_then(|()| env.times.forget(uuid)) {
+        tracing::warn!(medium = %uuid, %error, "what is known of a destroyed medium stays behind");
+    }
     Ok(uuid)
 }

@@ -114,7 +114,7 @@ impl<'a> ArchivePass<'a> {
             let blocks = hold.drive().counters().blocks_read.saturating_sub(blocks);
             self.watch.read(from, blocks, began);
         }
-        match end.map_err(|error| name_drive(hold, device_error(error)))? {
+        match end.map_err(|error| name_drive(hold, error))? {
             End::Here(at) => Ok(at),
             End::OfArchive => Ok(At::end_of(self.file)),
             End::Broken { at, .. } => Ok(at),
@@ -487,16 +487,15 @@ pub(crate) fn go_to_file(drive: &mut dyn TapeDrive, file: FileNumber) -> Result<
 
 /// Whether what was read is bad, as opposed to a device that doesn't read.
 pub(crate) fn is_damage(error: &Error) -> bool {
+    if let Some(device) = error.device() {
+        return is_bad_data(device);
+    }
     match error {
         Error::Format { .. } | Error::Json { .. } | Error::Chunk { .. } | Error::Pxar { .. } => {
             true
         }
         Error::Parse(_) | Error::Data(_) => true,
-        Error::Device(source) | Error::Drive { source, .. } => is_bad_data(source),
-        Error::Io { source, .. } => match source.get_ref().and_then(|inner| inner.downcast_ref()) {
-            Some(device) => is_bad_data(device),
-            None => source.raw_os_error().is_none(),
-        },
+        Error::Io { source, .. } => source.raw_os_error().is_none(),
         _ => false,
     }
 }
@@ -514,15 +513,4 @@ fn is_bad_data(error: &reel_hw::Error) -> bool {
             | UnexpectedFilemark { .. }
             | WrongBlockSize { .. }
     )
-}
-
-/// Takes a device's error out of the `io::Error` that carried it through a reader.
-pub(crate) fn device_error(error: Error) -> Error {
-    match error {
-        Error::Io { tried, source } => match source.downcast::<reel_hw::Error>() {
-            Ok(device) => Error::Device(device),
-            Err(source) => Error::Io { tried, source },
-        },
-        other => other,
-    }
 }
