@@ -11,7 +11,8 @@ use crate::guard::locked;
 
 /// A file whose text is computed.
 pub trait Fact: Send + Sync + 'static {
-    /// The text, as of now. It may read files, but must not wait for people or devices.
+    /// The text, as of now. It may read files, but must not wait for people or devices, unless it is
+    /// [`slow`](Self::slow).
     fn render(&self) -> Result<Vec<u8>, FsError>;
 
     /// Owner, permissions and when the fact last changed.
@@ -22,6 +23,11 @@ pub trait Fact: Send + Sync + 'static {
     /// Whether rendering costs so little that every `stat` may do it to tell the true size.
     /// Else the size is shown as 0, as `/proc` does.
     fn cheap(&self) -> bool {
+        false
+    }
+
+    /// Whether rendering may wait for a device: then it is done off the thread that opens.
+    fn slow(&self) -> bool {
         false
     }
 

@@ -21,6 +21,7 @@ pub struct FnFact {
     attributes: Attributes,
     live: bool,
     cheap: bool,
+    slow: bool,
 }
 
 impl FnFact {
@@ -32,6 +33,7 @@ impl FnFact {
             attributes: Attributes::FILE,
             live: false,
             cheap: false,
+            slow: false,
         }
     }
 
@@ -58,6 +60,11 @@ impl FnFact {
         Self { cheap: true, ..self }
     }
 
+    /// Rendering may wait for a device.
+    pub fn slow(self) -> Self {
+        Self { slow: true, ..self }
+    }
+
     /// As a node.
     pub fn node(self) -> Node {
         Node::Fact(Arc::new(self))
@@ -76,6 +83,10 @@ impl Fact for FnFact {
 
     fn cheap(&self) -> bool {
         self.cheap
+    }
+
+    fn slow(&self) -> bool {
+        self.slow
     }
 
     fn live(&self) -> bool {

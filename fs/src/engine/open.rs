@@ -11,7 +11,7 @@ use crate::control::{ControlFile, ControlSession};
 use crate::directory::Attempt;
 use crate::engine::{Access, Answer, FileSystem};
 use crate::error::FsError;
-use crate::fact::FactHandle;
+use crate::fact::{Fact, FactHandle};
 use crate::guard::{guarded, guarded_async};
 use crate::handles::{Handle, Open};
 use crate::inodes::{Inode, InodeNumber};
@@ -62,6 +62,9 @@ impl FileSystem {
             return Answer::Now(Err(error));
         }
         match &inode.node {
+            Node::Fact(fact) if fact.slow() => {
+                self.open_slow_fact(caller, &inode, Arc::clone(fact))
+            }
             Node::Fact(fact) => {
                 let fact = guarded("open", || FactHandle::open(Arc::clone(fact)));
                 self.opened(caller, &inode, fact.map(|fact| Handle::Fact(Arc::new(fact))))
@@ -100,6 +103,19 @@ impl FileSystem {
             ControlSession::open(Arc::clone(file), spawner, self.waiters.watch())
         })?;
         Ok(Handle::Control(Arc::new(session)))
+    }
+
+    fn open_slow_fact(&self, opener: Caller, inode: &Inode, fact: Arc<dyn Fact>) -> Answer<Opened> {
+        let (handles, path) = (Arc::clone(&self.handles), Arc::clone(&inode.path));
+        let watch = self.waiters.watch();
+        let opening = run_blocking(self.spawner.as_ref(), "open", move || FactHandle::open(fact));
+        let later = async move {
+            let fact = watch.until_signal(opener.pid, opening).await?;
+            let handle = Handle::Fact(Arc::new(fact));
+            let handle = handles.insert(Open { handle, opener, path });
+            Ok(Opened { handle, cached: false, keep_cache: false })
+        };
+        Answer::Later(later.boxed())
     }
 
     /// Content is opened off the thread that asks: it may have to read an index of megabytes.
