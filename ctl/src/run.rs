@@ -143,22 +143,25 @@ impl Session {
 
     async fn command(&self, invocation: Invocation, answer: Answer) -> Result<(), Failure> {
         let info = invocation.info;
+        let drive = invocation.params.get_key_value("drive");
+        let drive: Map<_, _> =
+            drive.map(|(name, value)| (name.clone(), value.clone())).into_iter().collect();
         match self.client.command(info, invocation.params).await? {
             CommandAnswer::Data(data) => self.show(answer, data),
             CommandAnswer::Task(upid) if answer == Answer::Report => self.report(&upid).await,
             CommandAnswer::Task(upid) => {
                 self.task(&upid).await?;
-                self.list_after(answer, info.name() == Inventory::INFO.name()).await
+                match info.name() == Inventory::INFO.name() {
+                    true => self.list_after(answer, drive).await,
+                    false => Ok(()),
+                }
             }
         }
     }
 
     /// `inventory` lists what its task found, as without the options that began the task.
-    async fn list_after(&self, answer: Answer, is_inventory: bool) -> Result<(), Failure> {
-        if !is_inventory {
-            return Ok(());
-        }
-        match self.client.command(&Inventory::INFO, Map::new()).await? {
+    async fn list_after(&self, answer: Answer, drive: Map<String, Value>) -> Result<(), Failure> {
+        match self.client.command(&Inventory::INFO, drive).await? {
             CommandAnswer::Data(data) => self.show(answer, data),
             CommandAnswer::Task(_) => Ok(()),
         }

@@ -39,7 +39,9 @@ fn daemon_with_task(end: &'static str) -> Daemon {
         if request.target == "/v1/command" {
             let command = request.command();
             if command == "inventory" && request.params().get("read-labels").is_none() {
-                return Answer::data(json!([{"label-text": "A00001L8", "uuid": null}]));
+                let params = request.params();
+                let drive = params.get("drive").and_then(Value::as_str).unwrap_or("drive0");
+                return Answer::data(json!([{"label-text": format!("in-{drive}"), "uuid": null}]));
             }
             return Answer::json(200, json!({"task": UPID}));
         }
@@ -154,9 +156,10 @@ fn inventory_lists_after_its_task() {
     let (code, stdout, _) = texts(&run(&daemon, &["inventory", "--read-labels"]));
     assert_eq!(code, 0);
     assert!(stdout.starts_with("working: hard\nTASK END\n┌"), "{stdout}");
-    let line = ["inventory", "--read-labels", "true", "--output-format", "json"];
+    let line =
+        ["inventory", "--read-labels", "true", "--drive", "drive1", "--output-format", "json"];
     let (_, stdout, _) = texts(&run(&daemon, &line));
-    assert_eq!(stdout, format!("\"{UPID}\"\n[{{\"label-text\":\"A00001L8\",\"uuid\":null}}]\n"));
+    assert_eq!(stdout, format!("\"{UPID}\"\n[{{\"label-text\":\"in-drive1\",\"uuid\":null}}]\n"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::number::DriveNumber;
 use crate::scsi::{DeviceType, Sense, sense_text};
 
-pub use mt::{DriveModes, MtVerb};
+pub use mt::{DriveModes, MtVerb, memory};
 pub use mtx::MtxVerb;
 
 /// Why a verb was not done.

@@ -346,9 +346,20 @@ impl Home {
         command
     }
 
+    /// A copy of a program of this workspace where everybody may run it.
+    ///
+    /// Another process writes it: a file that this one had open for writing could not be run as long as a child of
+    /// another thread has it too, between its fork and its exec.
+    pub fn copy_of(&self, name: &str) -> PathBuf {
+        let copy = self.join(name);
+        let status = Command::new("install").arg("-m755").arg(program(name)).arg(&copy).status();
+        assert!(status.expect("install runs").success(), "copy {name}");
+        copy
+    }
+
     /// From now on daemons run as this user (a number), to whom the folders here are given. Takes root.
     pub fn give_to(&mut self, user: u32) {
-        fs::copy(program("reeld"), self.join("reeld")).expect("a copy that the user can run");
+        self.copy_of("reeld");
         let own = |path: &Path| chown(path, Some(user), Some(user)).expect("give a folder away");
         own(self.path());
         own(&self.mount());

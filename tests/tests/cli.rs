@@ -10,7 +10,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use nix::libc;
@@ -296,7 +296,7 @@ fn other_users_are_refused_at_the_socket_and_the_mount() {
     for folder in [home.path().to_owned(), home.join("run"), home.mount()] {
         let _ = fs::set_permissions(&folder, fs::Permissions::from_mode(0o755));
     }
-    let reelctl = for_everybody(&home);
+    let reelctl = home.copy_of("reelctl");
     let as_nobody = |program: &Path, arguments: &[&str]| -> Said {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
@@ -312,14 +312,6 @@ fn other_users_are_refused_at_the_socket_and_the_mount() {
     let said = as_nobody(Path::new("ls"), &[&home.mount().display().to_string()]);
     assert_ne!(said.code, Some(0), "{}", said.stdout);
     assert_eq!(daemon.json("pool list").as_array().unwrap().len(), 1);
-}
-
-/// A copy of `reelctl` where everybody may run it.
-fn for_everybody(home: &Home) -> PathBuf {
-    let path = home.join("reelctl");
-    fs::copy(program("reelctl"), &path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    path
 }
 
 #[test]

@@ -176,8 +176,9 @@ fn changers_and_drives_are_configured_shown_and_moved() {
     let refused = daemon.ctl_fails("load-media EMU001L8 --drive drive0");
     assert!(refused.contains("import/export slot 5"), "{refused}");
     daemon.echo("transfer from=5 to=1", "changers/sl3/ctl").unwrap();
-    daemon.echo("load-media EMU001L8", "drives/drive0/ctl").unwrap();
+    daemon.echo("load-media EMU001L8 drive=drive0", "changers/sl3/ctl").unwrap();
     daemon.ctl("load-media-from-slot 2 --drive drive1");
+    assert_eq!(daemon.cat("drives/drive1/label"), "EMU002L8\n");
     assert_eq!(daemon.ls("changers/sl3/drives/1"), ["EMU002L8"]);
     let held = daemon.ctl_fails("load-media EMU002L8 --drive drive0");
     assert!(held.contains("in drive 1"), "{held}");

@@ -20,6 +20,11 @@ fn configured(home: &Home) -> Daemon<'_> {
     daemon
 }
 
+/// What the daemon takes drive0 to be doing.
+fn state(daemon: &Daemon<'_>) -> String {
+    daemon.cat("drives/drive0/state")
+}
+
 /// Where the tape in drive0 stands: file and object.
 fn position(daemon: &Daemon<'_>) -> (u64, u64) {
     let status = daemon.json("mt status --drive drive0");
@@ -62,12 +67,18 @@ fn mt_moves_writes_and_erases() {
     assert!(daemon.ctl_fails("mt eject --drive drive0").contains("removal prevented"));
     mt("unlock");
     mt("eject");
+    assert_eq!(state(&daemon), "empty\n");
     mt("load");
     assert_eq!(position(&daemon), (0, 0));
     mt("eod");
     mt("format");
     mt("eod");
     assert_eq!(position(&daemon), (0, 0), "everything is gone");
+    let tasks = daemon.json("task list --all");
+    let kinds = ["mt-format", "mt-erase"].map(|kind| format!(":{kind}:drive0:"));
+    for (task, kind) in tasks.as_array().unwrap().iter().zip(kinds) {
+        assert!(task["upid"].as_str().unwrap().contains(&kind), "{task}");
+    }
 }
 
 #[test]
@@ -131,7 +142,9 @@ fn mtx_moves_cartridges() {
     assert_eq!(lines[11], "  Import/Export     9: Empty");
 
     assert_eq!(fails("load 2"), "Error: drive 0 holds 'REEL01L8'; unload it first\n");
+    assert_eq!(state(&daemon), "ready\n");
     assert_eq!(mtx("unload --slot 9"), "");
+    assert_eq!(state(&daemon), "empty\n");
     assert_eq!(fails("unload"), "Error: Drive 0 is empty.\n");
     assert_eq!(fails("unload --drivenum 2"), "Error: Drive 2 does not exist.\n");
     assert_eq!(mtx("transfer 9 1"), "");

@@ -162,6 +162,7 @@ fn a_token_starts_one_task() {
     let before = count();
     assert_eq!(errno(ask("eject id=one")), libc::EINVAL);
     assert!(daemon.cat("drives/drive1/last-error").contains(first.trim_end()));
+    assert_eq!(errno(ask("read-label id=two")), libc::EINVAL, "it starts no task");
     assert_eq!(count(), before, "nothing was started");
 }
 

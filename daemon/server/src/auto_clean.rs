@@ -95,9 +95,12 @@ impl Reeld {
             }
             held => held?,
         };
+        if self.tape.health.cleaning_wish(drive)?.is_none() {
+            task.log("it has been cleaned meanwhile");
+            return Ok(());
+        }
         let cleaned = clean_drive(&mut hold, task);
-        hold.note_health();
-        hold.tell_worse(task);
+        hold.finish(task);
         Ok(cleaned?)
     }
 }

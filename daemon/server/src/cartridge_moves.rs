@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use reel_hw::number::{DriveNumber, SlotNumber};
 use reel_hw::{Changer, ChangerStatus, ElementContent};
+use reel_tape::Loaded;
 use reel_types::{Cancel, ChangerName};
 
+use crate::drives::loaded;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -56,39 +58,40 @@ impl Reeld {
         match (from, to) {
             (Element::Slot(from), Element::Slot(to)) => library.transfer(from, to)?,
             (Element::Slot(from), Element::Drive(drive)) => {
-                self.with_drive(changer, drive, |library| library.load_slot(from, drive))?;
+                let loaded = loaded(cartridge);
+                let load = |library: &mut dyn Changer| library.load_slot(from, drive);
+                self.with_drive(changer, drive, loaded, load)?;
             }
             (Element::Drive(drive), Element::Slot(to)) => {
-                self.with_drive(changer, drive, |library| {
-                    library.unload(drive, Some(to)).map(drop)
-                })?;
+                let unload = |library: &mut dyn Changer| library.unload(drive, Some(to)).map(drop);
+                self.with_drive(changer, drive, Loaded::Nothing, unload)?;
             }
             (Element::Drive(_), Element::Drive(_)) => {
                 let text = "from drive to drive takes two moves; move it to a slot first";
                 return Err(Failure::new(nix::libc::EXDEV, text));
             }
         }
-        self.note_seen(changer, &library.status()?)
+        self.note_seen(changer, &*library.known_status()?)
     }
 
-    /// Does something with the changer while the drive is held, if the drive is one of ours.
+    /// Moves something into or out of a drive while it is held, if it is one of ours; `loaded` is in it then.
     fn with_drive(
         &self,
         changer: &ChangerName,
         number: DriveNumber,
+        loaded: Loaded,
         work: impl FnOnce(&mut dyn Changer) -> reel_hw::Result<()>,
     ) -> Outcome<()> {
-        let drives = self.drives.drives_in(changer)?;
-        let Some(drive) = drives.iter().find(|drive| drive.number_in_changer() == number.0) else {
+        let Some(desk) = self.drives.desk_at(changer, number)? else {
             return Ok(work(&mut *self.drives.library(changer)?)?);
         };
-        let desk = self.drives.desk_of(drive);
         let mut hold = desk.hold("moving a cartridge", Duration::ZERO, &Cancel::new())?;
         let name = desk.name().clone();
         hold.note_health();
+        hold.set_loaded(Loaded::Unknown);
         let library = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
         work(library)?;
-        hold.set_loaded(None);
+        hold.set_loaded(loaded);
         Ok(())
     }
 }

@@ -24,8 +24,8 @@ mod tool;
 use std::sync::Arc;
 
 use reel_config::ConfigDigest;
-use reel_types::commands::Command;
 use reel_types::commands::results::VersionInfo;
+use reel_types::commands::{Answer, Command};
 use reel_types::{AuthId, Digest, Upid};
 use serde::Serialize;
 use serde_json::Value;
@@ -73,6 +73,10 @@ impl Reeld {
         token: Option<&str>,
     ) -> Outcome<Done> {
         let Some(token) = token else { return self.dispatch(command, who) };
+        if !may_be_a_task(command) {
+            let text = "'id' keeps a command that is given twice from starting two tasks, and this one starts none; leave it out";
+            return Err(Failure::invalid(text));
+        }
         let mut tokens = self.tokens();
         if let Some(upid) = tokens.task_of(token, command)? {
             return Ok(Done::Task(upid));
@@ -154,7 +158,7 @@ impl Reeld {
             | Command::MtTapeAlertFlags(_)
             | Command::MtUnlock(_)
             | Command::MtVolumeStatistics(_)
-            | Command::MtWeof(_) => self.mt(command),
+            | Command::MtWeof(_) => self.mt(command, who),
             Command::MtxInquiry(_)
             | Command::MtxInventory(_)
             | Command::MtxLoad(_)
@@ -193,6 +197,12 @@ impl Reeld {
             Command::Version(_) => Done::data(version()),
         }
     }
+}
+
+/// Whether a command becomes a task, or does with some parameters.
+fn may_be_a_task(command: &Command) -> bool {
+    let is_task = matches!(command.info().answer, Answer::Task | Answer::Report);
+    is_task || matches!(command, Command::Inventory(_))
 }
 
 /// What this daemon is.

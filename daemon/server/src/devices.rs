@@ -61,10 +61,7 @@ impl LtoOpener {
 
 impl DriveOpener for LtoOpener {
     fn open(&self, opening: &Opening) -> reel_hw::Result<Box<dyn TapeDrive>> {
-        if self.drive.path.emulated_folder().is_none() {
-            reel_hw::transport::expect_no_other_user(self.drive.path.as_path())?;
-        }
-        let transport = self.devices.drive(&self.drive)?;
+        let transport = self.devices.drive_for_use(&self.drive)?;
         let options = LtoOptions {
             only_status: opening.only_status,
             on_wait: opening.on_wait.clone(),
@@ -89,6 +86,17 @@ pub(crate) struct Devices {
 }
 
 impl Devices {
+    /// The way to a drive that no other program uses.
+    pub(crate) fn drive_for_use(
+        &self,
+        drive: &LtoDriveConfig,
+    ) -> reel_hw::Result<Box<dyn Transport>> {
+        if drive.path.emulated_folder().is_none() {
+            reel_hw::transport::expect_no_other_user(drive.path.as_path())?;
+        }
+        self.drive(drive)
+    }
+
     /// The way to a drive.
     pub(crate) fn drive(&self, drive: &LtoDriveConfig) -> reel_hw::Result<Box<dyn Transport>> {
         self.drive_at(&drive.path, drive.changer_drivenum)

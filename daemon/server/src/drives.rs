@@ -9,8 +9,8 @@ use reel_hw::number::{Capacity, VolumeTag};
 use reel_hw::virtual_drive::{
     VIRTUAL_LOCK_TIMEOUT_DEFAULT, VIRTUAL_MAX_SIZE_DEFAULT, VirtualOptions,
 };
-use reel_hw::{Cancel, Changer, ChangerStatus, VirtualLibrary};
-use reel_tape::{DriveDesk, DriveOpener, Followers, Site};
+use reel_hw::{Cancel, Changer, ChangerStatus, DriveNumber, ElementContent, VirtualLibrary};
+use reel_tape::{DriveDesk, DriveOpener, Followers, Loaded, Site};
 use reel_types::{ChangerName, Clock, DriveName, LabelText};
 
 use crate::devices::{Devices, LtoOpener, VirtualOpener};
@@ -215,6 +215,17 @@ impl Drives {
         Ok(self.configured()?.drives.iter().filter(inside).cloned().collect())
     }
 
+    /// The desk of the drive with that number in a library, if it is configured.
+    pub fn desk_at(
+        &self,
+        library: &ChangerName,
+        number: DriveNumber,
+    ) -> Outcome<Option<Arc<DriveDesk>>> {
+        let drives = self.drives_in(library)?;
+        let found = drives.iter().find(|drive| drive.number_in_changer() == number.0);
+        Ok(found.map(|config| self.desk_of(config)))
+    }
+
     /// The names of all libraries: changers, and `virtual:` drives, which are their own.
     pub fn library_names(&self) -> Outcome<BTreeSet<ChangerName>> {
         let configured = self.configured()?;
@@ -276,4 +287,15 @@ fn labels_in(name: &ChangerName, library: &mut dyn Changer) -> Option<Vec<LabelT
 /// The tags that are labels.
 pub fn labels_of(tags: &[VolumeTag]) -> Vec<LabelText> {
     tags.iter().filter_map(|tag| tag.as_str().parse().ok()).collect()
+}
+
+/// What lies in an element, once it is in a drive.
+pub(crate) fn loaded(content: &ElementContent) -> Loaded {
+    match content {
+        ElementContent::Empty => Loaded::Nothing,
+        ElementContent::Full => Loaded::Unknown,
+        ElementContent::VolumeTag(tag) => {
+            tag.as_str().parse().map_or(Loaded::Unknown, Loaded::Medium)
+        }
+    }
 }

@@ -9,11 +9,12 @@ use reel_tape::drive_times::Reckoning;
 use reel_tape::queue::{DriveQueue, LogListener, QueueOptions, QueueParts};
 use reel_tape::set_contents::SetMedium;
 use reel_tape::set_source::Library;
-use reel_tape::{DriveDesk, Error, TapeEnv};
+use reel_tape::{DriveDesk, Error, Inventory, TapeEnv};
 use reel_types::{ChangerName, DriveName, LabelText, MediaLocation};
 
 use crate::drives::{ConfiguredDrive, Drives};
 use crate::failure::Outcome;
+use crate::memo::{Memo, Stamp};
 
 /// A drive's queue, with the desk that it was made for: another configuration makes another desk.
 type DeskAndQueue = (Arc<DriveDesk>, Arc<DriveQueue>);
@@ -24,11 +25,12 @@ pub(crate) struct Libraries {
     pub(crate) tape: Arc<TapeEnv>,
     pub(crate) cache: Arc<DiskCache>,
     queues: Mutex<HashMap<DriveName, DeskAndQueue>>,
+    inventory: Memo<(), Option<Stamp>, Arc<Inventory>>,
 }
 
 impl Libraries {
     pub(crate) fn new(drives: Arc<Drives>, tape: Arc<TapeEnv>, cache: Arc<DiskCache>) -> Self {
-        Self { drives, tape, cache, queues: Mutex::default() }
+        Self { drives, tape, cache, queues: Mutex::default(), inventory: Memo::new(1) }
     }
 
     /// The queue of a drive that can load the medium; none where no library has it.
@@ -61,24 +63,25 @@ impl Libraries {
         }
     }
 
-    /// Where a medium is, read anew: one may have been put in or taken out since the catalogs were read.
+    /// Where a medium is, as the inventory says now: one may have been put in or taken out since the catalogs were read.
     fn location(&self, medium: &SetMedium) -> Outcome<Option<MediaLocation>> {
-        let inventory = self.tape.inventory.load()?;
+        let stamp = Stamp::of(&self.tape.state.inventory())?;
+        let load = || Outcome::Ok(Arc::new(self.tape.inventory.load()?));
+        let inventory = self.inventory.get_or((), stamp, load)?;
         Ok(inventory.get(medium.id).map(|entry| entry.location()))
     }
 
     /// The desks of a library's drives; that one alone in which the robot saw the medium.
     fn desks_in(&self, library: &ChangerName, medium: &SetMedium) -> Outcome<Vec<Arc<DriveDesk>>> {
-        let mut drives = self.drives.drives_in(library)?;
         let tag = VolumeTag::new(medium.label_text.as_str());
         let seen = self.drives.seen(library);
         let holder = seen.as_ref().zip(tag).and_then(|(seen, tag)| seen.drive_of(&tag));
-        let is_holder = |drive: &ConfiguredDrive| {
-            holder.is_some_and(|holder| holder.number.0 == drive.number_in_changer())
-        };
-        if let Some(at) = drives.iter().position(is_holder) {
-            drives = vec![drives.swap_remove(at)];
+        if let Some(holder) = holder
+            && let Some(desk) = self.drives.desk_at(library, holder.number)?
+        {
+            return Ok(vec![desk]);
         }
+        let drives = self.drives.drives_in(library)?;
         Ok(drives.iter().map(|drive| self.drives.desk_of(drive)).collect())
     }
 
@@ -96,9 +99,7 @@ impl Libraries {
         let is_loaded = |desk: &DriveDesk| desk.loaded().as_ref() == Some(&medium.label_text);
         let is_wanted =
             |desk: &Arc<DriveDesk>| self.known_queue(desk).is_some_and(|q| q.wants(medium));
-        desks
-            .into_iter()
-            .min_by_key(|desk| (!is_loaded(desk), !is_wanted(desk), desk.activity().is_some()))
+        desks.into_iter().min_by_key(|desk| (!is_loaded(desk), !is_wanted(desk), desk.is_held()))
     }
 
     /// The queue that was made for a desk.

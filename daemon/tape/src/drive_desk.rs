@@ -38,7 +38,7 @@ pub enum DriveState {
     Loading,
     /// A first load that takes up to two hours (LTO-9).
     Calibrating,
-    /// Nobody uses it.
+    /// Nobody uses it, and a medium is or may be in it.
     #[default]
     Ready,
     /// It goes to another place on the medium.
@@ -113,6 +113,18 @@ pub struct DriveDesk {
     moved: Condvar,
 }
 
+/// What is known of the medium in a drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Loaded {
+    /// Nothing, or that one is in it which nobody has read.
+    #[default]
+    Unknown,
+    /// None is in it.
+    Nothing,
+    /// The one with this label.
+    Medium(LabelText),
+}
+
 /// Who waits and who holds.
 #[derive(Default)]
 struct Line {
@@ -122,7 +134,7 @@ struct Line {
     state: DriveState,
     /// Since when, in UNIX seconds.
     since: i64,
-    loaded: Option<LabelText>,
+    loaded: Loaded,
     underruns: u64,
 }
 
@@ -187,6 +199,11 @@ impl DriveDesk {
         (line.state, line.since)
     }
 
+    /// Whether this process holds the drive.
+    pub fn is_held(&self) -> bool {
+        self.line().held_for.is_some()
+    }
+
     /// What this process holds the drive for; none while it doesn't.
     pub fn held_for(&self) -> Option<String> {
         self.line().held_for.clone()
@@ -199,7 +216,10 @@ impl DriveDesk {
 
     /// The label of the medium that was last seen in the drive.
     pub fn loaded(&self) -> Option<LabelText> {
-        self.line().loaded.clone()
+        match &self.line().loaded {
+            Loaded::Medium(label) => Some(label.clone()),
+            Loaded::Unknown | Loaded::Nothing => None,
+        }
     }
 
     /// How often the tape must have stopped since this desk was made, because data came too slowly.
@@ -381,12 +401,22 @@ struct Turn {
     desk: Arc<DriveDesk>,
 }
 
+impl Turn {
+    fn note_holder(&self, what: &str) {
+        self.desk.line().held_for = Some(what.into());
+        if let Err(error) = fs::write(&self.desk.state_path, what) {
+            tracing::warn!(drive = %self.desk.name, %error, "the drive's state file could not be written");
+        }
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut line = self.desk.line();
         line.held_for = None;
         if line.state != DriveState::Failed {
-            let idle = if line.loaded.is_some() { DriveState::Ready } else { DriveState::Empty };
+            let is_empty = line.loaded == Loaded::Nothing;
+            let idle = if is_empty { DriveState::Empty } else { DriveState::Ready };
             line.enter(idle, self.desk.clock.now());
         }
         let is_idle = line.waiting.is_empty();
@@ -427,9 +457,14 @@ pub struct DriveLock {
 }
 
 impl DriveLock {
-    /// Notes that the medium that was in the drive is in it no more.
-    pub fn forget_loaded(&self) {
-        self.turn.desk.line().loaded = None;
+    /// Notes what is in the drive.
+    pub fn set_loaded(&self, loaded: Loaded) {
+        self.turn.desk.line().loaded = loaded;
+    }
+
+    /// Tells others who holds the drive, once that has a name: the task's UPID.
+    pub fn note_holder(&self, what: &str) {
+        self.turn.note_holder(what);
     }
 }
 
@@ -482,11 +517,7 @@ impl DriveHold {
 
     /// Tells others who holds the drive, once that has a name: the task's UPID.
     pub fn note_holder(&self, what: &str) {
-        let desk = &self.turn.desk;
-        desk.line().held_for = Some(what.into());
-        if let Err(error) = fs::write(&desk.state_path, what) {
-            tracing::warn!(drive = %desk.name, %error, "the drive's state file could not be written");
-        }
+        self.turn.note_holder(what);
     }
 
     /// Says what the drive is doing from now on.
@@ -494,9 +525,9 @@ impl DriveHold {
         self.turn.desk.enter(state);
     }
 
-    /// Notes which medium is in the drive.
-    pub fn set_loaded(&self, label: Option<LabelText>) {
-        self.turn.desk.line().loaded = label;
+    /// Notes what is in the drive.
+    pub fn set_loaded(&self, loaded: Loaded) {
+        self.turn.desk.line().loaded = loaded;
     }
 
     /// How often the tape must have stopped in this hold, because data came too slowly; the desk tells it from now on.

@@ -44,7 +44,7 @@ pub mod usability;
 
 pub use archive::ContentKind;
 pub use drive_desk::{
-    DriveDesk, DriveHold, DriveOpener, DriveState, Followers, IdleWatch, Opening,
+    DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, IdleWatch, Loaded, Opening,
 };
 pub use encryption::{TapeKeyFiles, require_key};
 pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};

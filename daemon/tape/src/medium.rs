@@ -13,7 +13,7 @@ use reel_types::{LabelText, MediaId, MediaSetId, TaskContext};
 use uuid::Uuid;
 
 use crate::archive::ContentKind;
-use crate::drive_desk::{DriveHold, DriveState};
+use crate::drive_desk::{DriveHold, DriveState, Loaded};
 use crate::encryption;
 use crate::env::TapeEnv;
 use crate::label::{MediaLabel, MediaLabels, MediaSetLabel};
@@ -39,8 +39,9 @@ pub fn read_labels(hold: &mut DriveHold) -> Result<Beginning> {
     hold.set_state(DriveState::Reading);
     let labels = read_labels_from(hold.drive());
     let loaded = match &labels {
-        Ok(Beginning::Labelled(labels)) => Some(labels.label.label_text.clone()),
-        _ => None,
+        Ok(Beginning::Labelled(labels)) => Loaded::Medium(labels.label.label_text.clone()),
+        Err(Error::Device(reel_hw::Error::NoMedium { .. })) => Loaded::Nothing,
+        _ => Loaded::Unknown,
     };
     hold.set_loaded(loaded);
     labels.map_err(|error| name_drive(hold, error))
@@ -262,7 +263,7 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     let name = hold.name().clone();
     if hold.desk().loaded().as_ref() != Some(label_text) {
         hold.note_health();
-        hold.set_loaded(None);
+        hold.set_loaded(Loaded::Unknown);
     }
     hold.set_state(DriveState::Loading);
     let number = hold.drive_number();
@@ -298,8 +299,7 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
     if !holds_a_cartridge(hold).map_err(|source| hold.failed(source))? {
         return Ok(());
     }
-    hold.note_health();
-    hold.tell_worse(task);
+    hold.finish(task);
     task.log("unload media");
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
@@ -307,7 +307,7 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
         None => hold.drive().unload(),
     };
     unloaded.map_err(|source| hold.failed(source))?;
-    hold.set_loaded(None);
+    hold.set_loaded(Loaded::Nothing);
     hold.set_state(DriveState::Empty);
     Ok(())
 }

@@ -284,7 +284,7 @@ impl<'f> Status<'f> {
 }
 
 /// The attributes that PBS knows, as it prints them.
-fn memory(list: &AttributeList) -> Value {
+pub fn memory(list: &AttributeList) -> Value {
     let rows = list.attributes.iter().filter_map(|attribute| {
         let (info, value) = (attribute.info()?, attribute.render()?);
         Some(serde_json::json!({ "id": attribute.id, "name": info.name, "value": value }))

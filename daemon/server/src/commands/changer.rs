@@ -7,7 +7,7 @@ use std::sync::Arc;
 use reel_config::{ChangerConfig as Config, Changers, ConfigPath};
 use reel_emu::{EmulatedLibrary, FolderError};
 use reel_hw::scsi::DeviceType;
-use reel_hw::{ElementContent, device};
+use reel_hw::{ElementContent, device, tool};
 use reel_types::ChangerName;
 use reel_types::commands::results::{ChangerConfigEntry, ChangerListEntry, ChangerStatusEntry};
 use reel_types::commands::{
@@ -15,7 +15,7 @@ use reel_types::commands::{
     ChangerUpdate,
 };
 
-use super::drive::{found_devices, scan, vendor_model_serial};
+use super::drive::{found_devices, vendor_model_serial};
 use super::tape::slot_number;
 use super::{Done, config_digest};
 use crate::drives::labels_of;
@@ -24,7 +24,7 @@ use crate::reeld::Reeld;
 
 impl Reeld {
     pub(super) fn changer_scan(&self) -> Outcome<Done> {
-        Done::data(scan(DeviceType::Changer)?)
+        Ok(Done::Data(tool::scan(DeviceType::Changer)?))
     }
 
     pub(super) fn changer_list(&self) -> Outcome<Done> {
@@ -135,7 +135,7 @@ impl Reeld {
         let (from, to) = (slot_number(&command.from)?, slot_number(&command.to)?);
         let mut changer = self.drives.library(&name)?;
         changer.transfer(from, to)?;
-        self.note_seen(&name, &changer.status()?)?;
+        self.note_seen(&name, &*changer.known_status()?)?;
         Done::nothing()
     }
 

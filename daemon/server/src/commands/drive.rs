@@ -7,8 +7,9 @@ use reel_config::{ConfigPath, DriveCare, LtoDriveConfig, LtoDrives, VirtualDrive
 use reel_hw::device::{self, DeviceIdentity};
 use reel_hw::discovery::{Discovery, FoundDevice};
 use reel_hw::scsi::DeviceType;
+use reel_hw::tool;
 use reel_types::DriveName;
-use reel_types::commands::results::{DriveConfigEntry, DriveListEntry, ScanEntry};
+use reel_types::commands::results::{DriveConfigEntry, DriveListEntry};
 use reel_types::commands::{
     DriveConfig, DriveCreate, DrivePath, DriveProperty, DriveRemove, DriveUpdate,
 };
@@ -44,7 +45,7 @@ impl Reeld {
     }
 
     pub(super) fn drive_scan(&self) -> Outcome<Done> {
-        Done::data(scan(DeviceType::Tape)?)
+        Ok(Done::Data(tool::scan(DeviceType::Tape)?))
     }
 
     pub(super) fn drive_config(&self, command: &DriveConfig) -> Outcome<Done> {
@@ -173,28 +174,6 @@ impl Reeld {
 
 fn drivenum(config: &ConfiguredDrive) -> Option<u64> {
     Some(u64::from(config.number_in_changer())).filter(|number| *number != 0)
-}
-
-/// What the system knows of a kind of device.
-pub(super) fn scan(kind: DeviceType) -> Outcome<Vec<ScanEntry>> {
-    let found = Discovery::default().scan(kind).map_err(|error| {
-        let errno = error.raw_os_error().unwrap_or(nix::libc::EIO);
-        Failure::new(errno, format!("look for devices in /sys: {error}"))
-    })?;
-    let word = match kind {
-        DeviceType::Tape => "tape",
-        DeviceType::Changer => "changer",
-    };
-    let entry = |device: FoundDevice| ScanEntry {
-        kind: word.to_owned(),
-        major: u64::from(device.major),
-        minor: u64::from(device.minor),
-        model: device.model,
-        path: device.path.display().to_string(),
-        serial: device.serial,
-        vendor: device.vendor,
-    };
-    Ok(found.into_iter().map(entry).collect())
 }
 
 /// The devices of a kind that sysfs tells of; a listing does without what it cannot tell.

@@ -1,10 +1,9 @@
 //! What drives and media say of their state (`cli-tape.md` §3).
 
-use reel_hw::DriveFacts;
-use reel_hw::scsi::attribute::Attribute;
+use reel_hw::{DriveFacts, tool};
 use reel_tape::DriveState;
 use reel_tape::ops::clean_drive;
-use reel_types::commands::results::{AlertFlagsEntry, DriveStatusEntry, MemoryEntry};
+use reel_types::commands::results::{AlertFlagsEntry, DriveStatusEntry};
 use reel_types::commands::{
     CartridgeMemory, Clean, DriveStatus, EndOfData, TapeAlertFlags, VolumeStatistics,
 };
@@ -27,7 +26,7 @@ impl Reeld {
         let desk = self.drives.chosen(command.drive.as_ref())?;
         let mut hold = desk.look("reading cartridge memory", DRIVE_WAIT, &Cancel::new())?;
         let memory = hold.drive().cartridge_memory()?;
-        Done::data(memory.attributes.iter().filter_map(memory_entry).collect::<Vec<_>>())
+        Ok(Done::Data(tool::memory(&memory)))
     }
 
     pub(super) fn volume_statistics(&self, command: &VolumeStatistics) -> Outcome<Done> {
@@ -57,16 +56,6 @@ impl Reeld {
             Ok(clean_drive(hold, task)?)
         })
     }
-}
-
-/// An attribute that PBS knows, as it prints it.
-fn memory_entry(attribute: &Attribute) -> Option<MemoryEntry> {
-    let info = attribute.info()?;
-    Some(MemoryEntry {
-        id: u64::from(attribute.id),
-        name: info.name.to_owned(),
-        value: attribute.render()?,
-    })
 }
 
 /// `state` stands for a drive that does not say what it is doing, as a `virtual:` one.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use reel_hw::number::SlotNumber;
-use reel_tape::drive_desk::{DriveDesk, DriveHold, DriveState};
 use reel_tape::label::MediaLabels;
 use reel_tape::medium::{load_by_label, unload_medium};
 use reel_tape::ops::{
     InventoryUpdate, format_medium, label_medium, read_and_store_labels, update_inventory,
 };
+use reel_tape::{DriveDesk, DriveHold, DriveState, Loaded};
 use reel_types::commands::results::{InventoryEntry, LabelInfo};
 use reel_types::commands::{
     Eject, Format, Inventory, Label, LoadMedia, LoadMediaFromSlot, ReadLabel, Rewind, SlotParam,
@@ -18,6 +18,7 @@ use reel_types::{AuthId, Cancel, DriveName, LabelText, TaskContext};
 
 use super::Done;
 use super::drive::DRIVE_WAIT;
+use crate::drives::loaded;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::tasks::{Task, TaskFailure};
@@ -41,8 +42,7 @@ impl Reeld {
             let mut hold = hold;
             hold.note_holder(task.upid().as_str());
             let done = work(&mut hold, task);
-            hold.note_health();
-            hold.tell_worse(task);
+            hold.finish(task);
             done
         });
         Ok(Done::Task(started?))
@@ -139,7 +139,7 @@ impl Reeld {
                 make_where_media_are_files(hold, &label_text, task)?;
             }
             load_by_label(hold, &label_text)?;
-            hold.set_loaded(Some(label_text));
+            hold.set_loaded(Loaded::Medium(label_text));
             Ok(())
         })
     }
@@ -157,8 +157,11 @@ impl Reeld {
         let name = desk.name().clone();
         let slot = slot_number(&command.source_slot)?;
         let number = hold.drive_number();
+        hold.set_loaded(Loaded::Unknown);
         let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
         changer.load_slot(slot, number)?;
+        let loaded = loaded(&changer.known_status()?.drive(number)?.content);
+        hold.set_loaded(loaded);
         Done::nothing()
     }
 
@@ -172,7 +175,7 @@ impl Reeld {
             hold.note_health();
             let changer = hold.changer().ok_or(reel_tape::Error::NoChanger { drive: name })?;
             changer.unload(number, slot)?;
-            hold.set_loaded(None);
+            hold.set_loaded(Loaded::Nothing);
             Ok(())
         })
     }

@@ -6,19 +6,19 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use reel_config::ChangerConfig;
+use reel_config::{ChangerConfig, LtoDriveConfig};
 use reel_hw::scsi::DeviceType;
 use reel_hw::tool::{self, MtVerb, MtxVerb};
 use reel_hw::{Cancel as DeviceCancel, Changer, DriveNumber};
-use reel_tape::DriveDesk;
 use reel_tape::ops::scan_medium;
+use reel_tape::{DriveDesk, DriveLock, Loaded};
 use reel_types::commands::{Command, Scan};
-use reel_types::{AuthId, Cancel, ChangerName, DriveName, ParseError, TimeZone};
+use reel_types::{AuthId, Cancel, ChangerName, DriveName, ParseError, TaskContext, TimeZone};
 use serde_json::{Map, Value};
 
 use super::Done;
 use super::drive::DRIVE_WAIT;
-use crate::drives::ConfiguredDrive;
+use crate::drives::{ConfiguredDrive, loaded};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -42,6 +42,11 @@ impl Words {
         Ok(words)
     }
 
+    /// The kind of task that it is, where it is one: `mt-erase`.
+    fn task(&self) -> String {
+        self.name.replace(' ', "-")
+    }
+
     /// A parameter that is a name.
     fn name<T: FromStr<Err = ParseError>>(&self, param: &str) -> Outcome<Option<T>> {
         let text = self.params.get(param).and_then(Value::as_str);
@@ -50,7 +55,7 @@ impl Words {
 }
 
 impl Reeld {
-    pub(super) fn mt(&self, command: &Command) -> Outcome<Done> {
+    pub(super) fn mt(&self, command: &Command, who: &AuthId) -> Outcome<Done> {
         let words = Words::of(command)?;
         let verb = MtVerb::new(words.word, &words.params)?;
         if verb == MtVerb::Scan {
@@ -61,26 +66,68 @@ impl Reeld {
             return Err(Failure::invalid(text));
         }
         let desk = self.drive_of(&words)?;
-        Ok(Done::Data(match self.drives.config(desk.name())? {
-            ConfiguredDrive::Lto(config, _) => {
-                let lock = desk.lock(&words.name, DRIVE_WAIT, &Cancel::new())?;
-                let way = self.drives.devices.drive(&config)?;
-                let value = verb.on_device(way, &DeviceCancel::new())?;
-                if verb == MtVerb::Eject {
-                    lock.forget_loaded();
-                }
-                value
+        match self.drives.config(desk.name())? {
+            ConfiguredDrive::Lto(config, _) => self.mt_on_lto(&words, verb, &desk, config, who),
+            ConfiguredDrive::Virtual(_) => self.mt_on_virtual(&words, verb, &desk, who),
+        }
+    }
+
+    /// The drive as it is: neither waited for nor set.
+    fn mt_on_lto(
+        &self,
+        words: &Words,
+        verb: MtVerb,
+        desk: &Arc<DriveDesk>,
+        config: LtoDriveConfig,
+        who: &AuthId,
+    ) -> Outcome<Done> {
+        let lock = desk.lock(&words.name, DRIVE_WAIT, &Cancel::new())?;
+        if !takes_long(&verb) {
+            let way = self.drives.devices.drive_for_use(&config)?;
+            let value = verb.on_device(way, &DeviceCancel::new())?;
+            if verb == MtVerb::Eject {
+                lock.set_loaded(Loaded::Nothing);
             }
-            // As it is, whoever opens it.
-            ConfiguredDrive::Virtual(_) => {
-                let mut hold = desk.hold(&words.name, DRIVE_WAIT, &Cancel::new())?;
-                let value = verb.on_drive(hold.drive())?;
-                if verb == MtVerb::Eject {
-                    hold.set_loaded(None);
-                }
-                value
-            }
-        }))
+            return Ok(Done::Data(value));
+        }
+        let devices = Arc::clone(&self.drives.devices);
+        let started = self.tasks.start(&words.task(), desk.name().as_str(), who, move |task| {
+            lock.note_holder(task.upid().as_str());
+            lock.set_loaded(Loaded::Unknown);
+            let cancel = DeviceCancel::from(Arc::clone(task.cancel().flag()));
+            verb.on_device(devices.drive_for_use(&config)?, &cancel)?;
+            Ok(())
+        });
+        Ok(Done::Task(started?))
+    }
+
+    /// A drive that is the same whoever opens it.
+    fn mt_on_virtual(
+        &self,
+        words: &Words,
+        verb: MtVerb,
+        desk: &Arc<DriveDesk>,
+        who: &AuthId,
+    ) -> Outcome<Done> {
+        if takes_long(&verb) {
+            return self.drive_task(
+                desk,
+                &words.task(),
+                desk.name().as_str(),
+                who,
+                move |hold, _| {
+                    hold.set_loaded(Loaded::Unknown);
+                    verb.on_drive(hold.drive())?;
+                    Ok(())
+                },
+            );
+        }
+        let mut hold = desk.hold(&words.name, DRIVE_WAIT, &Cancel::new())?;
+        let value = verb.on_drive(hold.drive())?;
+        if verb == MtVerb::Eject {
+            hold.set_loaded(Loaded::Nothing);
+        }
+        Ok(Done::Data(value))
     }
 
     /// The drive that a command names, or the only one there is.
@@ -105,17 +152,32 @@ impl Reeld {
 
     fn mtx_on_changer(&self, words: &Words, verb: MtxVerb) -> Outcome<Value> {
         let name = self.changer_in(words)?;
-        let desk = verb.drive().map(|number| self.desk_at(&name, number)).transpose()?.flatten();
-        let lock =
-            desk.map(|desk| desk.lock(&words.name, DRIVE_WAIT, &Cancel::new())).transpose()?;
-        let value = verb.run(&mut *self.changer_as_it_is(&name)?)?;
-        if let (MtxVerb::Unload { .. }, Some(lock)) = (verb, lock) {
-            lock.forget_loaded();
+        let drive = verb.drive().map(|number| self.drives.desk_at(&name, number)).transpose()?;
+        let lock = drive
+            .flatten()
+            .map(|desk| desk.lock(&words.name, DRIVE_WAIT, &Cancel::new()))
+            .transpose()?;
+        if let Some(lock) = &lock {
+            lock.set_loaded(Loaded::Unknown);
         }
-        // What lies where is remembered with the slots as they are configured.
-        let status = self.drives.library(&name)?.status()?;
-        self.note_seen(&name, &status)?;
-        Ok(value)
+        let outcome = verb.run(&mut *self.changer_as_it_is(&name)?);
+        if verb != MtxVerb::Inquiry {
+            self.note_moved(&name, verb.drive().zip(lock.as_ref()))?;
+        }
+        Ok(outcome?)
+    }
+
+    /// Remembers what lies where, with the slots as they are configured.
+    fn note_moved(
+        &self,
+        name: &ChangerName,
+        drive: Option<(DriveNumber, &DriveLock)>,
+    ) -> Outcome<()> {
+        let status = self.drives.library(name)?.status()?;
+        if let Some((number, lock)) = drive {
+            lock.set_loaded(status.drive(number).map_or(Loaded::Unknown, |it| loaded(&it.content)));
+        }
+        self.note_seen(name, &status)
     }
 
     /// The changer that a command names, itself or by a drive.
@@ -130,21 +192,10 @@ impl Reeld {
         }
     }
 
-    /// The desk of the drive with that number in a changer, if it is configured.
-    fn desk_at(
-        &self,
-        changer: &ChangerName,
-        number: DriveNumber,
-    ) -> Outcome<Option<Arc<DriveDesk>>> {
-        let drives = self.drives.drives_in(changer)?;
-        let found = drives.iter().find(|drive| drive.number_in_changer() == number.0);
-        Ok(found.map(|config| self.drives.desk_of(config)))
-    }
-
     /// A changer whose slots are what the changer says of them, whatever the configuration does.
     fn changer_as_it_is(&self, name: &ChangerName) -> Outcome<Box<dyn Changer>> {
-        let found = self.drives.changers()?.into_iter().find(|config| config.name == *name);
-        let Some(config) = found else { return self.drives.library(name) };
+        // A virtual drive is a library without a configuration of its own.
+        let Ok(config) = self.drives.changer_config(name) else { return self.drives.library(name) };
         let config = ChangerConfig { export_slots: Default::default(), ..config };
         Ok(self.drives.devices.robot(&config, &DeviceCancel::new()))
     }
@@ -155,4 +206,9 @@ impl Reeld {
             Ok(scan_medium(hold, &TimeZone::system(), task)?)
         })
     }
+}
+
+/// Whether a verb goes over the whole medium, which takes hours.
+fn takes_long(verb: &MtVerb) -> bool {
+    matches!(verb, MtVerb::Erase { .. } | MtVerb::Format { .. })
 }

@@ -1,6 +1,6 @@
 //! `changers/`: what each changer holds, as it was last seen. Nothing here asks the robot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
@@ -78,14 +78,14 @@ impl Kind {
     }
 
     /// The elements of this kind by their numbers, with what they hold.
-    fn contents(self, status: &ChangerStatus) -> BTreeMap<u32, ElementContent> {
+    fn contents(self, status: &ChangerStatus) -> BTreeMap<u32, &ElementContent> {
         if self == Self::Drive {
             let drives = status.drives.iter();
-            return drives.map(|drive| (drive.number.0, drive.content.clone())).collect();
+            return drives.map(|drive| (drive.number.0, &drive.content)).collect();
         }
         let slots = status.slots.iter();
         let slots = slots.filter(|slot| slot.import_export == (self == Self::ImportExport));
-        slots.map(|slot| (slot.number.get(), slot.content.clone())).collect()
+        slots.map(|slot| (slot.number.get(), &slot.content)).collect()
     }
 
     fn element(self, number: u32) -> Option<Element> {
@@ -101,21 +101,22 @@ fn elements(tree: &Arc<Tree>, name: &ChangerName, kind: Kind) -> Node {
     let (tree, name) = (Arc::clone(tree), name.clone());
     let (listed, listed_name) = (Arc::clone(&tree), name.clone());
     let entries = move || {
-        let contents = seen(&listed.reeld, &listed_name, kind);
-        Ok(contents.keys().map(|number| Entry::directory(number.to_string())).collect())
+        let numbers = numbers(&listed.reeld, &listed_name, kind);
+        Ok(numbers.into_iter().map(|number| Entry::directory(number.to_string())).collect())
     };
     let lookup = move |wanted: &OsStr| {
         let number: u32 = parsed(wanted)?;
-        let is_there = seen(&tree.reeld, &name, kind).contains_key(&number);
+        let is_there = numbers(&tree.reeld, &name, kind).contains(&number);
         let element = kind.element(number).filter(|_| is_there && wanted == &*number.to_string());
         Ok(self::element(&tree, &name, element.ok_or_else(|| no_such(wanted))?))
     };
     FnDir::new(entries, lookup).node()
 }
 
-/// What lay in the elements of a kind when the robot was last asked; nothing is known before that.
-fn seen(reeld: &Reeld, name: &ChangerName, kind: Kind) -> BTreeMap<u32, ElementContent> {
-    reeld.drives.seen(name).map(|status| kind.contents(&status)).unwrap_or_default()
+/// The elements of a kind; none are known before the robot was first asked.
+fn numbers(reeld: &Reeld, name: &ChangerName, kind: Kind) -> BTreeSet<u32> {
+    let seen = reeld.drives.seen(name);
+    seen.map(|status| kind.contents(&status).into_keys().collect()).unwrap_or_default()
 }
 
 /// The folder of an element, which holds a cartridge or nothing.
@@ -206,7 +207,7 @@ fn status(reeld: &Reeld, name: &ChangerName) -> Outcome<KeyValues> {
         contents.map(move |(number, content)| (key(kind, number), content))
     });
     Ok(lines.fold(doing, |values, (key, content)| {
-        values.with(key, cartridge_name(&content).unwrap_or(EMPTY).to_owned())
+        values.with(key, cartridge_name(content).unwrap_or(EMPTY).to_owned())
     }))
 }
 

@@ -2,10 +2,11 @@
 //! file is opened. A drive that somebody uses is not asked.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reel_fs::Node;
+use reel_fs::{Entry, FnDir, Node};
 use reel_hw::scsi::attribute::{ATTRIBUTES, Attribute, AttributeInfo};
 use reel_hw::scsi::log::VolumeStatisticsPage;
 use reel_hw::{TapeAlerts, TapeDrive};
@@ -13,7 +14,7 @@ use reel_types::{Cancel, DriveName};
 use serde_json::Value as Json;
 
 use super::Tree;
-use super::facts::{fact, plain};
+use super::facts::{no_such, plain, slow_fact};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -22,27 +23,39 @@ type Values = BTreeMap<String, String>;
 
 /// The three folders.
 pub(super) fn folders(tree: &Arc<Tree>, drive: &DriveName) -> [(&'static str, Node); 3] {
-    let attributes = ATTRIBUTES.iter().map(attribute_file).collect();
-    let alerts = (1..=64).filter_map(TapeAlerts::name).map(file_name).collect();
-    let counters = statistics(&VolumeStatisticsPage::with_every_key()).into_keys().collect();
     [
-        ("cartridge-memory", folder(tree, drive, attributes, cartridge_memory)),
-        ("volume-statistics", folder(tree, drive, counters, volume_statistics)),
-        ("tape-alerts", folder(tree, drive, alerts, tape_alerts)),
+        ("cartridge-memory", folder(tree, drive, attribute_files, cartridge_memory)),
+        ("volume-statistics", folder(tree, drive, counter_files, volume_statistics)),
+        ("tape-alerts", folder(tree, drive, alert_files, tape_alerts)),
     ]
-}
-
-fn folder(tree: &Arc<Tree>, drive: &DriveName, names: Vec<String>, ask: Ask) -> Node {
-    let files = names.into_iter().map(|name| {
-        let (reeld, drive, wanted) = (Arc::clone(&tree.reeld), drive.clone(), name.clone());
-        let value = move || Ok(values(&reeld, &drive, ask)?.remove(&wanted));
-        (name, fact(value))
-    });
-    plain("what a drive tells can't be changed here").with_all(files).node()
 }
 
 /// Asks a drive for the values of a folder.
 type Ask = fn(&mut dyn TapeDrive) -> reel_hw::Result<Values>;
+
+fn folder(tree: &Arc<Tree>, drive: &DriveName, names: fn() -> Vec<String>, ask: Ask) -> Node {
+    let (reeld, drive) = (Arc::clone(&tree.reeld), drive.clone());
+    let entries = move || Ok(names().into_iter().map(Entry::file).collect());
+    let lookup = move |wanted: &OsStr| {
+        let name = names().into_iter().find(|name| wanted == &**name);
+        let name = name.ok_or_else(|| no_such(wanted))?;
+        let (reeld, drive) = (Arc::clone(&reeld), drive.clone());
+        Ok(slow_fact(move || Ok(values(&reeld, &drive, ask)?.remove(&name))))
+    };
+    FnDir::new(entries, lookup).beside(plain("what a drive tells can't be changed here")).node()
+}
+
+fn attribute_files() -> Vec<String> {
+    ATTRIBUTES.iter().map(attribute_file).collect()
+}
+
+fn counter_files() -> Vec<String> {
+    statistics(&VolumeStatisticsPage::with_every_key()).into_keys().collect()
+}
+
+fn alert_files() -> Vec<String> {
+    (1..=64).filter_map(TapeAlerts::name).map(file_name).collect()
+}
 
 fn values(reeld: &Reeld, drive: &DriveName, ask: Ask) -> Outcome<Values> {
     let desk = reeld.drives.desk(drive)?;

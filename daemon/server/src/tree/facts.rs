@@ -44,6 +44,13 @@ pub(super) fn fact(value: impl Fn() -> Outcome<Option<String>> + Send + Sync + '
     reel_fs::fact(move || Ok(line(value().map_err(fs_error)?)))
 }
 
+/// The same, where finding the value may wait for a device.
+pub(super) fn slow_fact(
+    value: impl Fn() -> Outcome<Option<String>> + Send + Sync + 'static,
+) -> Node {
+    FnFact::new(move || Ok(line(value().map_err(fs_error)?))).slow().node()
+}
+
 /// The two files `NAME` and `NAME.json`.
 pub(super) fn key_values(
     name: &str,

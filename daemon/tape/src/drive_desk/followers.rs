@@ -42,6 +42,12 @@ impl DriveHold {
         }
     }
 
+    /// The last look in a task, whose log is told what got worse.
+    pub fn finish(&mut self, task: &dyn TaskContext) {
+        self.note_health();
+        self.tell_worse(task);
+    }
+
     /// Warns in the task's log of what got worse.
     pub fn tell_worse(&mut self, task: &dyn TaskContext) {
         for line in self.worse.drain(..) {
@@ -155,7 +161,7 @@ mod tests {
         hold.drive().rewind().unwrap();
         drop(hold);
         assert_eq!(rig.records(), []);
-        assert_eq!(rig.desk.state(), crate::DriveState::Empty);
+        assert_eq!(rig.desk.state(), crate::DriveState::Ready);
     }
 
     #[test]

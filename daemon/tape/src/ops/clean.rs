@@ -3,7 +3,7 @@
 use reel_hw::{ChangerStatus, SlotNumber, TapeAlerts, VolumeTag};
 use reel_types::TaskContext;
 
-use crate::drive_desk::{DriveHold, DriveState};
+use crate::drive_desk::{DriveHold, DriveState, Loaded};
 use crate::health::{Cleaner, HealthLog};
 use crate::{Error, Result};
 
@@ -28,11 +28,12 @@ pub fn clean_drive(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> {
     let status = changer.status().map_err(|source| hold.failed(source))?;
     let cartridge = choose(&status, |tag| known(health.as_deref(), tag))?;
     let slot = cartridge.as_ref().map(|(slot, _)| *slot);
-    hold.set_loaded(None);
+    hold.set_loaded(Loaded::Unknown);
     let Some(changer) = hold.changer() else {
         return Err(Error::NoChanger { drive: name });
     };
     changer.clean_drive(number, slot).map_err(|source| hold.failed(source))?;
+    hold.set_loaded(Loaded::Nothing);
     hold.set_state(DriveState::Empty);
     let alerts = hold.drive().tape_alerts();
     if let (Some((_, tag)), Some(health)) = (&cartridge, &health) {

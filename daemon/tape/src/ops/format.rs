@@ -2,7 +2,7 @@
 
 use reel_types::{LabelText, TaskContext};
 
-use crate::drive_desk::{DriveHold, DriveState};
+use crate::drive_desk::{DriveHold, DriveState, Loaded};
 use crate::env::TapeEnv;
 use crate::label::MediaLabels;
 use crate::media_catalog;
@@ -61,7 +61,7 @@ pub fn format_medium(
     hold.set_state(DriveState::Writing);
     hold.drive().format_medium(fast).map_err(|source| hold.failed(source))?;
     hold.drive().sync().map_err(|source| hold.failed(source))?;
-    hold.set_loaded(None);
+    hold.set_loaded(Loaded::Unknown);
     Ok(())
 }
 

@@ -106,16 +106,56 @@ const ELEMENTS: DeviceAnswer = DeviceAnswer {
     ],
 };
 
-commands! {
+/// Commands for one drive, by its name or by its device.
+macro_rules! drive_commands {
+    ($(
+        $(#[doc = $help:literal])+
+        $command:ident [$($word:literal)+] => $answer:expr;
+        { $($field:tt)* }
+    )+) => {
+        commands! { $(
+            $(#[doc = $help])+
+            $command [$($word)+] => $answer;
+            {
+                $($field)*
+                /// Drive name.
+                opt drive: Option<DriveName>,
+                /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
+                opt device: Option<LocalPath>,
+            }
+        )+ }
+    };
+}
+
+/// Commands for one changer, by its name, by a drive in it or by its device.
+macro_rules! changer_commands {
+    ($(
+        $(#[doc = $help:literal])+
+        $command:ident [$($word:literal)+] => $answer:expr;
+        { $($field:tt)* }
+    )+) => {
+        commands! { $(
+            $(#[doc = $help])+
+            $command [$($word)+] => $answer;
+            {
+                $($field)*
+                /// Changer name.
+                opt changer: Option<ChangerName>,
+                /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
+                opt device: Option<LocalPath>,
+                /// Drive name, for the changer that it is in.
+                opt drive: Option<DriveName>,
+            }
+        )+ }
+    };
+}
+
+drive_commands! {
     /// Go to the beginning of a file, counted from 0.
     MtAsf ["mt" "asf"] => Answer::Nothing;
     {
         /// Number of the file.
         arg count: FileCount,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go back over filemarks, to right before the last of them.
@@ -123,10 +163,6 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go back over filemarks, then forward over one: to the beginning of a file.
@@ -134,10 +170,6 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go back over blocks.
@@ -145,59 +177,32 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Show the memory chip of the medium in a drive.
     MtCartridgeMemory ["mt" "cartridge-memory"] => Answer::Device(&MEMORY);
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
+    {}
 
     /// Eject the medium.
     MtEject ["mt" "eject"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
+    {}
 
     /// Go behind what is recorded last.
     MtEod ["mt" "eod"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
+    {}
 
     /// Erase the medium from its position on: what follows is lost.
-    MtErase ["mt" "erase"] => Answer::Nothing;
+    MtErase ["mt" "erase"] => Answer::Report;
     {
         /// Only mark the end here; else all that follows is overwritten, which takes hours.
         opt fast: bool = true,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Format the medium: everything on it is lost.
-    MtFormat ["mt" "format"] => Answer::Nothing;
+    MtFormat ["mt" "format"] => Answer::Report;
     {
         /// Erase only the beginning.
         opt fast: bool = true,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go forward over filemarks.
@@ -205,10 +210,6 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go forward over filemarks, then back over one: to the end of a file.
@@ -216,10 +217,6 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go forward over blocks.
@@ -227,29 +224,15 @@ commands! {
     {
         /// How many.
         arg count: Count,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Load the medium that sits in a drive.
     MtLoad ["mt" "load"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
+    {}
 
     /// Lock the medium in.
     MtLock ["mt" "lock"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
+    {}
 
     /// Change modes of a drive.
     MtOptions ["mt" "options"] => Answer::Nothing;
@@ -262,23 +245,10 @@ commands! {
         opt buffer_mode also "buffer_mode": Option<bool>,
         /// First set all modes as backups have them: compression, blocks of any length, buffering.
         opt defaults: bool = false,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Go to the beginning of the medium.
     MtRewind ["mt" "rewind"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
-
-    /// List the tape drives that the system knows.
-    MtScan ["mt" "scan"] => Answer::Device(&DEVICES);
     {}
 
     /// Set the length of blocks.
@@ -286,20 +256,77 @@ commands! {
     {
         /// Bytes of a block; 0 for blocks of any length.
         arg size: BlockSize,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
     }
 
     /// Show the state of a drive and of the medium in it.
     MtStatus ["mt" "status"] => Answer::Device(&STATUS);
+    {}
+
+    /// Show the alerts that a drive has set.
+    MtTapeAlertFlags ["mt" "tape-alert-flags"] => Answer::Device(&ALERTS);
+    {}
+
+    /// Unlock the medium.
+    MtUnlock ["mt" "unlock"] => Answer::Nothing;
+    {}
+
+    /// Show what was counted in the life of the medium in a drive.
+    MtVolumeStatistics ["mt" "volume-statistics"] => Answer::Device(&STATISTICS);
+    {}
+
+    /// Write filemarks at the position: what follows is lost.
+    MtWeof ["mt" "weof"] => Answer::Nothing;
     {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
+        /// How many.
+        arg count: Count = 1,
     }
+}
+
+changer_commands! {
+    /// Show what a changer says that it is.
+    MtxInquiry ["mtx" "inquiry"] => Answer::Device(&INQUIRY);
+    {}
+
+    /// Have a changer look at all its slots and drives anew.
+    MtxInventory ["mtx" "inventory"] => Answer::Nothing;
+    {}
+
+    /// Move the medium in a slot into a drive.
+    MtxLoad ["mtx" "load"] => Answer::Nothing;
+    {
+        /// The slot's number.
+        arg slot: SlotParam,
+        /// The drive's number in the changer.
+        opt drivenum: DriveIndex = 0,
+    }
+
+    /// Show the drives and slots of a changer and what is in them.
+    MtxStatus ["mtx" "status"] => Answer::Device(&ELEMENTS);
+    {}
+
+    /// Move a medium from a slot to another.
+    MtxTransfer ["mtx" "transfer"] => Answer::Nothing;
+    {
+        /// From this slot.
+        arg from: SlotParam,
+        /// To this slot.
+        arg to: SlotParam,
+    }
+
+    /// Move the medium in a drive into a slot.
+    MtxUnload ["mtx" "unload"] => Answer::Nothing;
+    {
+        /// The drive's number in the changer.
+        opt drivenum: DriveIndex = 0,
+        /// The slot's number; where it came from or any free one, if absent.
+        opt slot: Option<SlotParam>,
+    }
+}
+
+commands! {
+    /// List the tape drives that the system knows.
+    MtScan ["mt" "scan"] => Answer::Device(&DEVICES);
+    {}
 
     /// Clear options of the kernel's tape driver.
     MtStclearoptions ["mt" "stclearoptions"] => Answer::Nothing;
@@ -334,123 +361,7 @@ commands! {
         opt drive: Option<DriveName>,
     }
 
-    /// Show the alerts that a drive has set.
-    MtTapeAlertFlags ["mt" "tape-alert-flags"] => Answer::Device(&ALERTS);
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
-
-    /// Unlock the medium.
-    MtUnlock ["mt" "unlock"] => Answer::Nothing;
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
-
-    /// Show what was counted in the life of the medium in a drive.
-    MtVolumeStatistics ["mt" "volume-statistics"] => Answer::Device(&STATISTICS);
-    {
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
-
-    /// Write filemarks at the position: what follows is lost.
-    MtWeof ["mt" "weof"] => Answer::Nothing;
-    {
-        /// How many.
-        arg count: Count = 1,
-        /// Drive name.
-        opt drive: Option<DriveName>,
-        /// Device of a drive, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-    }
-
-    /// Show what a changer says that it is.
-    MtxInquiry ["mtx" "inquiry"] => Answer::Device(&INQUIRY);
-    {
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
-
-    /// Have a changer look at all its slots and drives anew.
-    MtxInventory ["mtx" "inventory"] => Answer::Nothing;
-    {
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
-
-    /// Move the medium in a slot into a drive.
-    MtxLoad ["mtx" "load"] => Answer::Nothing;
-    {
-        /// The slot's number.
-        arg slot: SlotParam,
-        /// The drive's number in the changer.
-        opt drivenum: DriveIndex = 0,
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
-
     /// List the changers that the system knows.
     MtxScan ["mtx" "scan"] => Answer::Device(&DEVICES);
     {}
-
-    /// Show the drives and slots of a changer and what is in them.
-    MtxStatus ["mtx" "status"] => Answer::Device(&ELEMENTS);
-    {
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
-
-    /// Move a medium from a slot to another.
-    MtxTransfer ["mtx" "transfer"] => Answer::Nothing;
-    {
-        /// From this slot.
-        arg from: SlotParam,
-        /// To this slot.
-        arg to: SlotParam,
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
-
-    /// Move the medium in a drive into a slot.
-    MtxUnload ["mtx" "unload"] => Answer::Nothing;
-    {
-        /// The drive's number in the changer.
-        opt drivenum: DriveIndex = 0,
-        /// The slot's number; where it came from or any free one, if absent.
-        opt slot: Option<SlotParam>,
-        /// Changer name.
-        opt changer: Option<ChangerName>,
-        /// Device of a changer, instead of a name: reelctl uses it itself, without the daemon.
-        opt device: Option<LocalPath>,
-        /// Drive name, for the changer that it is in.
-        opt drive: Option<DriveName>,
-    }
 }

@@ -178,6 +178,11 @@ fn of_changer(changer: &ChangerName) -> Vec<Verb> {
     let verb = |words, info| Verb::new(words, info).bind("name", changer.as_str());
     vec![
         verb(&["transfer"], &ChangerTransfer::INFO),
+        // By the drive that is named, or the only one there is.
+        Verb::new(&["inventory"], &Inventory::INFO),
+        Verb::new(&["load-media"], &LoadMedia::INFO),
+        Verb::new(&["unload"], &Unload::INFO),
+        Verb::new(&["clean"], &Clean::INFO),
         verb(&["status"], &ChangerStatus::INFO).bind("drive", Value::Null),
         verb(&["update"], &ChangerUpdate::INFO),
         verb(&["remove"], &ChangerRemove::INFO).confirm(changer.as_str()),

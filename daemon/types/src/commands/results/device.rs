@@ -92,43 +92,12 @@ pub struct DriveStatusEntry {
     pub write_protect: Option<bool>,
 }
 
-/// An attribute of `cartridge-memory`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemoryEntry {
-    /// Its number.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// Its value as text.
-    pub value: String,
-}
-
 /// The object of `tape-alert-flags`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct AlertFlagsEntry {
     /// The names of the flags, `(empty)` for none.
     pub tape_alert_flags: String,
-}
-
-/// An entry of `drive scan` and `changer scan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct ScanEntry {
-    /// `tape` or `changer`.
-    pub kind: String,
-    /// Major number of the generic node.
-    pub major: u64,
-    /// Minor number of the generic node.
-    pub minor: u64,
-    /// What it is.
-    pub model: String,
-    /// The path to configure.
-    pub path: String,
-    /// Its serial number.
-    pub serial: String,
-    /// Who made it.
-    pub vendor: String,
 }
 
 /// An entry of `changer list`.
