@@ -14,7 +14,9 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use fuser::{Config, INodeNo, MountOption, Notifier, Session, SessionACL, SessionUnmounter};
 use nix::mount::{MntFlags, umount2};
@@ -121,6 +123,10 @@ impl MountError {
     }
 }
 
+/// How long event loops may take to end. They end at once, but where a user without root rights unmounts what programs
+/// still use: the name goes then, and the connection stays.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+
 /// A mounted file system. Dropping it unmounts.
 pub struct Mounted {
     path: PathBuf,
@@ -132,7 +138,7 @@ pub struct Mounted {
 struct Running {
     unmounter: SessionUnmounter,
     notifier: Notifier,
-    event_loops: JoinHandle<io::Result<()>>,
+    ended: Receiver<io::Result<()>>,
 }
 
 /// Mounts `root` on the empty folder `mountpoint`.
@@ -191,15 +197,24 @@ impl Running {
     fn start(adapter: Adapter, mountpoint: &Path, config: &Config) -> io::Result<Self> {
         let mut session = Session::new(adapter, mountpoint, config)?;
         let (unmounter, notifier) = (session.unmount_callable(), session.notifier());
-        let event_loops =
-            thread::Builder::new().name("fuse".into()).spawn(move || session.run())?;
-        Ok(Self { unmounter, notifier, event_loops })
+        let (end, ended) = mpsc::sync_channel(1);
+        thread::Builder::new().name("fuse".into()).spawn(move || {
+            // Nobody listens where the mount was left behind.
+            let _ = end.send(session.run());
+        })?;
+        Ok(Self { unmounter, notifier, ended })
     }
 
     /// Waits until the last event loop has ended, which the end of the mount makes it do.
     fn join(self) -> io::Result<()> {
-        let ended = self.event_loops.join();
-        ended.unwrap_or_else(|_| Err(io::Error::other("an event loop panicked")))
+        self.ended.recv_timeout(END_PATIENCE).unwrap_or_else(|error| {
+            Err(io::Error::other(match error {
+                RecvTimeoutError::Timeout => {
+                    "programs still use it, and only root may cut them off; they are when this process ends"
+                }
+                RecvTimeoutError::Disconnected => "an event loop panicked",
+            }))
+        })
     }
 }
 
@@ -221,6 +236,9 @@ impl Mounted {
     }
 
     /// Unmounts, ends all waits, and returns when the last event loop has ended.
+    ///
+    /// # Errors
+    /// The kernel refused, or programs keep it and this user may not cut them off.
     pub fn unmount(mut self) -> Result<(), MountError> {
         self.end()
     }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "what fails ends the test")]
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
 use nix::unistd::{User, geteuid};
 use reel_tests::Home;
@@ -13,6 +15,36 @@ fn a_service_manager_hears_of_the_stop() {
     let home = Home::new();
     let daemon = home.start();
     assert_eq!(daemon.stop_and_hear(), ["STOPPING=1"]);
+}
+
+#[test]
+fn a_program_in_the_mount_does_not_keep_a_daemon_of_user_backup() {
+    if !users_may_mount() {
+        return;
+    }
+    let user = User::from_name("backup").unwrap().unwrap().uid.as_raw();
+    let mut home = Home::new();
+    home.give_to(user);
+    let daemon = home.start();
+    let mut reader = Command::new("setpriv")
+        .args([format!("--reuid={user}"), format!("--regid={user}")])
+        .args([
+            "--clear-groups",
+            "--",
+            "sh",
+            "-c",
+            r#"cd "$1" && echo there && exec sleep infinity"#,
+            "sh",
+        ])
+        .arg(home.mount())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    reader.stdout.as_mut().unwrap().read_exact(&mut said).unwrap();
+    daemon.stop();
+    reader.kill().unwrap();
+    reader.wait().unwrap();
 }
 
 /// Whether any user may mount on this machine, as on every Debian; CI of another kind may differ.
