@@ -53,10 +53,7 @@ fn make_library(folder: &Path) {
         ..LibraryShape::unique(1, Maker::Ibm, Generation::Lto9)
     };
     let tag = VolumeTag::new("BENCH1L9").unwrap();
-    let medium = CartridgeFacts {
-        initialized: true,
-        ..CartridgeFacts::labelled(&tag, Generation::Lto9, CAPACITY)
-    };
+    let medium = CartridgeFacts::labelled(&tag, Generation::Lto9, CAPACITY);
     EmulatedLibrary::create_with_media(folder, &shape, &[medium]).unwrap();
 }
 
