@@ -44,7 +44,7 @@ pub fn open_store<'i>(
 }
 
 /// Adds `snapshot` with this `disk.img` to a datastore.
-pub fn add_image(store: &Datastore, snapshot: &str, image: &[u8]) {
+pub fn add_image(store: &Arc<Datastore>, snapshot: &str, image: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("disk.img");
     fs::write(&path, image).expect("an image");
