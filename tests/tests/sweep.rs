@@ -413,7 +413,9 @@ fn work(
         match judged {
             Ok((_, steps)) => failed += u64::from(steps > 0),
             Err(_) => {
-                wrong.push(format!("{} {:?}, encrypted: {encrypts}", fault.sense, fault.moment))
+                let case = format!("{}, encrypted: {encrypts}", name_of(&fault));
+                eprintln!("wrong: {case}");
+                wrong.push(case);
             }
         }
         done += 1;
