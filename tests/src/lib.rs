@@ -10,8 +10,11 @@
     reason = "a harness ends its test where something fails"
 )]
 
+pub mod emulated;
+pub mod in_process;
 pub mod said;
 pub mod scene;
+pub mod tape_key;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,32 +1,46 @@
 //! What the tests of trouble set up again and again: a datastore with something in it, and media to take it.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use crate::{Daemon, Home, noise};
 
 /// The snapshots in a datastore that [`fill`] made.
 pub const SNAPSHOTS: [&str; 2] = ["vm/100/2026-01-10T08:00:00Z", "vm/100/2026-01-11T08:00:00Z"];
 
+/// The small file of each snapshot here, `vm.conf`.
+pub const CONFIGURATION: &str = "memory: 2048\n";
+
 /// Makes the datastore `store` with two snapshots, each with an image of its own of `image_mib` and a small file.
 pub fn fill(home: &Home, daemon: &Daemon<'_>, store: &str, image_mib: usize) {
     daemon.ctl(&format!("datastore create {store} {}", home.join(store).display()));
     fs::create_dir_all(home.join("source")).expect("a folder for images");
-    fs::write(home.join("source/vm.conf"), "memory: 2048\n").expect("a small file");
+    fs::write(home.join("source/vm.conf"), CONFIGURATION).expect("a small file");
     for (snapshot, seed) in SNAPSHOTS.into_iter().zip(1..) {
         let image = home.join("source/disk.img");
         fs::write(&image, noise(image_mib << 20, seed)).expect("an image");
-        add_snapshot(home, daemon, store, snapshot, &image);
+        add_snapshot(daemon, store, snapshot, &image);
     }
 }
 
-/// Adds a snapshot with an image and the small file.
-pub fn add_snapshot(home: &Home, daemon: &Daemon<'_>, store: &str, snapshot: &str, image: &Path) {
+/// Makes the datastore `store1` with the first of [`SNAPSHOTS`], whose image of `image_mib` is `disk.img` in the home.
+pub fn one_snapshot(home: &Home, daemon: &Daemon<'_>, image_mib: usize) {
+    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
+    let image = home.join("disk.img");
+    fs::write(&image, noise(image_mib << 20, 1)).expect("an image");
+    fs::write(home.join("vm.conf"), CONFIGURATION).expect("a small file");
+    add_snapshot(daemon, "store1", SNAPSHOTS[0], &image);
+}
+
+/// Adds a snapshot with an image and the `vm.conf` beside it.
+pub fn add_snapshot(daemon: &Daemon<'_>, store: &str, snapshot: &str, image: &Path) {
     let (group, time) = snapshot.rsplit_once('/').expect("TYPE/ID/TIME");
-    let (image, conf) = (image.display(), home.join("source/vm.conf"));
+    let (image, conf) = (image.display(), image.with_file_name("vm.conf"));
     let files = format!("disk.img={image} vm.conf={}", conf.display());
     daemon.ctl(&format!("snapshot create {store} {group} {files} --time {time}"));
 }
@@ -56,6 +70,25 @@ pub fn only_set(daemon: &Daemon<'_>) -> String {
         .collect();
     assert_eq!(uuids.len(), 1, "{sets}");
     uuids[0].into()
+}
+
+/// Forgets what was read from tape, so that the next daemon reads it from there again.
+pub fn forget_chunks(home: &Home) {
+    let chunks = home.join("cache/chunks");
+    if chunks.is_dir() {
+        fs::remove_dir_all(chunks).expect("forget chunks");
+    }
+}
+
+/// Holds the only drive that was used yet as another program would, by PBS's lock file.
+pub fn hold_drive(home: &Home) -> Flock<File> {
+    let folder = home.join("run/proxmox-backup/drive-lock");
+    let mut locks =
+        fs::read_dir(folder).expect("locks").map(|entry| entry.expect("an entry").path());
+    let path = locks.next().expect("the drive's lock file");
+    assert_eq!(locks.next(), None, "one drive has one lock");
+    let file = File::options().write(true).open(path).expect("open the lock file");
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).expect("lock the drive")
 }
 
 /// Every file below `folder` with a hash of its content: what must not change.

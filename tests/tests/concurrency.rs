@@ -2,54 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use reel_tests::{Daemon, Home, noise, run, sha256_of};
+use reel_tests::scene::{SNAPSHOTS, forget_chunks, hold_drive, library, one_snapshot, only_set};
+use reel_tests::{Daemon, Home, run, sha256_of};
 
 const MIB: u64 = 1 << 20;
 const IMAGE_BYTES: u64 = 48 * MIB;
-const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
+const SNAPSHOT: &str = SNAPSHOTS[0];
 
 /// A datastore whose one image is on a tape, too.
 fn prepare(daemon: &Daemon<'_>, home: &Home) -> String {
-    let image = home.join("disk.img");
-    fs::write(&image, noise(IMAGE_BYTES as usize, 7)).unwrap();
-    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
-    let (image, time) = (image.display(), "2026-01-10T08:00:00Z");
-    daemon.ctl(&format!("snapshot create store1 vm/100 disk.img={image} --time {time}"));
-    daemon.ctl(&format!(
-        "drive create drive1 --path virtual:{} --max-size 1GiB",
-        home.join("tapes").display()
-    ));
-    daemon.ctl("pool create daily");
-    daemon.ctl("label --label-text MANY01L8 --pool daily");
+    one_snapshot(home, daemon, (IMAGE_BYTES / MIB) as usize);
+    library(home, daemon, "1GiB", &["MANY01L8"]);
     daemon.backup("store1", "backup daily");
-    let sets = daemon.ls("media-sets");
-    sets.into_iter().find(|name| name.len() == 36).expect("a media set")
-}
-
-/// Files on tape are read from tape when the daemon starts anew with an empty cache.
-fn forget_chunks(home: &Home) {
-    let chunks = home.join("cache/chunks");
-    if chunks.is_dir() {
-        fs::remove_dir_all(&chunks).unwrap();
-    }
-}
-
-/// Holds the drive as another program would, by PBS's lock file.
-fn hold_drive(home: &Home) -> Flock<File> {
-    let folder = home.join("run/proxmox-backup/drive-lock");
-    let mut locks = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let path = locks.next().expect("the drive's lock file");
-    assert_eq!(locks.next(), None, "one drive has one lock");
-    let file = File::options().write(true).open(path).unwrap();
-    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).unwrap()
+    only_set(daemon)
 }
 
 /// A `dd` of one MiB of the image into a file of its own.

@@ -3,84 +3,36 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use nix::errno::Errno;
-use reel_emu::{
-    CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, Generation, LibraryShape, Maker,
-};
-use reel_tests::{Daemon, Home, noise, sha256_of};
+use reel_emu::{CartridgeFacts, CartridgeKind, EmulatedLibrary, Maker};
+use reel_tests::emulated::{medium, shape};
+use reel_tests::scene::{CONFIGURATION, SNAPSHOTS, one_snapshot, only_set};
+use reel_tests::{Daemon, Home, emulated, sha256_of};
 use serde_json::json;
 
-const MIB: usize = 1 << 20;
-const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
+const SNAPSHOT: &str = SNAPSHOTS[0];
 
 /// A library of two drives, four storage slots and one to import and export, with three media of 16 MiB and a cleaning
 /// cartridge.
-fn make_library(folder: &Path) {
-    let drive = |number: u32, maker| DriveModel {
-        maker,
-        generation: Generation::Lto8,
-        full_height: true,
-        serial: format!("DRIVE{number:04}"),
-    };
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![drive(0, Maker::Ibm), drive(1, Maker::Hp)],
-        storage_slots: 4,
-        import_export_slots: 1,
-        ejects: true,
-        quickened: None,
-    };
-    EmulatedLibrary::create(folder, &shape).unwrap();
-    let library = EmulatedLibrary::open(folder).unwrap();
-    for number in 1..=3 {
-        library.add_cartridge(cartridge(&format!("EMU00{number}L8"), CartridgeKind::Data)).unwrap();
-    }
-    let cleaning = cartridge("CLN001CU", CartridgeKind::Cleaning { uses: 3 });
-    library.add_cartridge(cleaning).unwrap();
-}
-
-fn cartridge(barcode: &str, kind: CartridgeKind) -> CartridgeFacts {
-    let facts = json!({
-        "barcode": barcode, "kind": kind, "density": Generation::Lto8.density(),
-        "capacity": 16 * MIB, "write-protected": false, "initialized": true, "seed": 1, "loads": 0,
-        "bytes-written": 0, "bytes-read": 0, "attributes": BTreeMap::<u16, Vec<u8>>::new(),
-    });
-    serde_json::from_value(facts).unwrap()
-}
-
-fn configure(daemon: &Daemon<'_>, home: &Home) {
-    let path = format!("emulated:{}", home.join("library").display());
-    daemon.ctl(&format!("changer create sl3 --path {path}"));
-    daemon.ctl(&format!("drive create drive0 --path {path} --changer sl3"));
-    daemon.ctl(&format!("drive create drive1 --path {path} --changer sl3 --changer-drivenum 1"));
+fn make_library(home: &Home) {
+    let mut media = [1, 2, 3].map(|number| medium(&format!("EMU00{number}L8"))).to_vec();
+    let kind = CartridgeKind::Cleaning { uses: 3 };
+    media.push(CartridgeFacts { kind, ..medium("CLN001CU") });
+    emulated::make(home, &shape(&[Maker::Ibm, Maker::Hp]), &media);
 }
 
 /// A datastore with a snapshot of 20 MiB, and the three media labelled for a pool.
 fn prepare(daemon: &Daemon<'_>, home: &Home) {
-    configure(daemon, home);
-    fs::write(home.join("disk.img"), noise(20 * MIB, 1)).unwrap();
-    fs::write(home.join("vm.conf"), "name: web\n").unwrap();
-    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
-    daemon.ctl(&format!(
-        "snapshot create store1 vm/100 disk.img={} vm.conf={} --time 2026-01-10T08:00:00Z",
-        home.join("disk.img").display(),
-        home.join("vm.conf").display()
-    ));
+    emulated::configure(home, daemon, 2);
+    one_snapshot(home, daemon, 20);
     daemon.ctl("pool create daily --retention keep");
     for number in 1..=3 {
         daemon.ctl(&format!("load-media EMU00{number}L8 --drive drive0"));
         daemon.ctl(&format!("label --label-text EMU00{number}L8 --pool daily --drive drive0"));
     }
     daemon.ctl("unload --drive drive0");
-}
-
-fn only_set(daemon: &Daemon<'_>) -> String {
-    let mut sets = daemon.ls("media-sets").into_iter();
-    sets.rfind(|name| name.len() == 36).expect("a media set")
 }
 
 /// What the changer's `status` says of a drive.
@@ -93,7 +45,7 @@ fn in_drive(daemon: &Daemon<'_>, number: u32) -> String {
 #[test]
 fn the_main_job_by_scsi_commands() {
     let home = Home::new();
-    make_library(&home.join("library"));
+    make_library(&home);
     let daemon = home.start();
     prepare(&daemon, &home);
     let log = daemon.ctl("backup store1 daily --drive drive0");
@@ -107,7 +59,7 @@ fn the_main_job_by_scsi_commands() {
     let file = daemon.at(&format!("media-sets/{set}/store1/{SNAPSHOT}/disk.img"));
     let original = sha256_of(&home.join("disk.img")).unwrap();
     assert_eq!(sha256_of(&file).unwrap(), original);
-    assert_eq!(daemon.cat(&format!("media-sets/{set}/store1/{SNAPSHOT}/vm.conf")), "name: web\n");
+    assert_eq!(daemon.cat(&format!("media-sets/{set}/store1/{SNAPSHOT}/vm.conf")), CONFIGURATION);
 
     // The same drive takes both media one after the other for a restore of the set.
     daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
@@ -145,10 +97,10 @@ fn the_main_job_by_scsi_commands() {
 #[test]
 fn changers_and_drives_are_configured_shown_and_moved() {
     let home = Home::new();
-    make_library(&home.join("library"));
+    make_library(&home);
     let daemon = home.start();
-    configure(&daemon, &home);
-    let path = format!("emulated:{}", home.join("library").display());
+    emulated::configure(&home, &daemon, 2);
+    let path = emulated::path(&home);
     let changers = daemon.json("changer list");
     assert_eq!(
         changers,
@@ -195,9 +147,9 @@ fn mv(daemon: &Daemon<'_>, name: &str, from: &str, to: &str) -> Option<i32> {
 #[test]
 fn mv_moves_cartridges() {
     let home = Home::new();
-    make_library(&home.join("library"));
+    make_library(&home);
     let daemon = home.start();
-    configure(&daemon, &home);
+    emulated::configure(&home, &daemon, 2);
     for (name, from, to, errno) in [
         ("EMU001L8", "slots/1", "drives/0", None),
         ("EMU002L8", "slots/2", "drives/0", Some(Errno::EEXIST as i32)),
@@ -223,9 +175,9 @@ fn mv_moves_cartridges() {
 #[test]
 fn wrong_devices_are_refused_and_change_nothing() {
     let home = Home::new();
-    make_library(&home.join("library"));
+    make_library(&home);
     let daemon = home.start();
-    configure(&daemon, &home);
+    emulated::configure(&home, &daemon, 2);
     let before = fs::read(home.join("etc/tape.cfg")).unwrap();
     for (line, words) in [
         ("drive create drive2 --path /dev/null", "/dev/null"),
@@ -259,7 +211,7 @@ fn wrong_devices_are_refused_and_change_nothing() {
 #[test]
 fn drives_and_media_tell_their_state() {
     let home = Home::new();
-    make_library(&home.join("library"));
+    make_library(&home);
     let daemon = home.start();
     prepare(&daemon, &home);
     let empty = daemon.json("status drive0");

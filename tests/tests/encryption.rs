@@ -10,74 +10,34 @@ use std::path::{Path, PathBuf};
 
 use nix::libc;
 use nix::unistd::{User, geteuid};
-use reel_emu::{CartridgeFacts, DriveModel, EmulatedLibrary, Generation, LibraryShape, Maker};
-use reel_tests::scene::{assert_says, content_of, errno, only_set};
-use reel_tests::{Daemon, Home, noise, sha256_of};
-use serde_json::json;
+use reel_emu::Maker;
+use reel_tests::emulated::{medium, shape};
+use reel_tests::scene::{
+    CONFIGURATION, SNAPSHOTS, assert_says, content_of, errno, forget_chunks, one_snapshot, only_set,
+};
+use reel_tests::tape_key::{FINGERPRINT, KEY, PROTECTED};
+use reel_tests::{Daemon, Home, emulated, sha256_of, tape_key};
 
 const MIB: usize = 1 << 20;
-const SNAPSHOT: &str = "vm/100/2026-01-10T08:00:00Z";
-/// The fingerprint of the key 00 01 02 … 1f, in full and as messages have it.
-const FINGERPRINT: &str = "0e:ab:d4:46:0b:6e:b9:ca:34:50:23:de:e2:b7:78:c7:90:e5:4a:16:83:b9:65:9c:0a:57:ae:19:90:90:15:9b";
+const SNAPSHOT: &str = SNAPSHOTS[0];
+/// What messages have of the fingerprint.
 const SHORT: &str = "0e:ab:d4:46:0b:6e:b9:ca";
-const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-/// What the file of protected keys has in its place; its passphrase is never needed here.
-const PROTECTED: &str = "vqjyuK0tU1v5g6bxTSknTVKJSZe1UfoO";
 
-/// Both key files of a PBS.
-fn put_key_files(home: &Home) {
-    fs::create_dir_all(home.join("etc")).unwrap();
-    let keys = json!([{ "fingerprint": FINGERPRINT, "key": KEY }]);
-    fs::write(keys_file(home), keys.to_string()).unwrap();
-    fs::set_permissions(keys_file(home), fs::Permissions::from_mode(0o600)).unwrap();
-    let config = json!([{
-        "kdf": { "Scrypt": { "n": 65536, "r": 8, "p": 1, "salt": "Eq6jwW8+ecAY3Bch+jcr/z1ZTVQlYCJynL/8VKa4bIE=" } },
-        "created": "2026-01-01T00:00:00+00:00", "modified": "2026-01-01T00:00:00+00:00",
-        "data": PROTECTED, "fingerprint": FINGERPRINT, "hint": "a hint",
-    }]);
-    fs::write(home.join("etc/tape-encryption-key-config.json"), config.to_string()).unwrap();
-}
-
-fn keys_file(home: &Home) -> PathBuf {
-    home.join("etc/tape-encryption-keys.json")
-}
-
-fn remove_key_files(home: &Home) {
-    fs::remove_file(keys_file(home)).unwrap();
-    fs::remove_file(home.join("etc/tape-encryption-key-config.json")).unwrap();
+/// The folder with the daemon's key files.
+fn etc(home: &Home) -> PathBuf {
+    home.join("etc")
 }
 
 /// A library with a drive and four media of 16 MiB.
 fn make_library(home: &Home) {
-    let drive = DriveModel {
-        maker: Maker::Ibm,
-        generation: Generation::Lto8,
-        full_height: true,
-        serial: "DRIVE0000".into(),
-    };
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![drive],
-        storage_slots: 4,
-        import_export_slots: 1,
-        ejects: true,
-        quickened: None,
-    };
-    let folder = home.join("library");
-    EmulatedLibrary::create(&folder, &shape).unwrap();
-    let library = EmulatedLibrary::open(&folder).unwrap();
-    for number in 1..=4 {
-        let (barcode, density) = (format!("EMU00{number}L8"), Generation::Lto8.density());
-        library.add_cartridge(CartridgeFacts::blank(&barcode, density, 16 << 20)).unwrap();
-    }
+    let media = [1, 2, 3, 4].map(|number| medium(&format!("EMU00{number}L8")));
+    emulated::make(home, &shape(&[Maker::Ibm]), &media);
 }
 
 /// A datastore with a snapshot, an encrypted pool with the first two media and a pool in the clear with the others.
 fn prepare(daemon: &Daemon<'_>, home: &Home, image_mib: usize) {
-    let path = format!("emulated:{}", home.join("library").display());
-    daemon.ctl(&format!("changer create sl3 --path {path}"));
-    daemon.ctl(&format!("drive create drive0 --path {path} --changer sl3"));
-    make_store(daemon, home, image_mib);
+    emulated::configure(home, daemon, 1);
+    one_snapshot(home, daemon, image_mib);
     daemon.ctl(&format!("pool create crypt --retention keep --encrypt {FINGERPRINT}"));
     daemon.ctl("pool create plain --retention keep");
     for (number, pool) in [(1, "crypt"), (2, "crypt"), (3, "plain"), (4, "plain")] {
@@ -85,22 +45,6 @@ fn prepare(daemon: &Daemon<'_>, home: &Home, image_mib: usize) {
         daemon.ctl(&format!("label --label-text EMU00{number}L8 --pool {pool}"));
     }
     daemon.ctl("unload");
-}
-
-fn make_store(daemon: &Daemon<'_>, home: &Home, image_mib: usize) {
-    fs::write(home.join("disk.img"), noise(image_mib * MIB, 1)).unwrap();
-    fs::write(home.join("vm.conf"), "name: web\n").unwrap();
-    daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
-    daemon.ctl(&format!(
-        "snapshot create store1 vm/100 disk.img={} vm.conf={} --time 2026-01-10T08:00:00Z",
-        home.join("disk.img").display(),
-        home.join("vm.conf").display()
-    ));
-}
-
-/// Forgets what was read from tape, so that it is read from there again.
-fn forget_chunks(home: &Home) {
-    fs::remove_dir_all(home.join("cache/chunks")).unwrap();
 }
 
 fn image_of(daemon: &Daemon<'_>, set: &str) -> PathBuf {
@@ -127,7 +71,7 @@ fn holds(bytes: &[u8], needle: &[u8]) -> bool {
 /// Bytes that stand on a tape in the clear: a piece of each chunk, names of files, of the snapshot and the datastore.
 fn plain_bytes(home: &Home) -> Vec<Vec<u8>> {
     let mut needles: Vec<Vec<u8>> =
-        ["disk.img.fidx", "index.json.blob", "vm/100/2026-01-10", "store1", "name: web"]
+        ["disk.img.fidx", "index.json.blob", "vm/100/2026-01-10", "store1", CONFIGURATION]
             .map(|name| name.as_bytes().to_vec())
             .into();
     let mut chunks = Vec::new();
@@ -156,7 +100,7 @@ fn files_below(folder: &Path, found: &mut BTreeMap<PathBuf, Vec<u8>>) {
 fn an_encrypted_set_from_the_label_to_the_restore() {
     let home = Home::new();
     make_library(&home);
-    put_key_files(&home);
+    tape_key::put(&etc(&home));
     let daemon = home.start();
     prepare(&daemon, &home, 20);
     let log = daemon.ctl("backup store1 crypt");
@@ -223,14 +167,14 @@ fn keys_are_nowhere(home: &Home) {
 fn without_its_key_a_set_is_neither_read_nor_written() {
     let home = Home::new();
     make_library(&home);
-    put_key_files(&home);
+    tape_key::put(&etc(&home));
     let daemon = home.start();
     prepare(&daemon, &home, 8);
     daemon.ctl("backup store1 crypt");
     let set = only_set(&daemon);
     daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
     daemon.stop();
-    remove_key_files(&home);
+    tape_key::remove(&etc(&home));
     forget_chunks(&home);
     let inventory = fs::read(home.join("state/tape/inventory.json")).unwrap();
     let media = ["EMU001L8", "EMU002L8"];
@@ -264,7 +208,7 @@ fn without_its_key_a_set_is_neither_read_nor_written() {
     assert!(!home.join("store2/vm").exists(), "nothing was restored");
 
     // The files count as soon as they are there.
-    put_key_files(&home);
+    tape_key::put(&etc(&home));
     let original = sha256_of(&home.join("disk.img")).unwrap();
     assert_eq!(sha256_of(&image_of(&daemon, &set)).unwrap(), original);
     daemon.stop();
@@ -277,7 +221,7 @@ fn a_drive_without_encryption_and_a_key_of_others_are_refused() {
     let root = geteuid().is_root();
     let user = User::from_name("backup").unwrap().filter(|_| root);
     let mut home = Home::new();
-    put_key_files(&home);
+    tape_key::put(&etc(&home));
     if let Some(user) = &user {
         home.give_to(user.uid.as_raw());
     }
@@ -289,7 +233,7 @@ fn a_drive_without_encryption_and_a_key_of_others_are_refused() {
     let daemon = home.start_with(&["--no-mount"]);
     let tapes = home.join("tapes");
     daemon.ctl(&format!("drive create drive1 --path virtual:{} --max-size 64MiB", tapes.display()));
-    make_store(&daemon, &home, 4);
+    one_snapshot(&home, &daemon, 4);
     daemon.ctl("pool create crypt");
     daemon.ctl(&format!("pool update crypt --encrypt {FINGERPRINT}"));
     assert_eq!(daemon.json("pool config crypt")["encrypt"], FINGERPRINT);
@@ -298,7 +242,8 @@ fn a_drive_without_encryption_and_a_key_of_others_are_refused() {
     if user.is_some() {
         let said = daemon.ctl_fails("backup store1 crypt");
         assert_says(&said, &["Permission denied", SHORT, "the daemon must run as a user who may"]);
-        fs::set_permissions(keys_file(&home), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(tape_key::keys_file(&etc(&home)), fs::Permissions::from_mode(0o644))
+            .unwrap();
     }
     let output = daemon.try_ctl("backup store1 crypt");
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

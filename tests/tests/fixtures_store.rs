@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use reel_tests::scene::errno;
 use reel_tests::{
     CLIENT_KEY_PASSWORD, Daemon, Home, client_key, contents_below, fixtures, oracle_sums,
     sha256_of, unpack,
@@ -172,10 +173,6 @@ fn what_is_damaged_is_refused_and_the_rest_reads() {
 
 fn sum_or_error(file: &File) -> io::Result<String> {
     reel_tests::sha256(file)
-}
-
-fn errno<T>(result: io::Result<T>) -> i32 {
-    result.err().and_then(|error| error.raw_os_error()).expect("an error")
 }
 
 /// How many of the image's chunks don't read; each with EIO.

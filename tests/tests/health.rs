@@ -3,52 +3,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
 use std::fs;
-use std::path::Path;
 
 use reel_emu::cartridge::MediumLife;
-use reel_emu::{
-    CartridgeFacts, CartridgeKind, DriveModel, EmulatedLibrary, Generation, LibraryShape, Maker,
-};
-use reel_tests::{Daemon, Home};
+use reel_emu::{CartridgeFacts, CartridgeKind, Maker};
+use reel_tests::emulated::{medium, shape};
+use reel_tests::{Daemon, Home, emulated};
 use serde_json::{Value, json};
 
 /// A library of one drive: a good medium, one near the end of its life, a cleaning cartridge with that many uses.
 fn start(home: &Home, cleanings: u32) -> Daemon<'_> {
-    let folder = home.join("library");
-    make_library(&folder, cleanings);
-    let daemon = home.start();
-    let path = format!("emulated:{}", folder.display());
-    daemon.ctl(&format!("changer create sl3 --path {path}"));
-    daemon.ctl(&format!("drive create drive0 --path {path} --changer sl3"));
-    daemon
-}
-
-fn make_library(folder: &Path, cleanings: u32) {
-    let drive = DriveModel {
-        maker: Maker::Ibm,
-        generation: Generation::Lto8,
-        full_height: true,
-        serial: "DRIVE0000".into(),
-    };
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![drive],
-        storage_slots: 4,
-        import_export_slots: 1,
-        ejects: true,
-        quickened: None,
-    };
-    EmulatedLibrary::create(folder, &shape).unwrap();
-    let library = EmulatedLibrary::open(folder).unwrap();
-    let blank = |barcode: &str, seed| CartridgeFacts {
-        seed,
-        ..CartridgeFacts::blank(barcode, Generation::Lto8.density(), 16 << 20)
-    };
-    library.add_cartridge(blank("GOOD01L8", 1)).unwrap();
     let life = MediumLife { beginning_passes: 13_000, ..MediumLife::default() };
-    library.add_cartridge(CartridgeFacts { loads: 900, life, ..blank("WORN01L8", 2) }).unwrap();
     let kind = CartridgeKind::Cleaning { uses: cleanings };
-    library.add_cartridge(CartridgeFacts { kind, ..blank("CLN001CU", 3) }).unwrap();
+    let media = [
+        medium("GOOD01L8"),
+        CartridgeFacts { loads: 900, life, ..medium("WORN01L8") },
+        CartridgeFacts { kind, ..medium("CLN001CU") },
+    ];
+    emulated::make(home, &shape(&[Maker::Ibm]), &media);
+    let daemon = home.start();
+    emulated::configure(home, &daemon, 1);
+    daemon
 }
 
 fn label(daemon: &Daemon<'_>, label: &str) -> String {

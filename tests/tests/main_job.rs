@@ -8,13 +8,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use reel_tests::scene::{CONFIGURATION, SNAPSHOTS, add_snapshot, only_set};
 use reel_tests::{Daemon, Home, noise, oracle, run, sha256_of};
 use serde_json::Value;
 
 const MIB: usize = 1 << 20;
-const FIRST: &str = "vm/100/2026-01-10T08:00:00Z";
-const SECOND: &str = "vm/100/2026-01-11T08:00:00Z";
-const CONFIGURATION: &str = "name: web\nmemory: 2048\n";
+const FIRST: &str = SNAPSHOTS[0];
+const SECOND: &str = SNAPSHOTS[1];
 
 /// A disk of 40 MiB: 24 MiB that don't compress, a hole of 12 MiB, 4 MiB at the end.
 fn write_disk(path: &Path) {
@@ -24,21 +24,12 @@ fn write_disk(path: &Path) {
     fs::write(path, disk).unwrap();
 }
 
-fn create_snapshot(daemon: &Daemon<'_>, home: &Home, group: &str, time: &str) {
-    let (disk, conf) = (home.join("disk.img"), home.join("vm.conf"));
-    daemon.ctl(&format!(
-        "snapshot create store1 {group} disk.img={} vm.conf={} --time {time}",
-        disk.display(),
-        conf.display()
-    ));
-}
-
 /// A datastore with a snapshot, a pool and three tapes that hold 16 MiB each.
 fn prepare(daemon: &Daemon<'_>, home: &Home) {
     write_disk(&home.join("disk.img"));
     fs::write(home.join("vm.conf"), CONFIGURATION).unwrap();
     daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
-    create_snapshot(daemon, home, "vm/100", "2026-01-10T08:00:00Z");
+    add_snapshot(daemon, "store1", FIRST, &home.join("disk.img"));
     let tapes = home.join("tapes");
     daemon.ctl(&format!("drive create drive1 --path virtual:{} --max-size 16MiB", tapes.display()));
     daemon.ctl("pool create daily --allocation continue --retention keep");
@@ -46,14 +37,6 @@ fn prepare(daemon: &Daemon<'_>, home: &Home) {
         daemon.ctl(&format!("label --label-text MAIN0{number}L8 --pool daily"));
         daemon.ctl("unload");
     }
-}
-
-/// The one media set there is.
-fn only_set(daemon: &Daemon<'_>) -> String {
-    let is_set = |name: &String| name.len() == 36;
-    let sets: Vec<String> = daemon.ls("media-sets").into_iter().filter(is_set).collect();
-    assert_eq!(sets.len(), 1, "{sets:?}");
-    sets[0].clone()
 }
 
 fn numbers(rows: &Value, key: &str) -> Vec<u64> {
@@ -117,7 +100,7 @@ fn from_a_disk_to_tapes_and_back() {
     let mut disk = fs::read(home.join("disk.img")).unwrap();
     disk[9 * MIB] ^= 1;
     fs::write(home.join("disk.img"), disk).unwrap();
-    create_snapshot(&daemon, &home, "vm/100", "2026-01-11T08:00:00Z");
+    add_snapshot(&daemon, "store1", SECOND, &home.join("disk.img"));
     let log = daemon.backup("store1", "backup daily");
     assert_eq!(chunks_written(&log), 1, "{log}");
     assert_eq!(only_set(&daemon), set);

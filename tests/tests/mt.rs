@@ -2,20 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
-use std::fs::{self, File};
+use std::fs;
 use std::process::Stdio;
 
-use nix::fcntl::{Flock, FlockArg};
-use reel_tests::{Daemon, Home, printed_by_pbs, unpack_tapes_of_pbs};
+use reel_tests::scene::hold_drive;
+use reel_tests::{Daemon, Home, emulated, printed_by_pbs, unpack_tapes_of_pbs};
 use serde_json::{Value, json};
 
 /// A library of the daemon's own making in a folder, its first medium in drive0.
 fn configured(home: &Home) -> Daemon<'_> {
     let daemon = home.start();
-    let path = format!("emulated:{}", home.join("library").display());
-    daemon.ctl(&format!("changer create sl3 --path {path}"));
-    daemon.ctl(&format!("drive create drive0 --path {path} --changer sl3"));
-    daemon.ctl(&format!("drive create drive1 --path {path} --changer sl3 --changer-drivenum 1"));
+    emulated::configure(home, &daemon, 2);
     daemon.ctl("load-media REEL01L8 --drive drive0");
     daemon
 }
@@ -220,13 +217,8 @@ fn what_is_no_drive_or_device_is_refused() {
 fn a_drive_that_somebody_uses_is_left_alone() {
     let home = Home::new();
     let daemon = configured(&home);
-    // As another program, by PBS's lock file.
-    let folder = home.join("run/proxmox-backup/drive-lock");
-    let mut locks = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let (lock, none) = (locks.next().expect("the lock of drive0"), locks.next());
-    assert_eq!(none, None, "drive1 was not used yet");
-    let file = File::options().write(true).open(lock).unwrap();
-    let held = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno).unwrap();
+    // Drive1 was not used yet.
+    let held = hold_drive(&home);
     let lines = ["mt erase --drive drive0", "mt status --drive drive0", "mtx unload --changer sl3"];
     let started = lines.map(|line| {
         let mut command = daemon.reelctl();

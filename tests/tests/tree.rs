@@ -14,7 +14,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use reel_tests::scene::{add_snapshot, fill, library, only_set};
+use reel_tests::scene::{CONFIGURATION, add_snapshot, fill, forget_chunks, library, only_set};
 use reel_tests::{Daemon, Home, noise, sha256_of};
 use serde_json::Value;
 
@@ -170,7 +170,7 @@ fn every_line_of_the_tree_is_there() {
 
     let files_of_snapshot = [
         ("disk.img", Content(image_bytes)),
-        ("vm.conf", Content(13)),
+        ("vm.conf", Content(CONFIGURATION.len() as u64)),
         ("raw", Folder),
         ("raw/index.json.blob", Content(fs::metadata(manifest(&home)).unwrap().len())),
         ("raw/disk.img.fidx", Content(4096 + 3 * 32)),
@@ -378,18 +378,14 @@ fn a_plan_announces_what_a_reader_has_the_drive_read() {
     let snapshot = format!("vm/200/{TIME}");
     let set = {
         let daemon = home.start();
-        fs::create_dir_all(home.join("source")).unwrap();
-        fs::write(home.join("source/vm.conf"), "memory: 2048\n").unwrap();
+        fs::write(home.join("vm.conf"), CONFIGURATION).unwrap();
         daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
-        add_snapshot(&home, &daemon, "store1", &snapshot, &sparse_image(&home));
+        add_snapshot(&daemon, "store1", &snapshot, &sparse_image(&home));
         library(&home, &daemon, "1GiB", &[LABEL]);
         daemon.backup("store1", "backup daily");
         only_set(&daemon)
     };
-    let chunks = home.join("cache/chunks");
-    if chunks.is_dir() {
-        fs::remove_dir_all(chunks).unwrap();
-    }
+    forget_chunks(&home);
     let daemon = home.start();
     let folder = format!("media-sets/{set}/store1/{snapshot}");
     let plan = json_beside(&daemon, &format!("{folder}/plan"));
@@ -424,10 +420,7 @@ fn damage_on_tape(home: &Home, data: &[u8]) -> u64 {
 fn damage_is_named_in_last_error_and_in_the_log_of_a_task() {
     let home = Home::new();
     let set = scene(&home, &home.start());
-    let chunks = home.join("cache/chunks");
-    if chunks.is_dir() {
-        fs::remove_dir_all(chunks).unwrap();
-    }
+    forget_chunks(&home);
     // The second chunk of the first snapshot's image.
     let image = noise(9 * MIB, 1);
     let file = damage_on_tape(&home, &image[4 * MIB + 1000..]);

@@ -111,13 +111,7 @@ fn media_that_are_missing_protected_or_of_others_are_told_so() {
         fs::set_permissions(path, mode).expect("protect");
     };
     protect("T1", 0o444);
-    add_snapshot(
-        &home,
-        &daemon,
-        "store1",
-        "vm/101/2026-01-12T08:00:00Z",
-        &home.join("source/disk.img"),
-    );
+    add_snapshot(&daemon, "store1", "vm/101/2026-01-12T08:00:00Z", &home.join("source/disk.img"));
     assert_says(&daemon.ctl_fails("backup store1 daily"), &["write protected", "T1"]);
     let content = daemon.ctl("media content");
     assert!(!content.contains("vm/101"), "{content}");
@@ -173,13 +167,7 @@ fn a_tape_in_the_place_of_another_is_never_taken_for_it() {
     assert_says(&daemon.ctl_fails(&format!("restore {set} store2")), &["T1", "T2"]);
     let image = daemon.at(&format!("media-sets/{set}/store1/{}/disk.img", SNAPSHOTS[0]));
     assert_ne!(errno(fs::read(image)), 0);
-    add_snapshot(
-        &home,
-        &daemon,
-        "store1",
-        "vm/101/2026-01-12T08:00:00Z",
-        &home.join("source/disk.img"),
-    );
+    add_snapshot(&daemon, "store1", "vm/101/2026-01-12T08:00:00Z", &home.join("source/disk.img"));
     assert_says(&daemon.ctl_fails("backup store1 daily"), &["T1"]);
     assert_eq!(content_of(&tapes), before);
     daemon.ctl("unload");

@@ -222,8 +222,9 @@ impl Cartridge {
         if number < self.objects().count() {
             self.is_dirty = true;
             let cut = self.tape.cut(number);
+            // Also where it failed behind some of it.
+            self.flushed = self.flushed.min(self.objects().count());
             cut.map_err(|error| self.failed("cut", error))?;
-            self.flushed = self.flushed.min(number);
         }
         Ok(())
     }

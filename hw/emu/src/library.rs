@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use reel_hw::VolumeTag;
 
 use crate::cartridge::{CAPACITY_DEFAULT, Cartridge, CartridgeFacts};
-use crate::elements::{self, Bay, Elements, Slot};
+use crate::elements::{Bay, DRIVES_MAX, Elements, IMPORT_EXPORT_MAX, STORAGE_MAX, Slot};
 use crate::fault::Faults;
 use crate::folder::{FolderError, LibraryFolder, LibraryRecord, SlotRecord};
 use crate::initiator::Initiator;
@@ -62,13 +62,6 @@ pub struct LibraryShape {
 }
 
 impl LibraryShape {
-    /// Import/export slots for which there are addresses.
-    pub const IMPORT_EXPORT_SLOTS_MAX: u16 = elements::IMPORT_EXPORT_MAX;
-    /// Drives for which there are addresses.
-    pub const DRIVES_MAX: u16 = elements::DRIVES_MAX;
-    /// Storage slots for which there are addresses.
-    pub const STORAGE_SLOTS_MAX: u16 = elements::STORAGE_MAX;
-
     /// So many full-height drives of a kind and eight slots. No other library has their serial numbers.
     pub fn unique(drives: u16, maker: Maker, generation: Generation) -> Self {
         let serial = format!("{:06X}", RandomState::new().hash_one(0) & 0xFF_FFFF);
@@ -90,11 +83,10 @@ impl LibraryShape {
 
     /// Whether all its elements have addresses of their own, and so many media a slot each.
     pub(crate) fn check(&self, media: usize) -> Result<(), FolderError> {
-        let import_export_max = usize::from(Self::IMPORT_EXPORT_SLOTS_MAX);
         let parts = [
-            ("drives", self.drives.len(), usize::from(Self::DRIVES_MAX)),
-            ("storage slots", self.storage_slots, usize::from(Self::STORAGE_SLOTS_MAX)),
-            ("import/export slots", self.import_export_slots, import_export_max),
+            ("drives", self.drives.len(), DRIVES_MAX.into()),
+            ("storage slots", self.storage_slots, STORAGE_MAX.into()),
+            ("import/export slots", self.import_export_slots, IMPORT_EXPORT_MAX.into()),
             ("media in storage slots", media, self.storage_slots),
         ];
         for (what, wanted, most) in parts {
@@ -188,15 +180,6 @@ impl EmulatedLibrary {
         let (folder, record) = LibraryFolder::open(folder)?;
         let clock = record.quickened.map(EmuClock::quickened);
         Self::switch_on(folder, record, &clock.map_or_else(Timing::none, Timing::on))
-    }
-
-    /// The same with devices that take their time.
-    ///
-    /// # Errors
-    /// As [`EmulatedLibrary::open`].
-    pub fn open_with_timing(folder: &Path, timing: &Timing) -> Result<Self, FolderError> {
-        let (folder, record) = LibraryFolder::open(folder)?;
-        Self::switch_on(folder, record, timing)
     }
 
     fn switch_on(

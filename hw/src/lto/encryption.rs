@@ -54,8 +54,10 @@ impl LtoDrive {
     }
 
     fn try_to_clear_key(&mut self) -> Attempt<()> {
-        // A drive without encryption has no key.
-        let Some(algorithm) = self.algorithm()? else { return Ok(()) };
+        let Some(algorithm) = self.algorithm()? else {
+            // A drive without encryption has no key. One that got ours and denies that it can encrypt has it still.
+            return if self.key.is_none() { Ok(()) } else { Err(denied()) };
+        };
         self.security_out(&SetDataEncryption::off(algorithm).encode())?;
         self.expect_mode(EncryptionMode::Off)?;
         self.key = None;
@@ -68,7 +70,7 @@ impl LtoDrive {
         if self.load_key(&key)? {
             return Ok(());
         }
-        Err(DeviceError::Refused("it no longer says that it can encrypt".to_owned()))
+        Err(denied())
     }
 
     /// Whether there is an algorithm to encrypt with.
@@ -122,6 +124,10 @@ impl LtoDrive {
         };
         self.device.ask(command, Data::Out(parameters), timeouts::QUICK).map(drop)
     }
+}
+
+fn denied() -> DeviceError {
+    DeviceError::Refused("it no longer says that it can encrypt".to_owned())
 }
 
 fn is_no_medium(error: &DeviceError) -> bool {

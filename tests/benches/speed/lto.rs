@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::support::{Options, incompressible};
 use reel_emu::{CartridgeFacts, EmulatedLibrary, Generation, LibraryShape, Maker};
 use reel_hw::VolumeTag;
-use reel_tests::Home;
+use reel_tests::{Home, emulated};
 
 /// What can be measured here.
 pub(crate) const NAMES: [&str; 1] = ["lto9"];
@@ -23,7 +23,7 @@ pub(crate) fn measure(options: &Options) {
     make_library(&home.join("library"));
     incompressible(&home.join("disk.img"), options.size, 1);
     let daemon = home.start();
-    let path = format!("emulated:{}", home.join("library").display());
+    let path = emulated::path(&home);
     daemon.ctl(&format!("changer create lib --path {path}"));
     daemon.ctl(&format!("drive create lto9 --path {path} --changer lib"));
     daemon.ctl(&format!("datastore create store1 {}", home.join("store1").display()));
@@ -53,10 +53,7 @@ fn make_library(folder: &Path) {
         ..LibraryShape::unique(1, Maker::Ibm, Generation::Lto9)
     };
     let tag = VolumeTag::new("BENCH1L9").unwrap();
-    let medium = CartridgeFacts {
-        initialized: true,
-        ..CartridgeFacts::labelled(&tag, Generation::Lto9, CAPACITY)
-    };
+    let medium = CartridgeFacts::labelled(&tag, Generation::Lto9, CAPACITY);
     EmulatedLibrary::create_with_media(folder, &shape, &[medium]).unwrap();
 }
 

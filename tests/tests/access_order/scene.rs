@@ -1,9 +1,7 @@
 //! A tape on which snapshots lie far apart, and drives that behave well or badly.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,13 +24,9 @@ use reel_hw::{
     ScsiChanger, TAPE_BLOCK_SIZE, TapeDrive,
 };
 use reel_store::cache::DiskCache;
-use reel_store::chunk_store::SyncLevel;
-use reel_store::datastore::{
-    ChunkOrder, Datastore, DatastoreConfig, LocalBackup, LocalSource, StoreEnvironment,
-};
-use reel_store::locks::{ProcessLocks, RunDir};
+use reel_store::datastore::Datastore;
+use reel_store::plain_digest;
 use reel_store::source::{Blocking, ChunkSource};
-use reel_store::{ServiceUser, plain_digest};
 use reel_tape::backup::{BackupJob, Selection, backup};
 use reel_tape::medium::{load_by_label, unload_medium};
 use reel_tape::ops::label_medium;
@@ -41,10 +35,11 @@ use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, Read
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Opening, PoolRules, Result, Site,
-    TapeEnv,
+    DriveDesk, DriveHold, DriveOpener, Error, Opening, PoolRules, Result, Site, TapeEnv,
 };
-use reel_types::{Cancel, Digest, DriveName, LabelText, MediaSetId, NoTask, SystemClock, TimeZone};
+use reel_tests::emulated;
+use reel_tests::in_process::{add_image, open_store, tape_env};
+use reel_types::{Cancel, Digest, DriveName, LabelText, MediaSetId, NoTask};
 use tempfile::TempDir;
 
 const SNAPSHOTS: usize = 40;
@@ -296,13 +291,6 @@ impl Scene {
     fn with_timing(model: DriveModel, timing: &Timing) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let base = folder.path();
-        for part in ["run/drive-lock", "run/drive-state"] {
-            fs::create_dir_all(base.join(part)).unwrap();
-        }
-        let (state, cache) = (base.join("state"), base.join("cache"));
-        let points = Arc::new(NoCommitPoints);
-        let clock = Arc::new(SystemClock);
-        let env = TapeEnv::open(&state, &cache, clock, TimeZone::UTC, points).unwrap();
         let label = label_of(model.generation);
         let images: Vec<_> =
             (1..=SNAPSHOTS as u64).map(|n| reel_tests::noise(IMAGE_BYTES, n)).collect();
@@ -310,8 +298,8 @@ impl Scene {
             images.into_iter().map(|image| (plain_digest(&image), image)).collect();
         let scene = Self {
             library: library(model, &label, timing),
-            env: Arc::new(env),
-            store: open_store(base, &chunks),
+            env: Arc::new(tape_env(base)),
+            store: open_store(base, "store1", chunks.iter().map(|(_, image)| image)),
             label,
             chunks,
             folder,
@@ -342,18 +330,8 @@ impl Scene {
     }
 
     fn add_snapshot(&self, number: usize) {
-        let image = self.folder.path().join("disk.img");
-        fs::write(&image, &self.chunks[number].1).unwrap();
-        let source: LocalSource = format!("disk.img={}", image.display()).parse().unwrap();
-        let actor = "root@pam".parse().unwrap();
-        let backup = LocalBackup {
-            sources: &[source],
-            crypt: None,
-            threads: NonZeroUsize::MIN,
-            actor: &actor,
-        };
         let snapshot = format!("vm/{}/2026-01-01T00:00:00Z", 100 + number);
-        backup.run(&self.store, &snapshot.parse().unwrap(), &NoTask::default()).unwrap();
+        add_image(&self.store, &snapshot, &self.chunks[number].1);
     }
 
     fn desk(&self, manner: Manner) -> (Arc<DriveDesk>, Arc<Asked>) {
@@ -492,39 +470,10 @@ fn library(model: DriveModel, label: &LabelText, timing: &Timing) -> EmulatedLib
         _ => 12_000_000_000_000,
     };
     let facts = CartridgeFacts::blank(label.as_str(), model.generation.density(), capacity);
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model],
-        storage_slots: 2,
-        import_export_slots: 0,
-        ejects: true,
-        quickened: None,
-    };
+    let shape = LibraryShape { drives: vec![model], ..emulated::shape(&[]) };
     let library = EmulatedLibrary::with_timing(&shape, timing);
     library.put(0, Cartridge::new(facts, Box::new(SpacedTape::default())));
     library
-}
-
-fn open_store(base: &Path, chunks: &[(Digest, Vec<u8>)]) -> Arc<Datastore> {
-    let path = base.join("store1");
-    // All 65536 folders would take longer than the test.
-    for (digest, _) in chunks {
-        fs::create_dir_all(path.join(".chunks").join(&digest.to_string()[..4])).unwrap();
-    }
-    let user = ServiceUser::current();
-    let environment = StoreEnvironment {
-        locks: ProcessLocks::new(),
-        run: RunDir::new(base.join("run-store"), user).with_patience(Duration::ZERO),
-        user,
-        clock: Arc::new(SystemClock),
-    };
-    let config = DatastoreConfig {
-        name: "store1".parse().unwrap(),
-        path,
-        sync_level: SyncLevel::None,
-        chunk_order: ChunkOrder::Inode,
-    };
-    Datastore::open(&config, &environment).unwrap()
 }
 
 struct OneDrive(Arc<DriveQueue>);

@@ -139,7 +139,7 @@ impl TapeStore for ClosedStore {
 
 /// In two files: `data` has the stored bytes of all blocks, `index` a record for each object. A record is written
 /// behind its bytes, so whatever was recorded when the program dies is whole; after a power cut all is that was
-/// there at the last [`TapeStore::sync`].
+/// there at the last [`TapeStore::sync`], but for what was overwritten since.
 #[derive(Debug)]
 pub struct FolderStore {
     objects: Objects,
@@ -228,10 +228,14 @@ impl TapeStore for FolderStore {
         self.data.read_exact_at(stored, offset)
     }
 
+    /// The index first, and for good: no record that outlives a power cut may stand for bytes that come later. What
+    /// fails behind that leaves a tail.
     fn cut(&mut self, number: u64) -> io::Result<()> {
         self.index.set_len(number * RECORD_BYTES as u64)?;
-        self.data.set_len(self.objects.bytes_before(number))?;
         self.objects.cut(number);
+        self.has_tail = true;
+        self.index.sync_data()?;
+        self.data.set_len(self.objects.bytes_before(number))?;
         self.has_tail = false;
         Ok(())
     }
@@ -367,6 +371,25 @@ mod tests {
                 [DATA, INDEX].map(|name| fs::metadata(folder.path().join(name)).unwrap().len());
             assert_eq!(bytes, [3, 16], "{tail:?}");
         }
+    }
+
+    #[test]
+    fn what_could_not_be_cut_off_goes_with_the_next_change() {
+        let (folder, mut store) = blank();
+        for content in [b"abc", b"def", b"ghi"] {
+            store.push_block(block(3), content).unwrap();
+        }
+        // Its length can't be changed.
+        let read_only = File::open(folder.path().join(DATA)).unwrap();
+        let data = std::mem::replace(&mut store.data, read_only);
+        store.cut(1).unwrap_err();
+        assert_eq!(store.objects().count(), 1, "as the index has it");
+        assert_eq!(count(folder.path()), 1);
+        store.push_block(block(2), b"xy").unwrap_err();
+        store.data = data;
+        store.push_block(block(2), b"xy").unwrap();
+        assert_eq!(fs::read(folder.path().join(DATA)).unwrap(), b"abcxy");
+        assert_eq!(count(folder.path()), 2);
     }
 
     #[test]

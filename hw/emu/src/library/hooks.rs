@@ -52,11 +52,6 @@ impl EmulatedLibrary {
         }
     }
 
-    /// Resets a drive, as [`EmulatedLibrary::reset`] does.
-    pub fn reset_drive(&self, drive: usize) {
-        self.reset(Device::Drive(drive));
-    }
-
     /// A drive forgets block protection (spec scsi.md §18) and nothing else; it says so by 6/29/00, or does not.
     pub fn forget_protection(&self, drive: usize, told: bool) {
         self.with_drive(drive, |drive| {

@@ -39,13 +39,13 @@ impl RobotFigures {
     };
 
     /// A move, s.
-    pub fn move_between_s(&self, from: Place, to: Place) -> f64 {
+    fn move_between_s(&self, from: Place, to: Place) -> f64 {
         let is_at_door = [from, to].contains(&Place::ImportExport);
         self.move_s + if is_at_door { self.import_export_s } else { 0.0 }
     }
 
     /// A full inventory, s.
-    pub fn inventory_s(&self, slots: u32, media: u32) -> f64 {
+    fn inventory_s(&self, slots: u32, media: u32) -> f64 {
         f64::from(slots) * self.inventory_slot_s + f64::from(media) * self.inventory_medium_s
     }
 }

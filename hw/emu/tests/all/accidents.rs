@@ -1,9 +1,7 @@
 //! What happens in a library beside commands: doors, magazines, labels, media that slip, devices that go away, bits that
 //! flip.
 
-use reel_emu::{
-    Device, EmulatedLibrary, Fault, Flip, Garbage, Generation, LibraryShape, Maker, Moment, Vanish,
-};
+use reel_emu::{Device, EmulatedLibrary, Fault, Flip, Garbage, Generation, Maker, Moment, Vanish};
 use reel_hw::conformance::{block, record};
 use reel_hw::lto::{LtoDrive, LtoOptions, ProtectionChoice};
 use reel_hw::scsi::element::{Element, ElementStatus, ElementType};
@@ -13,7 +11,7 @@ use reel_hw::{
     SlotNumber, TapeDrive, VolumeTag,
 };
 
-use crate::support::{Host, cartridge, facts, library, model, open};
+use crate::support::{Host, cartridge, facts, library, model, open, shape};
 
 const SLOT: u16 = 0x1000;
 const DOOR: u16 = 0x10;
@@ -61,14 +59,7 @@ fn a_medium_that_slips_stays_in_the_robots_hand() {
 #[test]
 fn a_medium_in_the_hand_outlives_the_program() {
     let folder = tempfile::tempdir().unwrap();
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model(Maker::Ibm, Generation::Lto8)],
-        storage_slots: 2,
-        import_export_slots: 0,
-        ejects: true,
-        quickened: None,
-    };
+    let shape = shape(model(Maker::Ibm, Generation::Lto8));
     EmulatedLibrary::create(folder.path(), &shape).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     library.add_cartridge(facts("TEST01L8", Generation::Lto8, 1 << 30)).unwrap();

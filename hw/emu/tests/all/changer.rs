@@ -6,7 +6,7 @@ use reel_hw::{
     TapeDrive, VolumeTag,
 };
 
-use crate::support::{cartridge, model, open};
+use crate::support::{cartridge, model, open, shape};
 
 const DRIVE: DriveNumber = DriveNumber(0);
 
@@ -20,12 +20,9 @@ fn tag(text: &str) -> VolumeTag {
 
 fn with_media(ejects: bool) -> EmulatedLibrary {
     let library = EmulatedLibrary::new(&LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model(Maker::Ibm, Generation::Lto8)],
-        storage_slots: 4,
         import_export_slots: 2,
         ejects,
-        quickened: None,
+        ..shape(model(Maker::Ibm, Generation::Lto8))
     });
     for (slot, barcode) in [(0, "TEST01L8"), (2, "TEST02L8"), (3, "CLN001CU")] {
         library.put(slot, cartridge(barcode, Generation::Lto8, 1 << 30));

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use reel_emu::{
-    CartridgeFacts, CartridgeKind, CleaningWish, Device, EmulatedLibrary, Generation, LibraryShape,
-    Maker, Timing,
+    CartridgeFacts, CartridgeKind, CleaningWish, Device, EmulatedLibrary, Generation, Maker, Timing,
 };
 use reel_hw::scsi::log::{self, DeviceActivity, DeviceStatus, LogPage};
 
-use crate::support::{Host, blank_tape, cartridge, facts, library, model, timed_library};
+use crate::support::{Host, blank_tape, cartridge, facts, library, model, shape, timed_library};
 
 const CLEANER: u16 = 0x1000;
 const DRIVE: u16 = 0x100;
@@ -78,14 +77,7 @@ fn a_used_up_cartridge_cleans_nothing() {
 #[test]
 fn uses_are_kept_in_the_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model(Maker::Ibm, Generation::Lto8)],
-        storage_slots: 1,
-        import_export_slots: 0,
-        ejects: true,
-        quickened: None,
-    };
+    let shape = shape(model(Maker::Ibm, Generation::Lto8));
     EmulatedLibrary::create(folder.path(), &shape).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     library.add_cartridge(cleaner(2)).unwrap();

@@ -1,29 +1,24 @@
 //! A library that is kept in a folder.
 
-use reel_emu::{Device, EmulatedLibrary, FolderError, Generation, LibraryShape, Maker};
+use std::path::Path;
+
+use reel_emu::{Device, EmulatedLibrary, FolderError, Generation, Maker};
 use reel_hw::conformance::{block, record};
 use reel_hw::{
     BlockNumber, Cancel, Changer, ChangerOptions, DriveNumber, ReadOutcome, ScsiChanger, TapeDrive,
     VolumeTag,
 };
 
-use crate::support::{facts, model, open};
+use crate::support::{facts, model, open, shape};
 
-fn shape() -> LibraryShape {
-    LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model(Maker::Ibm, Generation::Lto8)],
-        storage_slots: 3,
-        import_export_slots: 1,
-        ejects: true,
-        quickened: None,
-    }
+fn create(folder: &Path) -> Result<(), FolderError> {
+    EmulatedLibrary::create(folder, &shape(model(Maker::Ibm, Generation::Lto8)))
 }
 
 #[test]
 fn media_and_their_places_outlive_the_program() {
     let folder = tempfile::tempdir().unwrap();
-    EmulatedLibrary::create(folder.path(), &shape()).unwrap();
+    create(folder.path()).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     for barcode in ["TEST01L8", "TEST02L8"] {
         library.add_cartridge(facts(barcode, Generation::Lto8, 1 << 30)).unwrap();
@@ -52,8 +47,8 @@ fn media_and_their_places_outlive_the_program() {
 #[test]
 fn one_program_at_a_time_and_one_library_a_folder() {
     let folder = tempfile::tempdir().unwrap();
-    EmulatedLibrary::create(folder.path(), &shape()).unwrap();
-    let again = EmulatedLibrary::create(folder.path(), &shape());
+    create(folder.path()).unwrap();
+    let again = create(folder.path());
     assert!(matches!(again, Err(FolderError::Exists { .. })));
     let _library = EmulatedLibrary::open(folder.path()).unwrap();
     assert!(matches!(EmulatedLibrary::open(folder.path()), Err(FolderError::InUse { .. })));
@@ -62,7 +57,7 @@ fn one_program_at_a_time_and_one_library_a_folder() {
 #[test]
 fn an_encrypted_medium_holds_no_plain_byte() {
     let folder = tempfile::tempdir().unwrap();
-    EmulatedLibrary::create(folder.path(), &shape()).unwrap();
+    create(folder.path()).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     library.add_cartridge(facts("TEST01L8", Generation::Lto8, 1 << 30)).unwrap();
     let robot = Box::new(library.transport(Device::Changer));

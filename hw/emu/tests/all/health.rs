@@ -68,7 +68,7 @@ fn a_look_does_not_hide_that_a_write_was_lost() {
     assert!(drive.sync().is_err(), "the drive has told it already");
 
     let (library, mut drive) = written();
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     assert!(drive.health().unwrap().is_some(), "it depends on nothing that a reset takes");
     assert!(drive.sync().is_err(), "what was in the buffer is gone");
 

@@ -52,19 +52,20 @@ impl Transport for Meddled {
 }
 
 /// A check condition.
-pub(crate) fn check(sense: Sense) -> Option<Reply> {
+pub(crate) fn check(sense: Sense) -> Reply {
     let sense = sense.encode(SenseFormat::Fixed);
-    Some(Reply { status: Status::CheckCondition, transferred: 0, sense })
+    Reply { status: Status::CheckCondition, transferred: 0, sense }
 }
 
 /// An answer of a device that has done its work.
-pub(crate) fn good(transferred: usize) -> Option<Reply> {
-    Some(Reply { status: Status::Good, transferred, sense: Vec::new() })
+pub(crate) fn good(transferred: usize) -> Reply {
+    Reply { status: Status::Good, transferred, sense: Vec::new() }
 }
 
-/// An answer with data.
+/// An answer with data, as much of it as there is room for; none where there is no room at all.
 pub(crate) fn answer(data: Data<'_>, bytes: &[u8]) -> Option<Reply> {
     let Data::In(buffer) = data else { return None };
-    buffer.get_mut(..bytes.len()).unwrap().copy_from_slice(bytes);
-    good(bytes.len())
+    let length = buffer.len().min(bytes.len());
+    buffer[..length].copy_from_slice(&bytes[..length]);
+    Some(good(length))
 }

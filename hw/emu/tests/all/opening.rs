@@ -15,7 +15,9 @@ use reel_hw::{
 };
 
 use crate::meddling::{Meddling, answer};
-use crate::support::{Host, blank_tape, cartridge, facts, library, model, open, timed_library};
+use crate::support::{
+    Host, blank_tape, cartridge, facts, library, model, open, shape, timed_library,
+};
 
 const CLEANER: u16 = 0x1000;
 const DRIVE: u16 = 0x100;
@@ -162,20 +164,9 @@ fn a_medium_that_was_put_in_by_hand_is_loaded_before_it_is_used() {
 #[test]
 fn a_drive_with_anothers_number_is_refused() {
     let serials = ["DRIVE0001", "DRIVE0002-LONGER"];
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: serials
-            .map(|serial| DriveModel {
-                serial: serial.into(),
-                ..model(Maker::Ibm, Generation::Lto8)
-            })
-            .into(),
-        storage_slots: 2,
-        import_export_slots: 0,
-        ejects: true,
-        quickened: None,
-    };
-    let library = EmulatedLibrary::new(&shape);
+    let ibm = model(Maker::Ibm, Generation::Lto8);
+    let drives = serials.map(|serial| DriveModel { serial: serial.into(), ..ibm.clone() });
+    let library = EmulatedLibrary::new(&LibraryShape { drives: drives.into(), ..shape(ibm) });
     let put = |drive: usize, number: DriveNumber| {
         let way = Box::new(library.transport(Device::Changer));
         let robot = ScsiChanger::open(way, ChangerOptions::default(), &Cancel::new()).unwrap();

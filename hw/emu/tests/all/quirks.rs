@@ -6,10 +6,11 @@ use reel_emu::{Device, EmulatedLibrary, EmulatedTransport, Generation, Maker};
 use reel_hw::conformance::{DriveBench, block, check_data_path};
 use reel_hw::lto::{LtoDrive, LtoOptions};
 use reel_hw::scsi::inquiry::Inquiry;
-use reel_hw::scsi::{Cdb, Command, Condition, DeviceType, Sense, SenseFormat, SenseKey, SpaceCode};
-use reel_hw::transport::{Data, Reply, Status, Transport, TransportError};
+use reel_hw::scsi::{Cdb, Command, Condition, DeviceType, Sense, SenseKey, SpaceCode};
+use reel_hw::transport::{Data, Reply, Transport, TransportError};
 use reel_hw::{Cancel, Result, TapeDrive, quirks};
 
+use crate::meddling::{answer, check, good};
 use crate::support::{cartridge, library, model};
 
 /// A drive as tgt has it: its position is always 0, it knows neither LOCATE nor MODE SELECT, and blocks are spaced over
@@ -34,13 +35,15 @@ impl Transport for Positionless {
                     product: self.product.into(),
                     ..Inquiry::default()
                 };
-                Ok(answer(data, &inquiry.encode()))
+                Ok(answer(data, &inquiry.encode()).unwrap())
             }
-            Command::ReadPosition { .. } => Ok(answer(data, &[0; 32])),
+            Command::ReadPosition { .. } => Ok(answer(data, &[0; 32]).unwrap()),
             Command::Locate10 { .. }
             | Command::Locate16 { .. }
             | Command::Space16 { .. }
-            | Command::ModeSelect { .. } => Ok(refused()),
+            | Command::ModeSelect { .. } => {
+                Ok(check(Sense::new(SenseKey::IllegalRequest, 0x20, 0x00)))
+            }
             Command::Space6 { code: SpaceCode::Blocks, count: -1 } => {
                 let reply = self.drive.execute(cdb, data, timeout)?;
                 let met = Sense::decode(&reply.sense).map(|sense| sense.condition());
@@ -54,22 +57,6 @@ impl Transport for Positionless {
     fn device(&self) -> &str {
         self.drive.device()
     }
-}
-
-fn answer(data: Data<'_>, bytes: &[u8]) -> Reply {
-    let Data::In(buffer) = data else { panic!("no room for an answer") };
-    let length = buffer.len().min(bytes.len());
-    buffer[..length].copy_from_slice(&bytes[..length]);
-    good(length)
-}
-
-fn good(transferred: usize) -> Reply {
-    Reply { status: Status::Good, transferred, sense: Vec::new() }
-}
-
-fn refused() -> Reply {
-    let sense = Sense::new(SenseKey::IllegalRequest, 0x20, 0x00).encode(SenseFormat::Fixed);
-    Reply { status: Status::CheckCondition, transferred: 0, sense }
 }
 
 struct Bench {
@@ -135,7 +122,7 @@ fn where_it_is_not_certain_the_count_begins_anew() {
     drive.write_block(&block(2)).unwrap();
     drive.sync().unwrap();
     // A reset takes the tape to its beginning; the drive goes back to where it was.
-    bench.library.reset_drive(0);
+    bench.library.reset(Device::Drive(0));
     drive.write_block(&block(3)).unwrap();
     assert_eq!(drive.position().unwrap().object.0, 3);
     drive.rewind().unwrap();

@@ -3,13 +3,11 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use reel_emu::time::Seed;
-use reel_emu::{
-    Cartridge, CartridgeKind, Device, EmulatedLibrary, Generation, LibraryShape, Maker, Timing,
-};
+use reel_emu::{Cartridge, CartridgeKind, Device, EmulatedLibrary, Generation, Maker, Timing};
 use reel_hw::scsi::Sense;
 use reel_hw::transport::{Data, Status};
 
-use crate::support::{Host, cartridge, model};
+use crate::support::{Host, cartridge, model, timed_library};
 
 /// A command, and which way its data go.
 #[derive(Debug, Clone)]
@@ -67,15 +65,7 @@ fn shot() -> impl Strategy<Value = Shot> {
 }
 
 fn stocked(maker: Maker, generation: Generation, timing: &Timing) -> EmulatedLibrary {
-    let shape = LibraryShape {
-        serial: "ROBOT0001".into(),
-        drives: vec![model(maker, generation)],
-        storage_slots: 3,
-        import_export_slots: 1,
-        ejects: true,
-        quickened: None,
-    };
-    let library = EmulatedLibrary::with_timing(&shape, timing);
+    let library = timed_library(model(maker, generation), timing);
     let medium = |barcode, kind| {
         let mut medium: Cartridge = cartridge(barcode, generation, 8 << 20);
         medium.facts.kind = kind;

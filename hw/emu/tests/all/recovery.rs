@@ -92,7 +92,7 @@ fn attention(asc: u8, ascq: u8) -> Sense {
 }
 
 fn reset(library: &EmulatedLibrary) -> Option<Reply> {
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     None
 }
 
@@ -122,7 +122,7 @@ fn a_reset_on_the_way_to_where_files_are_appended_cuts_nothing_off() {
         rig.meddle(move |cdb| {
             passed += u32::from(cdb.opcode() == SPACE);
             if passed == skipped {
-                library.reset_drive(0);
+                library.reset(Device::Drive(0));
                 passed += 1;
             }
             None
@@ -144,7 +144,7 @@ fn a_drive_that_was_reset_at_the_end_of_data_does_not_write_at_the_beginning() {
         |drive| drive.space_blocks(1).map(drop),
     ] {
         drive.space_to_end_of_data().unwrap();
-        rig.library.reset_drive(0);
+        rig.library.reset(Device::Drive(0));
         assert_says(write(&mut drive), "where it stood before is not known");
         let again = drive.write_block(&block(b'x')).map(drop);
         assert_says(again, "where the tape stands is not known since an error");
@@ -169,13 +169,13 @@ fn a_reset_behind_a_locate_teaches_no_wrong_offset() {
 fn a_motion_to_a_place_of_its_own_is_repeated_after_a_reset() {
     let (rig, mut drive) = Rig::recorded(&[b"abc"]);
     drive.space_to_end_of_data().unwrap();
-    rig.library.reset_drive(0);
+    rig.library.reset(Device::Drive(0));
     drive.space_to_end_of_data().unwrap();
     assert_eq!(drive.position().unwrap().object, BlockNumber(4));
-    rig.library.reset_drive(0);
+    rig.library.reset(Device::Drive(0));
     drive.locate(BlockNumber(2)).unwrap();
     assert_eq!(read(&mut drive).unwrap(), b'c');
-    rig.library.reset_drive(0);
+    rig.library.reset(Device::Drive(0));
     drive.rewind().unwrap();
     assert_eq!(read(&mut drive).unwrap(), b'a');
 }
@@ -190,7 +190,7 @@ fn a_reset_is_not_forgotten_over_a_lesser_thing_that_is_told_behind_it() {
         let mut commands = 0;
         rig.meddle(move |_| {
             commands += 1;
-            if commands == 2 { check(lesser) } else { None }
+            (commands == 2).then(|| check(lesser))
         });
         drive.tape_alerts().unwrap();
         assert!(drive.write_block(&block(b'd')).is_err());
@@ -209,7 +209,7 @@ fn another_medium_is_noticed_behind_whatever_else_is_told() {
             }
             let other = facts("TEST02L8", Generation::Lto8, 1 << 30);
             rig.library.insert(0, blank_tape(other, 10));
-            rig.before(WRITE, move |_| check(first));
+            rig.before(WRITE, move |_| Some(check(first)));
             assert!(drive.write_block(&block(b'x')).is_err(), "{first}");
             assert_eq!(rig.objects(), 10, "{first}: nothing is written on the other medium");
             assert!(drive.sync().is_err(), "{first}: it has to be loaded first");
@@ -222,8 +222,8 @@ fn a_reset_that_is_heard_of_while_a_key_is_put_back_takes_the_place_too() {
     let (rig, mut drive) = Rig::recorded(&[b"abc"]);
     drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
     rig.before(WRITE, |library| {
-        library.reset_drive(0);
-        check(attention(0x2A, 0x11))
+        library.reset(Device::Drive(0));
+        Some(check(attention(0x2A, 0x11)))
     });
     drive.write_block(&block(b'd')).unwrap();
     drive.sync().unwrap();
@@ -238,11 +238,11 @@ fn a_block_with_its_crc_does_not_reach_a_drive_that_no_longer_checks_it() {
     let (library, mut done) = (rig.library.clone(), false);
     rig.meddle(move |cdb| {
         if !done && cdb.opcode() == WRITE {
-            library.reset_drive(0);
+            library.reset(Device::Drive(0));
             done = true;
         }
         let unknown = Sense::new(SenseKey::IllegalRequest, 0x24, 0x00);
-        if done && is_about_protection(cdb) { check(unknown) } else { None }
+        (done && is_about_protection(cdb)).then(|| check(unknown))
     });
     assert_says(drive.write_block(&block(b'b')).map(drop), "block protection");
     assert_eq!(rig.objects(), 2);
@@ -264,7 +264,7 @@ fn a_drive_that_stands_elsewhere_has_not_flushed_what_it_was_given() {
     drive.space_to_end_of_data().unwrap();
     drive.write_block(&block(b'e')).unwrap();
     assert!(somebody.send(&[REWIND, 0, 0, 0, 0, 0]).is_good());
-    rig.before(WRITE, |_| check(attention(0x3F, 0x0E)));
+    rig.before(WRITE, |_| Some(check(attention(0x3F, 0x0E))));
     assert!(drive.write_block(&block(b'f')).is_err());
     assert!(drive.sync().is_err());
 }
@@ -288,7 +288,7 @@ fn a_block_that_fails_its_check_as_it_is_read_leaves_the_place_unknown() {
     let mut somebody = Host(rig.way());
     rig.before(READ, move |_| {
         assert!(somebody.send(&[SPACE, 0, 0, 0, 1, 0]).is_good());
-        check(Sense::new(SenseKey::HardwareError, 0x10, 0x01))
+        Some(check(Sense::new(SenseKey::HardwareError, 0x10, 0x01)))
     });
     assert!(read(&mut drive).is_err());
     assert_eq!(drive.position().unwrap().object, BlockNumber(1));
@@ -301,7 +301,7 @@ fn a_reservation_that_was_taken_away_is_not_written_without() {
     let ours = u64::from_be_bytes(*b"reelfs\0\x01");
     assert!(other.put(&reserve_out(6), &keys(0, 7)).is_good());
     assert!(other.put(&reserve_out(4), &keys(7, ours)).is_good());
-    rig.before(WRITE, |_| check(attention(0x2A, 0x03)));
+    rig.before(WRITE, |_| Some(check(attention(0x2A, 0x03))));
     assert_says(drive.write_block(&block(b'b')).map(drop), "reservation key 0000000000000007");
     for _ in 0..2 {
         assert_says(drive.rewind(), "reservation key 0000000000000007");
@@ -320,7 +320,7 @@ fn a_reservation_that_a_reset_took_is_made_again() {
     let mut other = Host::new(&rig.library, Device::Drive(0));
     let mut somebody = Host(rig.way());
     assert!(somebody.put(&reserve_out(3), &keys(ours, 0)).is_good());
-    rig.library.reset_drive(0);
+    rig.library.reset(Device::Drive(0));
     drive.write_block(&block(b'b')).unwrap();
     other.hear();
     assert!(!other.write(&block(b'x')).is_good(), "nobody else writes");
@@ -346,7 +346,9 @@ fn what_was_in_the_buffer_is_not_forgotten_with_the_medium() {
         let (rig, mut drive) = Rig::recorded(&[b"a"]);
         drive.write_block(&block(b'b')).unwrap();
         rig.meddle(|cdb| match cdb.opcode() {
-            TEST_UNIT_READY | WRITE_FILEMARKS => check(Sense::new(SenseKey::NotReady, 0x3A, 0)),
+            TEST_UNIT_READY | WRITE_FILEMARKS => {
+                Some(check(Sense::new(SenseKey::NotReady, 0x3A, 0)))
+            }
             _ => None,
         });
         assert!(take(&mut drive).is_err());
@@ -357,7 +359,7 @@ fn what_was_in_the_buffer_is_not_forgotten_with_the_medium() {
 #[test]
 fn a_block_that_did_not_go_through_whole_is_not_written() {
     let (rig, mut drive) = Rig::recorded(&[b"a"]);
-    rig.before(WRITE, |_| good(1000));
+    rig.before(WRITE, |_| Some(good(1000)));
     assert_says(drive.write_block(&block(b'b')).map(drop), "only 1000 of 262148 bytes");
     assert!(drive.write_block(&block(b'c')).is_err());
 }
@@ -372,7 +374,7 @@ fn block_protection_does_not_stay_on_where_it_was_doubtful() {
         rig.meddle(move |cdb| {
             asked += u32::from(is_about_protection(cdb));
             let broken = Sense::new(SenseKey::HardwareError, 0x44, 0);
-            if asked == doubtful && is_about_protection(cdb) { check(broken) } else { None }
+            (asked == doubtful && is_about_protection(cdb)).then(|| check(broken))
         });
         drop(rig.open(LtoOptions::default()));
         let page = Host(rig.way()).ask(&[MODE_SENSE, 0, 0x0A, 0xF0, 0, 0, 0, 0, 48, 0]).unwrap();
@@ -388,8 +390,10 @@ fn is_about_protection(cdb: &Cdb) -> bool {
 fn a_key_that_could_not_be_put_back_is_put_back_before_anything_is_written() {
     let (rig, mut drive) = Rig::recorded(&[b"a"]);
     drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
-    rig.library.reset_drive(0);
-    rig.before(SECURITY_PROTOCOL_OUT, |_| check(Sense::new(SenseKey::HardwareError, 0x44, 0)));
+    rig.library.reset(Device::Drive(0));
+    rig.before(SECURITY_PROTOCOL_OUT, |_| {
+        Some(check(Sense::new(SenseKey::HardwareError, 0x44, 0)))
+    });
     assert!(drive.write_block(&block(b'b')).is_err());
     drive.space_to_end_of_data().unwrap();
     drive.write_block(&block(b'b')).unwrap();
@@ -403,10 +407,10 @@ fn a_key_that_could_not_be_put_back_is_put_back_before_anything_is_written() {
 fn a_key_that_cannot_be_cleared_is_no_cleared_key() {
     let (rig, mut drive) = Rig::recorded(&[b"a"]);
     let busy = Sense::new(SenseKey::HardwareError, 0x44, 0);
-    rig.before(SECURITY_PROTOCOL_IN, move |_| check(busy));
+    rig.before(SECURITY_PROTOCOL_IN, move |_| Some(check(busy)));
     assert!(drive.set_encryption_key(None).is_err(), "another program may have set one");
     let unknown = Sense::new(SenseKey::IllegalRequest, 0x20, 0);
-    rig.meddle(move |cdb| if cdb.opcode() == SECURITY_PROTOCOL_IN { check(unknown) } else { None });
+    rig.meddle(move |cdb| (cdb.opcode() == SECURITY_PROTOCOL_IN).then(|| check(unknown)));
     drive.set_encryption_key(None).unwrap();
     let key = EncryptionKey::new([7; 32]);
     let refused = drive.set_encryption_key(Some(&key));

@@ -19,21 +19,25 @@ pub(crate) fn model(maker: Maker, generation: Generation) -> DriveModel {
 }
 
 /// A library of one drive, four slots and one more to import and export.
-pub(crate) fn library(model: DriveModel) -> EmulatedLibrary {
-    timed_library(model, &Timing::none())
-}
-
-/// The same, with devices that take their time.
-pub(crate) fn timed_library(model: DriveModel, timing: &Timing) -> EmulatedLibrary {
-    let shape = LibraryShape {
+pub(crate) fn shape(model: DriveModel) -> LibraryShape {
+    LibraryShape {
         serial: "ROBOT0001".into(),
         drives: vec![model],
         storage_slots: 4,
         import_export_slots: 1,
         ejects: true,
         quickened: None,
-    };
-    EmulatedLibrary::with_timing(&shape, timing)
+    }
+}
+
+/// The library of that shape, in which nothing takes time.
+pub(crate) fn library(model: DriveModel) -> EmulatedLibrary {
+    timed_library(model, &Timing::none())
+}
+
+/// The same, with devices that take their time.
+pub(crate) fn timed_library(model: DriveModel, timing: &Timing) -> EmulatedLibrary {
+    EmulatedLibrary::with_timing(&shape(model), timing)
 }
 
 /// A blank cartridge of a drive's own generation.

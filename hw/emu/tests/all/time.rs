@@ -278,13 +278,15 @@ fn the_robot_moves_while_a_drive_rewinds() {
         assert!(host.send(&REWIND).is_good());
         begin.elapsed()
     });
-    thread::sleep(Duration::from_millis(50));
     let mut other = Host(library.transport(Device::Drive(0)));
     let mut robot = Host::new(&library, Device::Changer);
     other.ask(&[0x12, 0, 0, 0, 36, 0]).unwrap();
     // REQUEST SENSE takes the attention that it is due.
     other.ask(&[0x03, 0, 0, 0, 0xFC, 0]).unwrap();
-    assert_eq!(activity(&mut other), DeviceActivity::Rewinding);
+    while activity(&mut other) != DeviceActivity::Rewinding {
+        assert!(!rewinds.is_finished(), "it was never seen to rewind");
+        thread::yield_now();
+    }
     let begin = Instant::now();
     assert!(robot.move_medium(0x1000, 0x1001).is_good());
     assert!(begin.elapsed() >= Duration::from_millis(90));

@@ -216,7 +216,7 @@ fn what_changes_the_tape_is_not_repeated_after_a_reset() {
     let (library, mut host) = recorded();
     host.send(&[0x11, 1, 0, 0, 2, 0]);
     let (way, sent) = recorder(&library, Device::Drive(0));
-    library.reset_drive(0);
+    library.reset(Device::Drive(0));
     let verb = MtVerb::new("erase", &parameters(json!({ "fast": true }))).unwrap();
     let error = verb.on_device(way, &Cancel::new()).unwrap_err().to_string();
     assert!(error.contains("Unit Attention"), "{error}");

@@ -39,6 +39,21 @@ fn read(drive: &mut LtoDrive) -> Result<u8, Error> {
 }
 
 #[test]
+fn a_drive_that_denies_its_encryption_is_not_taken_for_one_without_a_key() {
+    let (library, mut drive) = loaded();
+    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    fail_next(&library, sense(SenseKey::IllegalRequest, 0x24, 0x00));
+    let refused = drive.set_encryption_key(None).unwrap_err().to_string();
+    assert!(refused.contains("it no longer says that it can encrypt"), "{refused}");
+    drive.set_encryption_key(None).unwrap();
+    record(&mut drive, &[b"a"]).unwrap();
+    drop(drive);
+    let mut other = open(&library);
+    other.rewind().unwrap();
+    assert_eq!(read(&mut other).unwrap(), b'a', "written in the clear");
+}
+
+#[test]
 fn a_reset_in_mid_write_loses_what_was_not_flushed_and_says_so() {
     let (library, mut drive) = loaded();
     record(&mut drive, &[b"ab"]).unwrap();
