@@ -12,6 +12,7 @@ demo: setup
 test: setup lint
 	cargo build --workspace --bins
 	cargo test --workspace --no-fail-fast
+	@scripts/test-kernel
 
 test-kernel: setup
 	@scripts/test-kernel
