@@ -153,10 +153,10 @@ fn write_attributes<'a>(
         (HostAttribute::ApplicationName, "Proxmox Backup Server"),
         (HostAttribute::ApplicationVersion, env!("CARGO_PKG_VERSION")),
     ];
-    for (attribute, value) in who.into_iter().chain(more) {
-        if let Err(error) = hold.drive().write_attribute(attribute, Some(value)) {
-            tracing::warn!(drive = %hold.name(), %error, "unable to set an attribute of the medium");
-        }
+    let all: Vec<_> =
+        who.into_iter().chain(more).map(|(attribute, value)| (attribute, Some(value))).collect();
+    if let Err(error) = hold.drive().write_attributes(&all) {
+        tracing::warn!(drive = %hold.name(), %error, "unable to set attributes of the medium");
     }
 }
 
