@@ -261,7 +261,9 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     let tag = volume_tag(label_text)?;
     let name = hold.name().clone();
     if hold.desk().loaded().as_ref() != Some(label_text) {
-        hold.note_health();
+        if hold.desk().state() != DriveState::Empty {
+            hold.note_health();
+        }
         hold.set_loaded(None);
     }
     hold.set_state(DriveState::Loading);
