@@ -26,9 +26,10 @@ const CLEANING_PAUSE: Duration = Duration::from_secs(10);
 const CLEANING_POLLS: u32 = 90;
 
 /// What lies in a slot or drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ElementContent {
     /// Nothing.
+    #[default]
     Empty,
     /// A medium whose bar code could not be read.
     Full,
@@ -184,6 +185,28 @@ impl ChangerStatus {
         let slots = self.slots.iter().filter(|slot| !slot.import_export);
         let tags = slots.filter_map(|slot| Some((slot.number, slot.content.tag()?)));
         tags.filter(|(_, tag)| tag.is_cleaning())
+    }
+
+    /// What lies where once a medium was moved from one element to another.
+    pub(crate) fn after_move(mut self, source: ElementAddress, target: ElementAddress) -> Self {
+        let from = self.slots.iter().find(|slot| slot.address == source).map(|slot| slot.number);
+        let Some(moved) = self.content_at(source).map(std::mem::take) else { return self };
+        for drive in self.drives.iter_mut().filter(|drive| drive.address == source) {
+            drive.loaded_slot = None;
+        }
+        for drive in self.drives.iter_mut().filter(|drive| drive.address == target) {
+            drive.loaded_slot = from;
+        }
+        if let Some(content) = self.content_at(target) {
+            *content = moved;
+        }
+        self
+    }
+
+    fn content_at(&mut self, address: ElementAddress) -> Option<&mut ElementContent> {
+        let drives = self.drives.iter_mut().map(|drive| (drive.address, &mut drive.content));
+        let slots = self.slots.iter_mut().map(|slot| (slot.address, &mut slot.content));
+        drives.chain(slots).find(|(found, _)| *found == address).map(|(_, content)| content)
     }
 
     /// The storage slot from which a medium can be loaded into `drive`; `None` if it is there already.
@@ -392,6 +415,23 @@ mod tests {
         let full = target(&status, 0).unwrap_err();
         assert_eq!(full.to_string(), "drive '0' unload failure - no free slot");
         assert!(matches!(target(&status, 9), Err(Error::NoSuchDrive(_))));
+    }
+
+    #[test]
+    fn a_move_changes_what_lies_where() {
+        let mut status = library();
+        for (number, drive) in status.drives.iter_mut().enumerate() {
+            drive.address = ElementAddress(256 + number as u16);
+        }
+        let (home, first) = (ElementAddress(3), ElementAddress(256));
+        let out = status.clone().after_move(first, home);
+        assert_eq!(out.slots[2].content, ElementContent::VolumeTag(tag("A3")));
+        assert_eq!(
+            (&out.drives[0].content, out.drives[0].loaded_slot),
+            (&ElementContent::Empty, None)
+        );
+        assert_eq!(out.drives[1], status.drives[1]);
+        assert_eq!(out.after_move(home, first), status);
     }
 
     #[test]

@@ -130,6 +130,17 @@ pub struct ScsiDevice {
     clock: Arc<dyn Clock>,
     /// The worst that was told to commands that have nothing to lose: who has hears of it later.
     unsettled: Option<Sense>,
+    /// Commands that did not do their work.
+    failures: u64,
+}
+
+/// What a device told. It holds until a command does not do its work, be it only that a unit attention came first: then
+/// anything may be otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Told<T> {
+    value: T,
+    /// The device's count of failures then.
+    failures: u64,
 }
 
 /// What is gone where a device says something that its command was not about, from the least to the most.
@@ -174,7 +185,7 @@ pub(crate) fn worse(one: Sense, other: Sense) -> Sense {
 impl ScsiDevice {
     /// A device behind a transport. `cancel` ends waiting, not a command that runs.
     pub fn new(transport: Box<dyn Transport>, cancel: Cancel) -> Self {
-        Self { transport, cancel, clock: Arc::new(RealClock), unsettled: None }
+        Self { transport, cancel, clock: Arc::new(RealClock), unsettled: None, failures: 0 }
     }
 
     /// The same device by another time.
@@ -202,6 +213,28 @@ impl ScsiDevice {
     /// # Errors
     /// Everything but success: also unit attentions, and a write that was lost later (deferred sense).
     pub fn send(
+        &mut self,
+        command: Command,
+        data: Data<'_>,
+        timeout: Duration,
+    ) -> Result<Done, DeviceError> {
+        let outcome = self.send_unless_busy(command, data, timeout);
+        self.failures += u64::from(outcome.is_err());
+        outcome
+    }
+
+    /// Notes what the device told, to be [recalled](Self::recall).
+    pub(crate) fn note<T>(&self, value: T) -> Told<T> {
+        Told { value, failures: self.failures }
+    }
+
+    /// What was noted, if it still holds.
+    pub(crate) fn recall<'t, T>(&self, told: &'t Option<Told<T>>) -> Option<&'t T> {
+        let holds = |told: &&Told<T>| told.failures == self.failures;
+        told.as_ref().filter(holds).map(|told| &told.value)
+    }
+
+    fn send_unless_busy(
         &mut self,
         command: Command,
         mut data: Data<'_>,

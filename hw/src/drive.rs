@@ -249,8 +249,8 @@ pub trait TapeDrive: Send {
     /// Whether blocks are encrypted as they are written.
     fn encryption_active(&mut self) -> Result<bool>;
 
-    /// Writes an attribute to the medium's own memory, or deletes it. Nothing happens where there is none.
-    fn write_attribute(&mut self, attribute: HostAttribute, value: Option<&str>) -> Result<()>;
+    /// Writes attributes to the medium's own memory; those without a value are deleted. Nothing happens where there is none.
+    fn write_attributes(&mut self, attributes: &[(HostAttribute, Option<&str>)]) -> Result<()>;
 
     /// The alert flags that are set now.
     fn tape_alerts(&mut self) -> Result<TapeAlerts>;

@@ -26,7 +26,7 @@ use std::time::Duration;
 use in_library::Robot;
 
 use crate::changer::Changer;
-use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice};
+use crate::device::{ATTENTIONS_MAX, DeviceError, Done, ScsiDevice, Told};
 use crate::drive::{
     DriveCounters, DriveFacts, DriveHealth, EncryptionKey, FeedWatch, HostAttribute, ObjectRange,
     Position, ReadOutcome, SpaceOutcome, TapeAlerts, TapeDrive, VolumeStatistics, WriteOutcome,
@@ -35,8 +35,10 @@ use crate::error::{Error, Result};
 use crate::number::{BlockNumber, DriveNumber, FileNumber};
 use crate::scsi::attribute::AttributeList;
 use crate::scsi::density::Density;
+use crate::scsi::encryption::EncryptionMode;
 use crate::scsi::log::VolumeStatisticsPage;
-use crate::scsi::{Command, Condition, NextStep, Sense, SpaceCode};
+use crate::scsi::mode::ModeData;
+use crate::scsi::{CdbForm, Command, Condition, NextStep, Sense, SpaceCode};
 use crate::transport::Data;
 
 pub use open::{LtoOptions, ProtectionChoice, Wait, WaitListener};
@@ -67,8 +69,18 @@ pub struct LtoDrive {
     restoring: bool,
     /// The drive is set for the medium in it.
     prepared: bool,
+    /// Whether the medium may not be written.
+    write_protected: Option<Told<bool>>,
     protection: settings::Protection,
+    /// What the drive last said of its protection.
+    protection_page: Option<Told<(CdbForm, ModeData)>>,
     key: Option<EncryptionKey>,
+    /// What the drive last said of its encryption.
+    encryption: Option<Told<EncryptionMode>>,
+    /// Index of the algorithm to encrypt with, once the drive has told it.
+    algorithm: Option<u8>,
+    /// The drive's serial number, once it has told it.
+    serial: Option<String>,
     /// What this drive's LOCATE to a file is off by.
     file_offset: i128,
     /// A block and its CRC.
@@ -311,8 +323,8 @@ impl TapeDrive for LtoDrive {
         Ok(self.ask_encryption())
     }
 
-    fn write_attribute(&mut self, attribute: HostAttribute, value: Option<&str>) -> Result<()> {
-        self.set_attribute(attribute, value)
+    fn write_attributes(&mut self, attributes: &[(HostAttribute, Option<&str>)]) -> Result<()> {
+        self.set_attributes(attributes)
     }
 
     fn tape_alerts(&mut self) -> Result<TapeAlerts> {

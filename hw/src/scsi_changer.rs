@@ -1,7 +1,8 @@
 //! A media changer, by SCSI commands (spec scsi.md §12, tape-state.md §13).
 //!
 //! Slots are numbered from 1, storage elements first, then those to import and export; drives from 0 in the order of
-//! their addresses. What lies where is asked before each move: an operator may have opened a door in between.
+//! their addresses. What lies where is asked before each move, unless that was done moments ago: an operator may have
+//! opened a door in between. Which elements there are is asked again once the changer has had something to tell.
 
 mod elements;
 
@@ -11,13 +12,13 @@ use std::time::Duration;
 use crate::cancel::Cancel;
 use crate::changer::{Changer, ChangerStatus};
 use crate::clock::{Clock, RealClock};
-use crate::device::{DeviceError, ScsiDevice};
+use crate::device::{DeviceError, ScsiDevice, Told};
 use crate::error::{Error, Result};
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::inquiry::Inquiry;
-use crate::scsi::mode::{ElementAddresses, ModeData};
-use crate::scsi::{CdbForm, Command, DeviceType, NextStep, PageControl, SenseKey};
+use crate::scsi::{Command, DeviceType, NextStep, SenseKey};
 use crate::transport::{Data, Transport};
+use elements::Layout;
 
 /// How long a changer may take to move or to tell (spec scsi.md §12).
 const MOVE_TIMEOUT: Duration = Duration::from_secs(300);
@@ -31,6 +32,9 @@ const RETRY_LIMIT: Duration = Duration::from_secs(5);
 /// The same for one that says it is getting ready.
 const READY_LIMIT: Duration = Duration::from_secs(300);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// So long nobody can have opened a door and exchanged a medium since it was asked what lies where.
+const SEEN_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a changer is to be used.
 #[derive(Debug, Clone)]
@@ -51,6 +55,9 @@ impl Default for ChangerOptions {
 pub struct ScsiChanger {
     device: ScsiDevice,
     options: ChangerOptions,
+    layout: Option<Told<Layout>>,
+    /// What lay where, and when.
+    seen: Option<Told<(ChangerStatus, Duration)>>,
 }
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
@@ -70,29 +77,10 @@ impl ScsiChanger {
     ) -> Result<Self> {
         let device =
             ScsiDevice::new(transport, cancel.clone()).with_clock(Arc::clone(&options.clock));
-        let mut changer = Self { device, options };
+        let mut changer = Self { device, options, layout: None, seen: None };
         let identified = changer.device.inquire(DeviceType::Changer);
         identified.map_err(|error| changer.explain("open", error))?;
         Ok(changer)
-    }
-
-    /// Which addresses the elements have.
-    fn addresses(&mut self) -> Attempt<ElementAddresses> {
-        self.patiently(|changer| {
-            const PAGE: u8 = 0x1D;
-            const BYTES: u16 = 0xFF;
-            let command = Command::ModeSense {
-                form: CdbForm::Six,
-                no_descriptor: true,
-                control: PageControl::Current,
-                page: PAGE,
-                subpage: 0,
-                allocation: BYTES,
-            };
-            let bytes = changer.device.ask_data(command, usize::from(BYTES), MOVE_TIMEOUT)?;
-            let data = ModeData::decode(CdbForm::Six, DeviceType::Changer, &bytes)?;
-            Ok(data.element_addresses()?)
-        })
     }
 
     /// Asks again for a while where the changer does not answer, longer where it says that it is getting ready.
@@ -116,14 +104,36 @@ impl ScsiChanger {
         }
     }
 
+    /// Moves a medium as `plan` says: where from, where to, and what is told when it is done. A changer that has something
+    /// to tell has not moved it, and what lies where is asked again.
+    fn carry_out<T>(
+        &mut self,
+        what: &'static str,
+        plan: impl Fn(&ChangerStatus) -> Result<(ElementAddress, ElementAddress, T)>,
+    ) -> Result<T> {
+        for _ in 0..ATTENTIONS_MAX {
+            let status = self.recent_status()?;
+            let (source, destination, told) = plan(&status)?;
+            match self.move_medium(&status, source, destination) {
+                Ok(()) => {
+                    self.note(status.after_move(source, destination));
+                    return Ok(told);
+                }
+                Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {}
+                Err(error) => return Err(self.explain(what, error)),
+            }
+        }
+        let problem = "it has ever more unit attentions to tell";
+        Err(self.explain(what, DeviceError::Refused(problem.to_owned())))
+    }
+
     /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).
     fn move_medium(
         &mut self,
-        what: &'static str,
         status: &ChangerStatus,
         source: ElementAddress,
         destination: ElementAddress,
-    ) -> Result<()> {
+    ) -> Attempt<()> {
         let transport = status.transports.first().map_or(0, |transport| transport.address.0);
         let command = Command::MoveMedium {
             transport,
@@ -131,8 +141,27 @@ impl ScsiChanger {
             destination: destination.0,
             invert: false,
         };
-        let moved = self.device.ask(command, Data::None, MOVE_TIMEOUT);
-        moved.map(drop).map_err(|error| self.explain(what, error))
+        self.device.send(command, Data::None, MOVE_TIMEOUT).map(drop)
+    }
+
+    /// What lies where: as it was seen moments ago, if the changer has told of nothing since.
+    fn recent_status(&mut self) -> Result<ChangerStatus> {
+        let now = self.device.now();
+        match self.device.recall(&self.seen) {
+            Some((status, at)) if now.saturating_sub(*at) < SEEN_LIMIT => Ok(status.clone()),
+            _ => self.status(),
+        }
+    }
+
+    fn note(&mut self, status: ChangerStatus) {
+        self.seen = Some(self.device.note((status, self.device.now())));
+    }
+
+    fn expect_medium_in(&mut self, slot: SlotNumber) -> Result<()> {
+        match self.recent_status()?.slot(slot)?.content.is_empty() {
+            true => Err(Error::SlotEmpty(slot)),
+            false => Ok(()),
+        }
     }
 
     fn explain(&self, what: &'static str, error: DeviceError) -> Error {
@@ -143,7 +172,9 @@ impl ScsiChanger {
 impl Changer for ScsiChanger {
     fn status(&mut self) -> Result<ChangerStatus> {
         let status = self.read_status();
-        status.map_err(|error| self.explain("read element status", error))
+        let status = status.map_err(|error| self.explain("read element status", error))?;
+        self.note(status.clone());
+        Ok(status)
     }
 
     fn may_have_changed(&mut self) -> Result<bool> {
@@ -162,30 +193,31 @@ impl Changer for ScsiChanger {
     }
 
     fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {
-        let status = self.status()?;
-        let (source, target) = (status.slot(slot)?, status.drive(drive)?);
-        if source.content.is_empty() {
-            return Err(Error::SlotEmpty(slot));
-        }
-        if !target.content.is_empty() {
-            return Err(Error::DriveFull { drive, content: target.content.clone() });
-        }
-        self.move_medium("load medium", &status, source.address, target.address)
+        self.carry_out("load medium", |status| {
+            let (source, target) = (status.slot(slot)?, status.drive(drive)?);
+            if source.content.is_empty() {
+                return Err(Error::SlotEmpty(slot));
+            }
+            if !target.content.is_empty() {
+                return Err(Error::DriveFull { drive, content: target.content.clone() });
+            }
+            Ok((source.address, target.address, ()))
+        })
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
-        let status = self.status()?;
-        let source = status.drive(drive)?;
-        if source.content.is_empty() {
-            return Err(Error::DriveEmpty(drive));
-        }
-        let target = slot.map_or_else(|| status.unload_target(drive), Ok)?;
-        let destination = status.slot(target)?;
-        if !destination.content.is_empty() {
-            return Err(Error::SlotFull(target));
-        }
-        self.move_medium("unload medium", &status, source.address, destination.address)?;
-        Ok(target)
+        self.carry_out("unload medium", |status| {
+            let source = status.drive(drive)?;
+            if source.content.is_empty() {
+                return Err(Error::DriveEmpty(drive));
+            }
+            let target = slot.map_or_else(|| status.unload_target(drive), Ok)?;
+            let destination = status.slot(target)?;
+            if !destination.content.is_empty() {
+                return Err(Error::SlotFull(target));
+            }
+            Ok((source.address, destination.address, target))
+        })
     }
 
     fn initialize(&mut self) -> Result<()> {
@@ -204,17 +236,18 @@ impl Changer for ScsiChanger {
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {
-        let status = self.status()?;
-        let (source, destination) = (status.slot(from)?, status.slot(to)?);
-        if source.content.is_empty() {
-            return Err(Error::SlotEmpty(from));
-        }
         if from == to {
-            return Ok(());
+            return self.expect_medium_in(from);
         }
-        if !destination.content.is_empty() {
-            return Err(Error::SlotFull(to));
-        }
-        self.move_medium("transfer medium", &status, source.address, destination.address)
+        self.carry_out("transfer medium", |status| {
+            let (source, destination) = (status.slot(from)?, status.slot(to)?);
+            if source.content.is_empty() {
+                return Err(Error::SlotEmpty(from));
+            }
+            if !destination.content.is_empty() {
+                return Err(Error::SlotFull(to));
+            }
+            Ok((source.address, destination.address, ()))
+        })
     }
 }

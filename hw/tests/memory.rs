@@ -168,9 +168,9 @@ fn attributes_stay_with_the_medium_and_alerts_with_the_drive() {
     let library = library();
     library.changer().load_media(&tag("A"), FIRST).unwrap();
     let mut drive = library.drive(FIRST).unwrap();
-    drive.write_attribute(HostAttribute::MediaPool, Some("daily")).unwrap();
-    drive.write_attribute(HostAttribute::ApplicationName, Some("x")).unwrap();
-    drive.write_attribute(HostAttribute::ApplicationName, None).unwrap();
+    drive.write_attributes(&[(HostAttribute::MediaPool, Some("daily"))]).unwrap();
+    drive.write_attributes(&[(HostAttribute::ApplicationName, Some("x"))]).unwrap();
+    drive.write_attributes(&[(HostAttribute::ApplicationName, None)]).unwrap();
     let attributes = library.medium(&tag("A"), |medium| medium.attributes.clone()).unwrap();
     assert_eq!(
         attributes.into_iter().collect::<Vec<_>>(),

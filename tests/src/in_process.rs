@@ -13,7 +13,7 @@ use reel_store::datastore::{
 use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::{ServiceUser, plain_digest};
 use reel_tape::{NoCommitPoints, TapeEnv};
-use reel_types::{NoTask, SystemClock, TimeZone};
+use reel_types::{Clock, NoTask, SystemClock, TimeZone};
 
 /// Opens the datastore `name` in the folder of that name below `base`, which need not be there. `images` are all that it
 /// can get, of one chunk each: a folder for each of 65,536 chunks would take longer than a test.
@@ -56,12 +56,12 @@ pub fn add_image(store: &Arc<Datastore>, snapshot: &str, image: &[u8]) {
     backup.run(store, &snapshot, &NoTask::default()).expect("a backup");
 }
 
-/// The state of tape work in folders below `base`, and folders of `base/run` for the locks of drives.
-pub fn tape_env(base: &Path) -> TapeEnv {
+/// The state of tape work in folders below `base`, by a clock, and folders of `base/run` for the locks of drives.
+pub fn tape_env(base: &Path, clock: Arc<dyn Clock>) -> TapeEnv {
     for part in ["run/drive-lock", "run/drive-state"] {
         fs::create_dir_all(base.join(part)).expect("a folder for locks");
     }
     let (state, cache) = (base.join("state"), base.join("cache"));
-    let (clock, points) = (Arc::new(SystemClock), Arc::new(NoCommitPoints));
-    TapeEnv::open(&state, &cache, clock, TimeZone::UTC, points).expect("the state")
+    TapeEnv::open(&state, &cache, clock, TimeZone::UTC, Arc::new(NoCommitPoints))
+        .expect("the state")
 }

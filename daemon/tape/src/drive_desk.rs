@@ -222,6 +222,11 @@ impl DriveDesk {
         }
     }
 
+    /// Whether the last that was done with the drive left it empty.
+    pub fn is_known_empty(&self) -> bool {
+        self.line().loaded == Loaded::Nothing
+    }
+
     /// How often the tape must have stopped since this desk was made, because data came too slowly.
     pub fn underruns(&self) -> u64 {
         self.line().underruns

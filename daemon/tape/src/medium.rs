@@ -154,10 +154,10 @@ fn write_attributes<'a>(
         (HostAttribute::ApplicationName, "Proxmox Backup Server"),
         (HostAttribute::ApplicationVersion, env!("CARGO_PKG_VERSION")),
     ];
-    for (attribute, value) in who.into_iter().chain(more) {
-        if let Err(error) = hold.drive().write_attribute(attribute, Some(value)) {
-            tracing::warn!(drive = %hold.name(), %error, "unable to set an attribute of the medium");
-        }
+    let all: Vec<_> =
+        who.into_iter().chain(more).map(|(attribute, value)| (attribute, Some(value))).collect();
+    if let Err(error) = hold.drive().write_attributes(&all) {
+        tracing::warn!(drive = %hold.name(), %error, "unable to set attributes of the medium");
     }
 }
 
@@ -262,7 +262,9 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     let tag = volume_tag(label_text)?;
     let name = hold.name().clone();
     if hold.desk().loaded().as_ref() != Some(label_text) {
-        hold.note_health();
+        if !hold.desk().is_known_empty() {
+            hold.note_health();
+        }
         hold.set_loaded(Loaded::Unknown);
     }
     hold.set_state(DriveState::Loading);

@@ -54,6 +54,14 @@ impl LtoDrive {
     }
 
     fn try_to_clear_key(&mut self) -> Attempt<()> {
+        if self.key.is_none() {
+            match self.mode() {
+                Ok(EncryptionMode::Off) => return Ok(()),
+                Err(error) if is_no_medium(&error) => return Err(error),
+                // Whatever it is, it is to be off.
+                _ => {}
+            }
+        }
         let Some(algorithm) = self.algorithm()? else {
             // A drive without encryption has no key. One that got ours and denies that it can encrypt has it still.
             return if self.key.is_none() { Ok(()) } else { Err(denied()) };
@@ -83,6 +91,13 @@ impl LtoDrive {
 
     /// Index of AES-256-GCM; `None` where the drive does not have it.
     fn algorithm(&mut self) -> Attempt<Option<u8>> {
+        if self.algorithm.is_none() {
+            self.algorithm = self.ask_algorithm()?;
+        }
+        Ok(self.algorithm)
+    }
+
+    fn ask_algorithm(&mut self) -> Attempt<Option<u8>> {
         match self.security_in(page::CAPABILITIES) {
             Ok(bytes) => {
                 let capabilities = EncryptionCapabilities::decode(&bytes)?;
@@ -94,20 +109,26 @@ impl LtoDrive {
     }
 
     fn expect_mode(&mut self, expected: EncryptionMode) -> Attempt<()> {
-        let mode = self.encryption_mode()?;
+        let mode = self.mode()?;
         if mode == expected {
             return Ok(());
         }
         Err(DeviceError::Refused(format!("got unexpected encryption mode ({mode:?})")))
     }
 
-    fn encryption_mode(&mut self) -> Attempt<EncryptionMode> {
+    /// What the drive says of its encryption; it is asked again once something came between.
+    fn mode(&mut self) -> Attempt<EncryptionMode> {
+        if let Some(mode) = self.device.recall(&self.encryption) {
+            return Ok(*mode);
+        }
         let bytes = self.security_in(page::STATUS)?;
-        Ok(EncryptionStatus::decode(&bytes)?.mode()?)
+        let mode = EncryptionStatus::decode(&bytes)?.mode()?;
+        self.encryption = Some(self.device.note(mode));
+        Ok(mode)
     }
 
     pub(super) fn ask_encryption(&mut self) -> bool {
-        self.encryption_mode().is_ok_and(|mode| mode != EncryptionMode::Off)
+        self.mode().is_ok_and(|mode| mode != EncryptionMode::Off)
     }
 
     fn security_in(&mut self, page: u16) -> Attempt<Vec<u8>> {
@@ -117,6 +138,7 @@ impl LtoDrive {
     }
 
     fn security_out(&mut self, parameters: &[u8]) -> Attempt<()> {
+        self.encryption = None;
         let command = Command::SecurityProtocolOut {
             protocol: PROTOCOL,
             page: page::SET,

@@ -43,7 +43,10 @@ impl LtoDrive {
             _ => self.erase_now(!fast)?,
         }
         self.delete_attributes();
-        self.rewind_now()
+        match self.place {
+            Some(BlockNumber(0)) => Ok(()),
+            _ => self.rewind_now(),
+        }
     }
 
     /// Generation of the medium, and whether it is written once; a drive that does not tell has neither.
@@ -92,8 +95,6 @@ impl LtoDrive {
     /// What the medium's memory says of a content that is gone. The medium is formatted all the same where it cannot be
     /// deleted.
     fn delete_attributes(&mut self) {
-        for attribute in HOST_ATTRIBUTES {
-            let _ = self.set_attribute(attribute, None);
-        }
+        let _ = self.set_attributes(&HOST_ATTRIBUTES.map(|attribute| (attribute, None)));
     }
 }

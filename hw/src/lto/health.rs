@@ -46,7 +46,14 @@ impl LtoDrive {
         }))
     }
 
-    fn serial(&mut self) -> Result<Option<String>> {
+    pub(super) fn serial(&mut self) -> Result<Option<String>> {
+        if self.serial.is_none() {
+            self.serial = self.ask_serial()?;
+        }
+        Ok(self.serial.clone())
+    }
+
+    fn ask_serial(&mut self) -> Result<Option<String>> {
         const BYTES: u16 = 252;
         let command = Command::Inquiry { page: Some(UNIT_SERIAL_NUMBER), allocation: BYTES };
         let answer = self.device.ask_data(command, usize::from(BYTES), timeouts::IMMEDIATE);

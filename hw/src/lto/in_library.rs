@@ -52,7 +52,7 @@ impl LtoDrive {
 
     fn check_number(&mut self, status: &ChangerStatus) -> Result<()> {
         let configured = self.robot()?.number;
-        let serial = self.device.serial_number();
+        let serial = self.serial()?;
         let number = serial.as_deref().and_then(|serial| status.drive_with_serial(serial));
         if let (Some(serial), Some(number)) =
             (serial, number.filter(|number| *number != configured))
@@ -127,10 +127,11 @@ impl Changer for LtoDrive {
     }
 
     fn unload(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
-        if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
+        self.checked_robot()?;
+        if self.is_own(drive) {
             self.hand_out()?;
         }
-        self.checked_robot()?.changer.unload(drive, slot)
+        self.robot()?.changer.unload(drive, slot)
     }
 
     fn transfer(&mut self, from: SlotNumber, to: SlotNumber) -> Result<()> {

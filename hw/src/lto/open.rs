@@ -129,8 +129,13 @@ impl LtoDrive {
             written: Written::Flushed,
             restoring: false,
             prepared: false,
+            write_protected: None,
             protection: Protection::OFF,
+            protection_page: None,
             key: None,
+            encryption: None,
+            algorithm: None,
+            serial: None,
             file_offset: 0,
             buffer: Vec::new(),
             counters: DriveCounters::default(),
@@ -187,7 +192,7 @@ impl LtoDrive {
         match self.reservation(ServiceAction::Reserve, &ours) {
             Err(DeviceError::Reserved { .. }) => {
                 let holder = self.reservation_holder();
-                self.unregister();
+                let _ = self.unregister();
                 self.reserved = false;
                 Err(DeviceError::Reserved { holder })
             }
@@ -219,9 +224,10 @@ impl LtoDrive {
         ReservationReport::decode(&bytes).ok()?.held.map(|(key, _)| key)
     }
 
-    fn unregister(&mut self) {
+    /// Takes our key back, and with it the reservation (SPC-5 §5.13.11.2.3).
+    fn unregister(&mut self) -> Attempt<()> {
         let parameters = OutParameters { key: RESERVATION_KEY, new_key: 0 };
-        let _ = self.reservation(ServiceAction::Register, &parameters);
+        self.reservation(ServiceAction::Register, &parameters)
     }
 
     /// Leaves the drive as other software expects it: without key, without block protection, free. What cannot be
@@ -234,11 +240,10 @@ impl LtoDrive {
                  it is opened here again or reset"
             );
         }
-        if self.reserved {
-            let ours = OutParameters { key: RESERVATION_KEY, new_key: 0 };
-            let _ = self.reservation(ServiceAction::Release, &ours);
-            self.unregister();
-            self.reserved = false;
+        // The reservation would keep other hosts out for ever.
+        if self.reserved && self.unregister().is_err() {
+            let _ = self.unregister();
         }
+        self.reserved = false;
     }
 }

@@ -156,6 +156,9 @@ impl LtoDrive {
         self.behind_filemark = false;
         self.written = Written::Flushed;
         self.prepared = false;
+        self.write_protected = None;
+        self.protection_page = None;
+        self.encryption = None;
     }
 
     /// That the medium in the drive was loaded by this handle, which has set the drive for it.

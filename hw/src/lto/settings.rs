@@ -48,8 +48,10 @@ impl LtoDrive {
     /// Prepares the drive for whatever medium is in it. What it has to tell from before is of no interest.
     pub(super) fn prepare(&mut self) -> Attempt<()> {
         self.prepared = false;
+        self.protection_page = None;
         for _ in 0..ATTENTIONS_MAX {
             self.device.take_unsettled();
+            self.encryption = None;
             self.apply_settings()?;
             match self.device.take_unsettled() {
                 // A reset in between took some of it away again.
@@ -104,16 +106,23 @@ impl LtoDrive {
         key.and(protection)
     }
 
-    /// Compression, variable blocks, buffering.
+    /// Compression, variable blocks, buffering: as they are, if that is as they should be.
     fn set_modes(&mut self) -> Attempt<()> {
         let (form, mut data) = self.mode_sense(COMPRESSION, 0)?;
+        self.write_protected = Some(self.device.note(data.device.write_protected));
         let mut page = data.compression()?;
+        let mut is_set =
+            page.enabled == self.options.compression && data.device.buffered_mode == BUFFERED;
         page.enabled = self.options.compression;
         data.device.buffered_mode = BUFFERED;
         if let Some(descriptor) = &mut data.descriptor {
             let density = Density::from_code(descriptor.density).unwrap_or(Density::Unknown);
             self.feed.restart(density);
+            is_set &= descriptor.block_length == 0;
             descriptor.block_length = 0;
+        }
+        if is_set {
+            return Ok(());
         }
         data.pages = vec![PageContent::Compression(page).into()];
         self.mode_select(form, &data)
@@ -121,7 +130,7 @@ impl LtoDrive {
 
     /// Off, as the drive itself says; one without block protection is so already.
     fn protection_off(&mut self) -> Attempt<()> {
-        if let Some((form, data)) = self.protection_page()?
+        if let Some((form, data)) = self.known_protection_page()?
             && data.data_protection()?.method != ProtectionMethod::Off
         {
             self.select_protection(form, data, ControlDataProtection::OFF)?;
@@ -157,7 +166,7 @@ impl LtoDrive {
 
     /// Whether the drive took it: only what it says afterwards counts.
     fn try_protection(&mut self, wanted: ControlDataProtection) -> Attempt<bool> {
-        let Some((form, data)) = self.protection_page()? else { return Ok(false) };
+        let Some((form, data)) = self.known_protection_page()? else { return Ok(false) };
         match self.select_protection(form, data, wanted) {
             Err(error) if error.is_unsupported() => return Ok(false),
             other => other?,
@@ -171,10 +180,22 @@ impl LtoDrive {
         Ok(page.map(|(_, data)| data.data_protection()).transpose()?)
     }
 
+    /// The page as the drive last told it, unless something came between.
+    fn known_protection_page(&mut self) -> Attempt<Option<(CdbForm, ModeData)>> {
+        match self.device.recall(&self.protection_page) {
+            Some(page) => Ok(Some(page.clone())),
+            None => self.protection_page(),
+        }
+    }
+
     /// The page in force; `None` where the drive has none.
     fn protection_page(&mut self) -> Attempt<Option<(CdbForm, ModeData)>> {
+        self.protection_page = None;
         match self.mode_sense(CONTROL, DATA_PROTECTION) {
-            Ok(page) => Ok(Some(page)),
+            Ok(page) => {
+                self.protection_page = Some(self.device.note(page.clone()));
+                Ok(Some(page))
+            }
             Err(error) if error.is_unsupported() => Ok(None),
             Err(error) => Err(error),
         }
@@ -186,6 +207,7 @@ impl LtoDrive {
         mut data: ModeData,
         page: ControlDataProtection,
     ) -> Attempt<()> {
+        self.protection_page = None;
         data.pages = vec![PageContent::ControlDataProtection(page).into()];
         self.mode_select(form, &data)
     }

@@ -22,6 +22,9 @@ type Attempt<T> = std::result::Result<T, DeviceError>;
 impl LtoDrive {
     pub(super) fn ask_write_protection(&mut self) -> Result<bool> {
         const WHAT: &str = "read write protection";
+        if let Some(protected) = self.device.recall(&self.write_protected) {
+            return Ok(*protected);
+        }
         if !self.medium_loaded()? {
             return Err(Error::NoMedium { what: WHAT });
         }
@@ -142,26 +145,32 @@ impl LtoDrive {
         self.device.ask_data(command, usize::from(allocation), timeout)
     }
 
-    /// Writes an attribute to the medium's memory, or deletes it. A drive or medium without memory has nothing to
-    /// write to.
-    pub(super) fn set_attribute(
+    /// Writes attributes to the medium's memory, or deletes them, all at once; one by one where the drive takes them only so
+    /// or does not have them all. A drive or medium without memory has nothing to write to.
+    pub(super) fn set_attributes(
         &mut self,
-        attribute: HostAttribute,
-        value: Option<&str>,
+        attributes: &[(HostAttribute, Option<&str>)],
     ) -> Result<()> {
-        const WHAT: &str = "write attribute";
+        const WHAT: &str = "write attributes";
         self.must_be_ours(WHAT)?;
-        let attributes = vec![Attribute::of_host(attribute, value)];
+        match self.send_attributes(attributes) {
+            Ok(()) => Ok(()),
+            Err(error) if !error.is_unsupported() => Err(self.explain(WHAT, error)),
+            Err(_) if attributes.len() < 2 => Ok(()),
+            Err(_) => attributes.chunks(1).try_for_each(|one| self.set_attributes(one)),
+        }
+    }
+
+    fn send_attributes(&mut self, attributes: &[(HostAttribute, Option<&str>)]) -> Attempt<()> {
+        let of_host =
+            |(which, value): &(HostAttribute, Option<&str>)| Attribute::of_host(*which, *value);
+        let attributes = attributes.iter().map(of_host).collect();
         let list = AttributeList { attributes }.encode();
         let command = Command::WriteAttribute {
             write_through: true,
             partition: 0,
             length: list.len() as u32,
         };
-        match self.device.ask(command, Data::Out(&list), timeouts::QUICK) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_unsupported() => Ok(()),
-            Err(error) => Err(self.explain(WHAT, error)),
-        }
+        self.device.ask(command, Data::Out(&list), timeouts::QUICK).map(drop)
     }
 }

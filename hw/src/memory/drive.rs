@@ -318,12 +318,14 @@ impl TapeDrive for MemoryDrive {
         Ok(self.library.lock().drive(self.number)?.key.is_some())
     }
 
-    fn write_attribute(&mut self, attribute: HostAttribute, value: Option<&str>) -> Result<()> {
-        self.on_medium(Operation::WriteAttribute, "write attribute", |_, medium| {
-            match value {
-                Some(value) => medium.attributes.insert(attribute, value.to_owned()),
-                None => medium.attributes.remove(&attribute),
-            };
+    fn write_attributes(&mut self, attributes: &[(HostAttribute, Option<&str>)]) -> Result<()> {
+        self.on_medium(Operation::WriteAttributes, "write attributes", |_, medium| {
+            for (attribute, value) in attributes {
+                match value {
+                    Some(value) => medium.attributes.insert(*attribute, (*value).to_owned()),
+                    None => medium.attributes.remove(attribute),
+                };
+            }
             Ok(())
         })
     }

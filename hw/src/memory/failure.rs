@@ -26,7 +26,7 @@ pub enum Operation {
     Erase,
     Statistics,
     SetEncryptionKey,
-    WriteAttribute,
+    WriteAttributes,
     TapeAlerts,
     ChangerStatus,
     ChangerLoad,

@@ -2,29 +2,100 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attempt, MOVE_TIMEOUT, ScsiChanger};
+use super::{ATTENTIONS_MAX, Attempt, MOVE_TIMEOUT, ScsiChanger};
 use crate::changer::{ChangerStatus, DriveElement, SlotElement, TransportElement};
+use crate::device::DeviceError;
 use crate::number::{DriveNumber, ElementAddress, SlotNumber};
 use crate::scsi::element::{DriveIdentity, Element, ElementStatus, ElementType, StatusPage};
-use crate::scsi::mode::ElementAddresses;
-use crate::scsi::{Command, ElementFilter};
+use crate::scsi::mode::{ElementAddresses, ModeData};
+use crate::scsi::{CdbForm, Command, DeviceType, ElementFilter, PageControl};
 
 /// Elements that one request brings at most.
 const COUNT_MAX: u16 = 1000;
 /// Bytes of an answer; some changers take no more than two bytes of it.
 const ALLOCATION: u32 = 0xFFFF;
 
+/// Which elements there are. It holds until the changer tells of something: a magazine may be another then, a drive was
+/// exchanged.
+#[derive(Debug, Clone)]
+pub(super) struct Layout {
+    addresses: ElementAddresses,
+    /// What the changer knows of its drives, by their addresses.
+    identities: BTreeMap<u16, DriveIdentity>,
+    /// The robots. What they hold changes only by moves, and by one that is broken off the changer tells.
+    transports: ElementStatus,
+}
+
 impl ScsiChanger {
+    /// What lies where. An answer that does not fit what was known before says that the elements are others: it may have
+    /// told another handle of this host.
     pub(super) fn read_status(&mut self) -> Attempt<ChangerStatus> {
-        let addresses = self.addresses()?;
-        let mut all = self.patiently(|changer| changer.elements(ElementType::Storage, false))?;
-        all.pages.extend(self.elements(ElementType::ImportExport, false)?.pages);
-        all.pages.extend(self.elements(ElementType::Drive, false)?.pages);
+        let knew_layout = self.layout.is_some();
+        match self.read_all() {
+            Err(DeviceError::Answer(_)) if knew_layout => {
+                self.layout = None;
+                self.read_all()
+            }
+            read => read,
+        }
+    }
+
+    /// Where the changer tells of something meanwhile, all of it is asked again.
+    fn read_all(&mut self) -> Attempt<ChangerStatus> {
+        for _ in 0..ATTENTIONS_MAX {
+            let known = self.device.recall(&self.layout).cloned();
+            let addresses = match &known {
+                Some(layout) => layout.addresses,
+                None => self.patiently(Self::addresses)?,
+            };
+            let mut all =
+                self.patiently(|changer| changer.elements(ElementType::Storage, false))?;
+            let began = Some(self.device.note(()));
+            if addresses.import_export.count > 0 {
+                all.pages.extend(self.elements(ElementType::ImportExport, false)?.pages);
+            }
+            all.pages.extend(self.elements(ElementType::Drive, false)?.pages);
+            let told_nothing = match known {
+                Some(_) => self.device.recall(&self.layout).is_some(),
+                None => self.device.recall(&began).is_some(),
+            };
+            if told_nothing {
+                let layout = self.layout(addresses)?;
+                all.pages.extend(layout.transports.pages.iter().cloned());
+                all.check_counts(&addresses)?;
+                return Ok(self.assemble(&all, &layout));
+            }
+        }
+        let problem = "it has ever more unit attentions to tell";
+        Err(DeviceError::Refused(problem.to_owned()))
+    }
+
+    /// As it was asked before, if the changer has told of nothing since.
+    fn layout(&mut self, addresses: ElementAddresses) -> Attempt<Layout> {
+        if let Some(layout) = self.device.recall(&self.layout) {
+            return Ok(layout.clone());
+        }
         // Some changers cannot tell which drives they have.
         let identified = self.elements(ElementType::Drive, true).unwrap_or_default();
-        all.pages.extend(self.elements(ElementType::Transport, false)?.pages);
-        all.check_counts(&addresses)?;
-        Ok(self.assemble(&all, &identities(&identified), &addresses))
+        let transports = self.elements(ElementType::Transport, false)?;
+        let layout = Layout { addresses, identities: identities(&identified), transports };
+        self.layout = Some(self.device.note(layout.clone()));
+        Ok(layout)
+    }
+
+    fn addresses(&mut self) -> Attempt<ElementAddresses> {
+        const PAGE: u8 = 0x1D;
+        const BYTES: u16 = 0xFF;
+        let command = Command::ModeSense {
+            form: CdbForm::Six,
+            no_descriptor: true,
+            control: PageControl::Current,
+            page: PAGE,
+            subpage: 0,
+            allocation: BYTES,
+        };
+        let bytes = self.device.ask_data(command, usize::from(BYTES), MOVE_TIMEOUT)?;
+        Ok(ModeData::decode(CdbForm::Six, DeviceType::Changer, &bytes)?.element_addresses()?)
     }
 
     /// All elements of a type, in as many requests as that takes.
@@ -49,12 +120,7 @@ impl ScsiChanger {
         Ok(ElementStatus { pages })
     }
 
-    fn assemble(
-        &self,
-        all: &ElementStatus,
-        identities: &BTreeMap<u16, DriveIdentity>,
-        addresses: &ElementAddresses,
-    ) -> ChangerStatus {
+    fn assemble(&self, all: &ElementStatus, layout: &Layout) -> ChangerStatus {
         let of = |kind| sorted(all, kind);
         let storage = of(ElementType::Storage).into_iter().map(|element| (false, element));
         let import_export =
@@ -69,8 +135,8 @@ impl ScsiChanger {
             })
             .collect();
         let drives = of(ElementType::Drive).into_iter().enumerate().map(|(index, element)| {
-            let identity = identities.get(&element.address).cloned().unwrap_or_default();
-            let home = home(&slots, element, addresses);
+            let identity = layout.identities.get(&element.address).cloned().unwrap_or_default();
+            let home = home(&slots, element, &layout.addresses);
             drive_element(DriveNumber(index as u32), home, identity, element)
         });
         let transports = of(ElementType::Transport).into_iter().map(|element| TransportElement {

@@ -236,7 +236,7 @@ impl TapeDrive for VirtualDrive {
         Ok(false)
     }
 
-    fn write_attribute(&mut self, _attribute: HostAttribute, _value: Option<&str>) -> Result<()> {
+    fn write_attributes(&mut self, _attributes: &[(HostAttribute, Option<&str>)]) -> Result<()> {
         Ok(())
     }
 

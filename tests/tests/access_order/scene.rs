@@ -39,7 +39,7 @@ use reel_tape::{
 };
 use reel_tests::emulated;
 use reel_tests::in_process::{add_image, open_store, tape_env};
-use reel_types::{Cancel, Digest, DriveName, LabelText, MediaSetId, NoTask};
+use reel_types::{Cancel, Digest, DriveName, LabelText, MediaSetId, NoTask, SystemClock};
 use tempfile::TempDir;
 
 const SNAPSHOTS: usize = 40;
@@ -298,7 +298,7 @@ impl Scene {
             images.into_iter().map(|image| (plain_digest(&image), image)).collect();
         let scene = Self {
             library: library(model, &label, timing),
-            env: Arc::new(tape_env(base)),
+            env: Arc::new(tape_env(base, Arc::new(SystemClock))),
             store: open_store(base, "store1", chunks.iter().map(|(_, image)| image)),
             label,
             chunks,

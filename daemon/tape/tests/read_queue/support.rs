@@ -205,12 +205,11 @@ impl TapeDrive for CountedDrive {
     fn encryption_active(&mut self) -> reel_hw::Result<bool> {
         self.drive.encryption_active()
     }
-    fn write_attribute(
+    fn write_attributes(
         &mut self,
-        attribute: HostAttribute,
-        value: Option<&str>,
+        attributes: &[(HostAttribute, Option<&str>)],
     ) -> reel_hw::Result<()> {
-        self.drive.write_attribute(attribute, value)
+        self.drive.write_attributes(attributes)
     }
     fn tape_alerts(&mut self) -> reel_hw::Result<TapeAlerts> {
         self.drive.tape_alerts()

@@ -46,7 +46,7 @@ impl DriveBench for LtoBench {
         record(&mut *drive, &[b"ab", b"c"]).unwrap();
         drive.sync().unwrap();
         self.library().cartridge(0, |cartridge| cartridge.facts.write_protected = true).unwrap();
-        drive
+        self.reopen(drive)
     }
 
     fn empty(&mut self) -> Box<dyn TapeDrive> {

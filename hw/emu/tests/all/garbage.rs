@@ -81,7 +81,7 @@ fn read_back(drive: &mut LtoDrive, flushed: &[u8]) {
 fn ask_around(drive: &mut LtoDrive) {
     let _ = (drive.statistics(), drive.tape_alerts(), drive.position());
     let _ = (drive.write_protected(), drive.medium_loaded());
-    let _ = drive.write_attribute(HostAttribute::MediaPool, Some("pool"));
+    let _ = drive.write_attributes(&[(HostAttribute::MediaPool, Some("pool"))]);
     let _ = drive.locate_file(reel_hw::FileNumber(0));
 }
 

@@ -137,6 +137,8 @@ fn where_it_is_not_certain_the_count_begins_anew() {
 fn an_unknown_drive_without_positions_is_no_use_for_data() {
     let bench = Bench::new("OTHER-TAPE");
     bench.library.insert(0, cartridge("TEST01L5", Generation::Lto5, 1 << 30));
-    let error = bench.opened().map(drop).unwrap_err().to_string();
-    assert!(error.contains("Invalid command operation code"), "{error}");
+    let mut drive = bench.open();
+    drive.write_block(&block(1)).unwrap();
+    let error = drive.sync().unwrap_err().to_string();
+    assert!(error.contains("it stands at object 0 instead of 1"), "{error}");
 }

@@ -406,8 +406,10 @@ fn a_key_that_could_not_be_put_back_is_put_back_before_anything_is_written() {
 #[test]
 fn a_key_that_cannot_be_cleared_is_no_cleared_key() {
     let (rig, mut drive) = Rig::recorded(&[b"a"]);
+    rig.library.reset(Device::Drive(0));
+    assert!(drive.medium_loaded().unwrap(), "from here on nothing is known of keys");
     let busy = Sense::new(SenseKey::HardwareError, 0x44, 0);
-    rig.before(SECURITY_PROTOCOL_IN, move |_| Some(check(busy)));
+    rig.meddle(move |cdb| (cdb.opcode() == SECURITY_PROTOCOL_IN).then(|| check(busy)));
     assert!(drive.set_encryption_key(None).is_err(), "another program may have set one");
     let unknown = Sense::new(SenseKey::IllegalRequest, 0x20, 0);
     rig.meddle(move |cdb| (cdb.opcode() == SECURITY_PROTOCOL_IN).then(|| check(unknown)));
