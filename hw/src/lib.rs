@@ -23,8 +23,8 @@
 //! | [`conformance`] | what every drive must do, as checks that take any drive |
 //! | [`fuzz`] | entry points for fuzzers |
 //!
-//! Both drives share one picture of what lies on a medium (`layout`), so object numbers, spacing and
-//! positions cannot drift apart between them.
+//! The `virtual:` drive and the one in memory share one picture of what lies on a medium (`layout`), so object numbers,
+//! spacing and positions cannot drift apart between them.
 
 pub mod cancel;
 pub mod changer;

@@ -9,6 +9,7 @@
 //! the drive first goes back, and where the place was not known that is an error.
 
 mod access;
+pub(crate) mod commands;
 mod encryption;
 mod format;
 mod health;

@@ -1,6 +1,6 @@
 //! In which order a drive wants to read, and where the wraps of its medium end (spec scsi.md §19).
 
-use super::settings::COMPRESSION;
+use super::commands::COMPRESSION;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::ObjectRange;
@@ -87,7 +87,7 @@ impl LtoDrive {
 
     /// Of the medium, as the drive has loaded it.
     pub(super) fn ask_density(&mut self) -> Attempt<Option<Density>> {
-        let (_, data) = self.mode_sense(COMPRESSION, 0)?;
+        let (_, data) = self.device.mode_sense(COMPRESSION, 0)?;
         let density = data.descriptor.and_then(|block| Density::from_code(block.density).ok());
         Ok(density.filter(|density| *density != Density::Unknown))
     }

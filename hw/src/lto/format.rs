@@ -51,7 +51,9 @@ impl LtoDrive {
 
     /// Generation of the medium, and whether it is written once; a drive that does not tell has neither.
     fn medium_kind(&mut self) -> (Option<Density>, bool) {
-        let Ok((_, data)) = self.mode_sense(MEDIUM_CONFIGURATION, 0) else { return (None, false) };
+        let Ok((_, data)) = self.device.mode_sense(MEDIUM_CONFIGURATION, 0) else {
+            return (None, false);
+        };
         let code = data.descriptor.map(|descriptor| descriptor.density);
         let worm = data.medium_configuration().is_ok_and(|page| page.worm);
         (code.and_then(|code| Density::from_code(code).ok()), worm)

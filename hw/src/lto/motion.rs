@@ -1,19 +1,12 @@
 //! Going somewhere else on the tape, and knowing where that is.
 
-use super::{LtoDrive, timeouts};
+use super::{LtoDrive, commands, timeouts};
 use crate::device::{ATTENTIONS_MAX, DeviceError, Done};
 use crate::drive::{Position, SpaceOutcome};
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, FileNumber};
-use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
 use crate::scsi::{Command, Condition, LocateTarget, SpaceCode};
 use crate::transport::Data;
-
-/// READ POSITION in its long form.
-const LONG_FORM: u8 = 6;
-
-/// Counts of SPACE(6).
-const SHORT_COUNT_MAX: i64 = 0x7F_FFFF;
 
 impl LtoDrive {
     pub(super) fn rewind_now(&mut self) -> Result<()> {
@@ -26,11 +19,7 @@ impl LtoDrive {
     }
 
     pub(super) fn space(&mut self, code: SpaceCode, count: i64) -> Result<SpaceOutcome> {
-        let command = match i32::try_from(count) {
-            Ok(short) if count.abs() <= SHORT_COUNT_MAX => Command::Space6 { code, count: short },
-            _ => Command::Space16 { code, count },
-        };
-        let done = self.motion("space", command, timeouts::LOCATE)?;
+        let done = self.motion("space", commands::space(code, count), timeouts::LOCATE)?;
         self.place = None;
         // A drive that went to the end of data has met nothing on its way: one that says so stands who knows where, and
         // what is written there could hit what is recorded.
@@ -175,9 +164,7 @@ impl LtoDrive {
     }
 
     pub(super) fn ask_position(&mut self) -> std::result::Result<Position, DeviceError> {
-        let command = Command::ReadPosition { service_action: LONG_FORM, allocation: 0 };
-        let bytes = self.device.ask_data(command, LONG_POSITION_BYTES, timeouts::IMMEDIATE)?;
-        let position = LongPosition::decode(&bytes)?.known();
+        let position = self.device.long_position()?.known();
         let unknown = || DeviceError::Refused("the drive does not know where it is".to_owned());
         position.ok_or_else(unknown)
     }

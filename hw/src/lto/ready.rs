@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::commands::load_unload;
 use super::open::Wait;
 use super::{LtoDrive, Written, timeouts};
 use crate::device::DeviceError;
@@ -138,14 +139,7 @@ impl LtoDrive {
     }
 
     fn load_unload(&mut self, load: bool) -> Attempt<()> {
-        let command = Command::LoadUnload {
-            immediate: false,
-            hold: false,
-            end_of_tape: false,
-            retension: false,
-            load,
-        };
-        self.device.ask(command, Data::None, timeouts::LOAD).map(drop)
+        self.device.ask(load_unload(load), Data::None, timeouts::LOAD).map(drop)
     }
 
     /// Nothing is known of what is in the drive.

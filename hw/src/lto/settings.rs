@@ -1,23 +1,17 @@
 //! Settings of the drive: put there at open, put back after a reset, taken away at the end.
 
+use super::commands::COMPRESSION;
 use super::open::ProtectionChoice;
-use super::{LtoDrive, Written, timeouts};
+use super::{LtoDrive, Written};
 use crate::device::{ATTENTIONS_MAX, DeviceError, Taken, worse};
 use crate::error::{Error, Result};
 use crate::scsi::density::Density;
 use crate::scsi::mode::{ControlDataProtection, ModeData, PageContent};
 use crate::scsi::protection::{CRC_BYTES, ProtectionMethod};
-use crate::scsi::{CdbForm, Command, Condition, DeviceType, PageControl, Sense};
-use crate::transport::Data;
+use crate::scsi::{CdbForm, Condition, Sense};
 
-/// Mode page of data compression.
-pub(super) const COMPRESSION: u8 = 0x0F;
 const CONTROL: u8 = 0x0A;
 const DATA_PROTECTION: u8 = 0xF0;
-
-/// Answers of MODE SENSE(10) are no longer; a byte counts those of MODE SENSE(6).
-const MODE_BYTES: u16 = 4096;
-const MODE_BYTES_SHORT: u16 = 0xFF;
 
 /// Buffered: a write is done when the drive has it.
 const BUFFERED: u8 = 1;
@@ -108,7 +102,7 @@ impl LtoDrive {
 
     /// Compression, variable blocks, buffering: as they are, if that is as they should be.
     fn set_modes(&mut self) -> Attempt<()> {
-        let (form, mut data) = self.mode_sense(COMPRESSION, 0)?;
+        let (form, mut data) = self.device.mode_sense(COMPRESSION, 0)?;
         self.write_protected = Some(self.device.note(data.device.write_protected));
         let mut page = data.compression()?;
         let mut is_set =
@@ -125,7 +119,7 @@ impl LtoDrive {
             return Ok(());
         }
         data.pages = vec![PageContent::Compression(page).into()];
-        self.mode_select(form, &data)
+        self.device.mode_select(form, &data)
     }
 
     /// Off, as the drive itself says; one without block protection is so already.
@@ -191,7 +185,7 @@ impl LtoDrive {
     /// The page in force; `None` where the drive has none.
     fn protection_page(&mut self) -> Attempt<Option<(CdbForm, ModeData)>> {
         self.protection_page = None;
-        match self.mode_sense(CONTROL, DATA_PROTECTION) {
+        match self.device.mode_sense(CONTROL, DATA_PROTECTION) {
             Ok(page) => {
                 self.protection_page = Some(self.device.note(page.clone()));
                 Ok(Some(page))
@@ -209,50 +203,7 @@ impl LtoDrive {
     ) -> Attempt<()> {
         self.protection_page = None;
         data.pages = vec![PageContent::ControlDataProtection(page).into()];
-        self.mode_select(form, &data)
-    }
-
-    /// A mode page in force, in the long form or, where the drive does not know that, in the short one.
-    pub(super) fn mode_sense(&mut self, page: u8, subpage: u8) -> Attempt<(CdbForm, ModeData)> {
-        match self.mode_sense_as(CdbForm::Ten, page, subpage) {
-            Err(DeviceError::Sense(sense)) if sense.condition() == Condition::UnknownCommand => {
-                self.mode_sense_as(CdbForm::Six, page, subpage)
-            }
-            other => other,
-        }
-    }
-
-    fn mode_sense_as(
-        &mut self,
-        form: CdbForm,
-        page: u8,
-        subpage: u8,
-    ) -> Attempt<(CdbForm, ModeData)> {
-        let allocation = match form {
-            CdbForm::Six => MODE_BYTES_SHORT,
-            CdbForm::Ten => MODE_BYTES,
-        };
-        let command = Command::ModeSense {
-            form,
-            no_descriptor: false,
-            control: PageControl::Current,
-            page,
-            subpage,
-            allocation,
-        };
-        let bytes = self.device.ask_data(command, usize::from(allocation), timeouts::QUICK)?;
-        Ok((form, ModeData::decode(form, DeviceType::Tape, &bytes)?))
-    }
-
-    fn mode_select(&mut self, form: CdbForm, data: &ModeData) -> Attempt<()> {
-        let bytes = data.encode_select(form);
-        let command = Command::ModeSelect {
-            form,
-            page_format: true,
-            save: false,
-            length: bytes.len() as u16,
-        };
-        self.device.ask(command, Data::Out(&bytes), timeouts::WRITE).map(drop)
+        self.device.mode_select(form, &data)
     }
 
     /// Something came between: puts back what it took, as far as that can be. Before a command that `counts_from_here`

@@ -1,7 +1,7 @@
 //! What drive and medium say of themselves.
 
+use super::commands::COMPRESSION;
 use super::ready::Readiness;
-use super::settings::COMPRESSION;
 use super::{LtoDrive, timeouts};
 use crate::device::DeviceError;
 use crate::drive::{DriveFacts, HostAttribute, TapeAlerts, TapeDrive, VolumeStatistics};
@@ -29,7 +29,7 @@ impl LtoDrive {
             return Err(Error::NoMedium { what: WHAT });
         }
         let (_, data) =
-            self.mode_sense(COMPRESSION, 0).map_err(|error| self.explain(WHAT, error))?;
+            self.device.mode_sense(COMPRESSION, 0).map_err(|error| self.explain(WHAT, error))?;
         Ok(data.device.write_protected)
     }
 
@@ -80,7 +80,7 @@ impl LtoDrive {
     /// Everything that `status` shows. Of a drive that is busy only what it tells at once.
     pub(super) fn look(&mut self) -> Attempt<DriveFacts> {
         let inquiry = self.device.inquire(DeviceType::Tape)?;
-        let (_, data) = self.mode_sense(COMPRESSION, 0)?;
+        let (_, data) = self.device.mode_sense(COMPRESSION, 0)?;
         let activity = self.activity();
         let descriptor = data.descriptor.unwrap_or_default();
         let mut facts = DriveFacts {

@@ -1,5 +1,6 @@
 //! Reading and writing blocks and filemarks.
 
+use super::commands::FILEMARKS_MAX;
 use super::{LtoDrive, Written};
 use crate::device::{DeviceError, Done};
 use crate::drive::{ReadOutcome, WriteOutcome};
@@ -13,9 +14,6 @@ const BLOCK_BYTES_MAX: usize = BlockLimits::LTO.length_max as usize;
 
 /// How often a block whose CRC does not fit is transferred, in all.
 const TRANSFERS_MAX: u32 = 3;
-
-/// Filemarks that one command writes.
-const FILEMARKS_MAX: u32 = 255;
 
 impl LtoDrive {
     pub(super) fn write_one(&mut self, data: &[u8]) -> Result<WriteOutcome> {

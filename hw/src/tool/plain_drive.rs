@@ -10,22 +10,12 @@ use super::{ToolError, ToolResult};
 use crate::cancel::Cancel;
 use crate::device::{DeviceError, Done, ScsiDevice};
 use crate::error::{Error, Result};
+use crate::lto::commands::{self, COMPRESSION, FILEMARKS_MAX, load_unload};
 use crate::lto::timeouts;
 use crate::number::FileNumber;
-use crate::scsi::mode::{ModeData, PageContent};
-use crate::scsi::position::{LONG_POSITION_BYTES, LongPosition};
-use crate::scsi::{CdbForm, Command, Condition, DeviceType, LocateTarget, PageControl, SpaceCode};
+use crate::scsi::mode::PageContent;
+use crate::scsi::{Command, Condition, DeviceType, LocateTarget, SpaceCode};
 use crate::transport::{Data, Transport};
-
-/// Mode page of compression, with which the block length and buffering come.
-const COMPRESSION: u8 = 0x0F;
-
-/// READ POSITION in its long form.
-const LONG_FORM: u8 = 6;
-/// Counts of SPACE(6).
-const SHORT_COUNT_MAX: i32 = 0x7F_FFFF;
-/// Filemarks that one command writes.
-const FILEMARKS_MAX: u32 = 255;
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
 
@@ -64,10 +54,7 @@ impl PlainDrive {
     }
 
     fn space(&mut self, what: &'static str, code: SpaceCode, count: i32) -> ToolResult<()> {
-        let command = match count.checked_abs() {
-            Some(0..=SHORT_COUNT_MAX) => Command::Space6 { code, count },
-            _ => Command::Space16 { code, count: i64::from(count) },
-        };
+        let command = commands::space(code, i64::from(count));
         let done = self.tell(what, command, timeouts::LOCATE)?;
         match done.sense.filter(|sense| sense.condition() != Condition::Fine) {
             Some(met) => Err(ToolError::Stopped { what, met }),
@@ -82,45 +69,12 @@ impl PlainDrive {
         let command = Command::Locate16 { immediate: false, partition: None, target };
         self.tell(WHAT, command, timeouts::LOCATE)?;
         self.space(WHAT, SpaceCode::Filemarks, 1)?;
-        let position = self.position().map_err(|error| self.explain(WHAT, error))?;
+        let position = self.device.long_position().map_err(|error| self.explain(WHAT, error))?;
         Ok(FileNumber(position.file))
     }
 
-    fn position(&mut self) -> Attempt<LongPosition> {
-        let command = Command::ReadPosition { service_action: LONG_FORM, allocation: 0 };
-        let bytes = self.device.ask_data(command, LONG_POSITION_BYTES, timeouts::IMMEDIATE)?;
-        Ok(LongPosition::decode(&bytes)?)
-    }
-
-    fn mode_sense(&mut self, form: CdbForm) -> Attempt<ModeData> {
-        let allocation = match form {
-            CdbForm::Six => 0xFF,
-            CdbForm::Ten => 4096,
-        };
-        let command = Command::ModeSense {
-            form,
-            no_descriptor: false,
-            control: PageControl::Current,
-            page: COMPRESSION,
-            subpage: 0,
-            allocation,
-        };
-        let bytes = self.device.ask_data(command, usize::from(allocation), timeouts::QUICK)?;
-        Ok(ModeData::decode(form, DeviceType::Tape, &bytes)?)
-    }
-
-    /// The modes in force, and the form of the command that the drive knows.
-    fn modes(&mut self) -> Attempt<(CdbForm, ModeData)> {
-        match self.mode_sense(CdbForm::Ten) {
-            Err(DeviceError::Sense(sense)) if sense.condition() == Condition::UnknownCommand => {
-                Ok((CdbForm::Six, self.mode_sense(CdbForm::Six)?))
-            }
-            data => Ok((CdbForm::Ten, data?)),
-        }
-    }
-
     fn select_modes(&mut self, modes: DriveModes) -> Attempt<()> {
-        let (form, mut data) = self.modes()?;
+        let (form, mut data) = self.device.mode_sense(COMPRESSION, 0)?;
         let mut page = data.compression()?;
         page.enabled = modes.compression.unwrap_or(page.enabled);
         if let Some(buffered) = modes.buffer_mode {
@@ -130,20 +84,7 @@ impl PlainDrive {
             descriptor.block_length = length;
         }
         data.pages = vec![PageContent::Compression(page).into()];
-        let bytes = data.encode_select(form);
-        let length = bytes.len() as u16;
-        let command = Command::ModeSelect { form, page_format: true, save: false, length };
-        self.device.ask(command, Data::Out(&bytes), timeouts::WRITE).map(drop)
-    }
-}
-
-fn load_or_eject(load: bool) -> Command {
-    Command::LoadUnload {
-        immediate: false,
-        hold: false,
-        end_of_tape: false,
-        retension: false,
-        load,
+        self.device.mode_select(form, &data)
     }
 }
 
@@ -153,11 +94,11 @@ impl MtDrive for PlainDrive {
     }
 
     fn load(&mut self) -> Result<()> {
-        self.tell("load", load_or_eject(true), timeouts::LOAD).map(drop)
+        self.tell("load", load_unload(true), timeouts::LOAD).map(drop)
     }
 
     fn eject(&mut self) -> Result<()> {
-        self.tell("eject", load_or_eject(false), timeouts::LOAD).map(drop)
+        self.tell("eject", load_unload(false), timeouts::LOAD).map(drop)
     }
 
     fn space_filemarks(&mut self, count: i32) -> ToolResult<()> {

@@ -120,6 +120,31 @@ fn an_opened_door_is_noticed() {
 }
 
 #[test]
+fn a_door_opened_behind_a_look_changes_what_is_moved() {
+    let library = with_media(true);
+    let mut changer = changer(&library, ChangerOptions::default());
+    changer.status().unwrap();
+    library.take(0).unwrap();
+    assert!(matches!(changer.load_slot(slot(1), DRIVE), Err(Error::SlotEmpty(_))));
+}
+
+#[test]
+fn which_elements_there_are_is_asked_again_once_something_was_told() {
+    let library = with_media(true);
+    let mut changer = changer(&library, ChangerOptions::default());
+    let mut commands_of_a_look = || {
+        let before = library.commands();
+        changer.status().unwrap();
+        library.commands() - before
+    };
+    let whole = commands_of_a_look();
+    let contents = commands_of_a_look();
+    assert!(contents < whole, "{contents} of {whole}");
+    library.take(0).unwrap();
+    assert!(commands_of_a_look() >= whole);
+}
+
+#[test]
 fn two_media_with_one_bar_code_and_one_without() {
     let library = with_media(true);
     library.put(1, cartridge("TEST01L8", Generation::Lto8, 1 << 30));
