@@ -62,10 +62,8 @@ impl LtoDrive {
                 _ => {}
             }
         }
-        let Some(algorithm) = self.algorithm()? else {
-            // A drive without encryption has no key. One that got ours and denies that it can encrypt has it still.
-            return if self.key.is_none() { Ok(()) } else { Err(denied()) };
-        };
+        // A drive without encryption has no key; that of one which got ours is known.
+        let Some(algorithm) = self.algorithm()? else { return Ok(()) };
         self.security_out(&SetDataEncryption::off(algorithm).encode())?;
         self.expect_mode(EncryptionMode::Off)?;
         self.key = None;
@@ -78,7 +76,7 @@ impl LtoDrive {
         if self.load_key(&key)? {
             return Ok(());
         }
-        Err(denied())
+        Err(DeviceError::Refused("it no longer says that it can encrypt".to_owned()))
     }
 
     /// Whether there is an algorithm to encrypt with.
@@ -146,10 +144,6 @@ impl LtoDrive {
         };
         self.device.ask(command, Data::Out(parameters), timeouts::QUICK).map(drop)
     }
-}
-
-fn denied() -> DeviceError {
-    DeviceError::Refused("it no longer says that it can encrypt".to_owned())
 }
 
 fn is_no_medium(error: &DeviceError) -> bool {

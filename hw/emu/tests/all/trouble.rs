@@ -39,12 +39,11 @@ fn read(drive: &mut LtoDrive) -> Result<u8, Error> {
 }
 
 #[test]
-fn a_drive_that_denies_its_encryption_is_not_taken_for_one_without_a_key() {
+fn a_drive_that_refuses_to_let_a_key_go_is_not_taken_for_one_without_a_key() {
     let (library, mut drive) = loaded();
     drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
     fail_next(&library, sense(SenseKey::IllegalRequest, 0x24, 0x00));
-    let refused = drive.set_encryption_key(None).unwrap_err().to_string();
-    assert!(refused.contains("it no longer says that it can encrypt"), "{refused}");
+    assert!(drive.set_encryption_key(None).is_err());
     drive.set_encryption_key(None).unwrap();
     record(&mut drive, &[b"a"]).unwrap();
     drop(drive);
