@@ -19,12 +19,15 @@ mod entries;
 mod error;
 pub mod fuzz;
 mod maintenance;
+mod password;
 mod pool;
+mod remote;
 mod replace;
 mod secret;
 pub mod section;
 mod section_file;
 mod settings;
+mod sync_job;
 mod tape;
 mod tape_keys;
 
@@ -35,10 +38,13 @@ pub use drive_care::DriveCare;
 pub use entries::{Entries, Entry};
 pub use error::ConfigError;
 pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
+pub use password::Password;
 pub use pool::PoolConfig;
+pub use remote::{RemoteConfig, StoredPassword};
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
 pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
+pub use sync_job::{SyncJobConfig, SyncLimits};
 pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};
 pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys, WrappedKey};
 
@@ -50,5 +56,9 @@ pub type Pools<'a> = Entries<'a, PoolConfig>;
 pub type VirtualDrives<'a> = Entries<'a, VirtualDrive>;
 /// The LTO drives.
 pub type LtoDrives<'a> = Entries<'a, LtoDriveConfig>;
+/// The remotes in `remote.cfg`.
+pub type Remotes<'a> = Entries<'a, RemoteConfig>;
+/// The jobs in `sync.cfg`.
+pub type SyncJobs<'a> = Entries<'a, SyncJobConfig>;
 /// The changers.
 pub type Changers<'a> = Entries<'a, ChangerConfig>;

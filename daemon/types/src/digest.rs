@@ -67,6 +67,18 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// Reads a certificate's fingerprint, whose colons are not optional (`remote-protocol.md` §1.2).
+    pub fn of_certificate(text: &str) -> Result<Self, ParseError> {
+        let is_form = text.len() == 95 && text.bytes().skip(2).step_by(3).all(|byte| byte == b':');
+        if !is_form {
+            let reason = "must be 32 hexadecimal pairs joined by ':'";
+            return Err(ParseError::new("certificate fingerprint", text, reason));
+        }
+        text.parse()
+    }
+}
+
 impl FromStr for Fingerprint {
     type Err = ParseError;
 
@@ -110,6 +122,17 @@ mod tests {
         assert_eq!(fingerprint.to_string(), FINGERPRINT);
         assert_eq!(fingerprint.short(), "0e:ab:d4:46:0b:6e:b9:ca");
         assert_eq!(FINGERPRINT.to_uppercase().replace(':', "").parse(), Ok(fingerprint));
+    }
+
+    #[test]
+    fn a_certificates_fingerprint_has_colons() {
+        let upper = FINGERPRINT.to_uppercase();
+        assert_eq!(Fingerprint::of_certificate(&upper), FINGERPRINT.parse());
+        for bad in
+            ["", &FINGERPRINT.replace(':', ""), &FINGERPRINT[3..], &FINGERPRINT.replace(':', "-")]
+        {
+            assert!(Fingerprint::of_certificate(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

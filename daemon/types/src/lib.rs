@@ -17,6 +17,7 @@ mod digest;
 mod error;
 mod filter;
 pub mod fuzz;
+mod host;
 mod media;
 mod names;
 mod namespace;
@@ -39,11 +40,13 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use digest::{Digest, Fingerprint};
 pub use error::ParseError;
 pub use filter::{GroupFilter, filters_accept};
+pub use host::HostName;
 /// Time zones, which every function on local time takes from its caller.
 pub use jiff::tz::TimeZone;
 pub use media::{MediaId, MediaLocation, MediaSetId, MediaStatus};
 pub use names::{
-    BackupId, ChangerName, DriveName, JobId, LabelText, PoolName, StoreName, VaultName,
+    BackupId, ChangerName, DriveName, JobId, LabelText, PoolName, RemoteName, StoreName, TokenName,
+    VaultName,
 };
 pub use namespace::Namespace;
 pub use policy::{AllocationPolicy, RetentionPolicy, TapeTemplate};

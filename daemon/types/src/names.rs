@@ -69,6 +69,14 @@ safe_id!(
     JobId, "job id", 3..=32
 );
 safe_id!(
+    /// Name of a remote, 3 to 32 characters (`config.md` §3).
+    RemoteName, "remote name", 3..=32
+);
+safe_id!(
+    /// Name of an API token of a user, 3 to 64 characters (`remote-protocol.md` §3.1).
+    TokenName, "token name", 3..=64
+);
+safe_id!(
     /// Id of a backup group; only the file system bounds its length (`datastore.md` §4.1).
     BackupId, "backup id", 1..=255
 );
