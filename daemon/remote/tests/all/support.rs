@@ -1,0 +1,220 @@
+//! A server with a certificate of its own: answers for paths of the API, and a reader connection.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::UPGRADE;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use openssl::asn1::Asn1Time;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::ssl::{Ssl, SslAcceptor, SslMethod};
+use openssl::x509::{X509, X509Name};
+use reel_remote::{Client, ClientOptions, Endpoint, Login};
+use reel_types::Fingerprint;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_openssl::SslStream;
+
+/// What a server is asked: method, path with query, headers, body.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: String,
+    pub target: String,
+    pub headers: http::HeaderMap,
+    pub body: String,
+}
+
+impl Asked {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// A status and a body; no status closes the connection.
+pub type Answer = (Option<u16>, Vec<u8>);
+
+pub fn ok(body: impl Into<Vec<u8>>) -> Answer {
+    (Some(200), body.into())
+}
+
+pub fn refusal(status: u16, text: &str) -> Answer {
+    (Some(status), text.into())
+}
+
+type Answers = dyn Fn(&Asked) -> Answer + Send + Sync;
+
+struct Shared {
+    rest: Box<Answers>,
+    reader: Box<Answers>,
+    asked: Mutex<Vec<Asked>>,
+    connections: Mutex<usize>,
+}
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    address: SocketAddr,
+    pub fingerprint: Fingerprint,
+    shared: Arc<Shared>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// `rest` answers on the API, `reader` on reader connections.
+    pub async fn start(
+        rest: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+        reader: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let (acceptor, fingerprint) = certificate();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            rest: Box::new(rest),
+            reader: Box::new(reader),
+            asked: Mutex::default(),
+            connections: Mutex::default(),
+        });
+        let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared)));
+        Self { address, fingerprint, shared, accepting }
+    }
+
+    pub fn endpoint(&self) -> Endpoint {
+        let host = self.address.ip().to_string().parse().unwrap();
+        Endpoint { host, port: self.address.port(), fingerprint: Some(self.fingerprint) }
+    }
+
+    pub fn client(&self, auth_id: &str) -> Client {
+        self.client_at(self.endpoint(), auth_id)
+    }
+
+    pub fn client_at(&self, endpoint: Endpoint, auth_id: &str) -> Client {
+        let login =
+            Login { auth_id: auth_id.parse().unwrap(), password: "secret".parse().unwrap() };
+        let options = ClientOptions { patience: Duration::from_millis(500), ..Default::default() };
+        Client::new(endpoint, login, options)
+    }
+
+    /// What it was asked so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.shared.asked.lock().unwrap().clone()
+    }
+
+    /// How many connections it took.
+    pub fn connections(&self) -> usize {
+        *self.shared.connections.lock().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+fn certificate() -> (SslAcceptor, Fingerprint) {
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let mut name = X509Name::builder().unwrap();
+    name.append_entry_by_text("CN", "pbs.example").unwrap();
+    let name = name.build();
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_subject_name(&name).unwrap();
+    builder.set_issuer_name(&name).unwrap();
+    builder.set_pubkey(&key).unwrap();
+    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    builder.sign(&key, MessageDigest::sha256()).unwrap();
+    let certificate = builder.build();
+    let digest = certificate.digest(MessageDigest::sha256()).unwrap();
+    let fingerprint = Fingerprint(digest.as_ref().try_into().unwrap());
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    acceptor.set_private_key(&key).unwrap();
+    acceptor.set_certificate(&certificate).unwrap();
+    (acceptor.build(), fingerprint)
+}
+
+async fn accept(listener: TcpListener, acceptor: SslAcceptor, shared: Arc<Shared>) {
+    loop {
+        let (tcp, _) = listener.accept().await.unwrap();
+        *shared.connections.lock().unwrap() += 1;
+        let ssl = Ssl::new(acceptor.context()).unwrap();
+        tokio::spawn(serve(tcp, ssl, Arc::clone(&shared)));
+    }
+}
+
+async fn serve(tcp: TcpStream, ssl: Ssl, shared: Arc<Shared>) {
+    let mut stream = SslStream::new(ssl, tcp).unwrap();
+    // A client that does not believe goes away.
+    if Pin::new(&mut stream).accept().await.is_err() {
+        return;
+    }
+    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let _ = connection.with_upgrades().await;
+}
+
+async fn answer(
+    mut request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, std::io::Error> {
+    let upgrade = request.headers().contains_key(UPGRADE).then(|| hyper::upgrade::on(&mut request));
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let asked = Asked {
+        method: head.method.to_string(),
+        target: head.uri.to_string(),
+        headers: head.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    shared.asked.lock().unwrap().push(asked.clone());
+    let (status, body) = (shared.rest)(&asked);
+    let Some(status) = status else { return Err(std::io::Error::other("closed on purpose")) };
+    if let Some(upgrade) = upgrade.filter(|_| status == 101) {
+        tokio::spawn(async move {
+            let upgraded = upgrade.await.unwrap();
+            read_protocol(TokioIo::new(upgraded), shared).await;
+        });
+    }
+    let response = Response::builder().status(status);
+    let response = if status == 101 {
+        response
+            .header("connection", "upgrade")
+            .header(UPGRADE, "proxmox-backup-reader-protocol-v1")
+    } else {
+        response
+    };
+    Ok(response.body(Full::new(body.into())).unwrap())
+}
+
+async fn read_protocol(stream: TokioIo<hyper::upgrade::Upgraded>, shared: Arc<Shared>) {
+    let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        let asked = Asked {
+            method: request.method().to_string(),
+            target: request.uri().path_and_query().unwrap().to_string(),
+            headers: request.headers().clone(),
+            body: String::new(),
+        };
+        let (status, body) = (shared.reader)(&asked);
+        shared.asked.lock().unwrap().push(asked);
+        let Some(status) = status else {
+            // In the middle of what was promised.
+            let response = Response::builder().status(StatusCode::OK).body(()).unwrap();
+            let mut body_stream = respond.send_response(response, false).unwrap();
+            body_stream.send_data(body.into(), false).unwrap();
+            body_stream.send_reset(h2::Reason::INTERNAL_ERROR);
+            continue;
+        };
+        let response = Response::builder().status(status).body(()).unwrap();
+        let mut body_stream = respond.send_response(response, false).unwrap();
+        body_stream.send_data(body.into(), true).unwrap();
+    }
+}
