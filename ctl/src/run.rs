@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::follow::{OnInterrupt, Shown, follow};
-use crate::{help, show, tool};
+use crate::{help, password, show, tool};
 
 /// Does what the words behind the program's name say.
 pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(),
 fn prepare(words: &[String], environment: &Environment) -> Result<Invocation, Failure> {
     let mut invocation = parse_arguments(words)?;
     choose_drive(&mut invocation, environment)?;
+    password::complete(&mut invocation)?;
     complete_paths(&mut invocation, &environment.folder);
     invocation.command()?;
     Ok(invocation)

@@ -129,8 +129,14 @@ fn cell(column: &Column, row: &Value, zone: &TimeZone) -> String {
         }
         Render::FileNames => file_names(value),
         Render::Lines => lines(value),
+        Render::GroupFilter => group_filter(value),
         Render::HealthHistory => health_history(value, zone),
     }
+}
+
+fn group_filter(value: &Value) -> String {
+    let filters: Vec<String> = value.as_array().into_iter().flatten().map(plain).collect();
+    if filters.is_empty() { "all".into() } else { filters.join(" OR ") }
 }
 
 fn lines(value: &Value) -> String {

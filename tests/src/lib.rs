@@ -440,6 +440,11 @@ impl Daemon<'_> {
         run(self.reelctl().args(line.split_whitespace()))
     }
 
+    /// The same with words that may hold blanks.
+    pub fn ctl_words(&self, words: &[&str]) -> String {
+        run(self.reelctl().args(words))
+    }
+
     /// Runs `reelctl` with the words of `line`, whatever comes of it.
     pub fn try_ctl(&self, line: &str) -> Output {
         self.reelctl().args(line.split_whitespace()).output().expect("reelctl starts")

@@ -25,9 +25,9 @@ const UNSAFE_ROOMS: &[&str] = &[
 const KEPT_APART: &[(&str, &[&str])] = &[
     ("fuser", &["reel-fs"]),
     ("memmap2", &["reel-index"]),
-    ("tokio", &["reeld", "reelctl"]),
+    ("tokio", &["reeld", "reelctl", "reel-remote"]),
     ("axum", &["reeld"]),
-    ("hyper", &["reeld", "reelctl"]),
+    ("hyper", &["reeld", "reelctl", "reel-remote"]),
 ];
 
 /// What `daemon/types` must not use: it knows of no I/O.

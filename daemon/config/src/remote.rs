@@ -2,11 +2,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reel_types::{AuthId, Comment, Fingerprint, HostName, ParseError, RemoteName};
+use reel_types::{
+    AuthId, CertificateFingerprint, Comment, Fingerprint, HostName, ParseError, Password,
+    RemoteName,
+};
 
 use crate::entries::{Entry, put, value};
 use crate::section::{Key, Schema, Section, SectionType, Unknown, ValueKind};
-use crate::{ConfigDigest, ConfigDir, ConfigError, Password, Remotes, SectionFile, SyncJobs};
+use crate::{ConfigDigest, ConfigDir, ConfigError, Remotes, SectionFile, SyncJobs};
 
 /// The port of a PBS.
 const PORT_DEFAULT: u16 = 8007;
@@ -21,10 +24,7 @@ static FILE: SectionFile = SectionFile {
             keys: &[
                 Key::required("auth-id", ValueKind::parsed::<AuthId>()),
                 Key::optional("comment", ValueKind::parsed::<Comment>()),
-                Key::optional(
-                    "fingerprint",
-                    ValueKind::Text(|text| Fingerprint::of_certificate(text).map(drop)),
-                ),
+                Key::optional("fingerprint", ValueKind::parsed::<CertificateFingerprint>()),
                 Key::required("host", ValueKind::parsed::<HostName>()),
                 // What is no base64 fails whoever uses the remote, not all others.
                 Key::optional("password", ValueKind::Text(|_| Ok(()))),

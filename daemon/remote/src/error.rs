@@ -91,6 +91,22 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// The errno that tells a caller of the file system.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::Connect { source, .. } => source.raw_os_error().unwrap_or(libc::EHOSTUNREACH),
+            Self::Certificate { .. } => libc::EPERM,
+            Self::Broken { .. } => libc::ECONNRESET,
+            Self::Silent { .. } => libc::ETIMEDOUT,
+            Self::Refused { status: 401 | 403, .. } => libc::EACCES,
+            Self::Refused { status: 404, .. } => libc::ENOENT,
+            Self::Refused { .. } | Self::Nonsense { .. } => libc::EPROTO,
+            Self::Tls(_) => libc::EIO,
+            Self::Config(error) => error.errno(),
+            Self::Value(_) => libc::EINVAL,
+        }
+    }
+
     /// The status that the server answered with, if it answered.
     pub fn status(&self) -> Option<u16> {
         match self {

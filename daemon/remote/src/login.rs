@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
-use reel_config::{Password, RemoteConfig};
-use reel_types::AuthId;
+use reel_config::RemoteConfig;
+use reel_types::{AuthId, Password};
 use serde::Deserialize;
 use tokio::time::Instant;
 

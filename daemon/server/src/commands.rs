@@ -16,7 +16,10 @@ mod media;
 mod plan;
 mod pool;
 mod reload;
+mod remote;
+mod secrets;
 mod snapshot;
+mod sync_job;
 mod tape;
 mod task;
 mod tool;
@@ -186,6 +189,17 @@ impl Reeld {
             Command::MediaSetList(command) => self.media_set_list(command),
             Command::MediaSetPlan(command) => self.media_set_plan(command),
             Command::Fetch(command) => self.fetch(command, who),
+            Command::RemoteList(_) => self.remote_list(),
+            Command::RemoteShow(command) => self.remote_show(command),
+            Command::RemoteCheck(command) => self.remote_check(command),
+            Command::RemoteCreate(command) => self.remote_create(command),
+            Command::RemoteUpdate(command) => self.remote_update(command),
+            Command::RemoteRemove(command) => self.remote_remove(command),
+            Command::SyncJobList(_) => self.sync_job_list(),
+            Command::SyncJobShow(command) => self.sync_job_show(command),
+            Command::SyncJobCreate(command) => self.sync_job_create(command),
+            Command::SyncJobUpdate(command) => self.sync_job_update(command),
+            Command::SyncJobRemove(command) => self.sync_job_remove(command),
             Command::Backup(command) => self.backup(command, who),
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),

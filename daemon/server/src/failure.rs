@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use nix::libc;
 use reel_types::ParseError;
 use reel_types::TaskStopped;
-use reel_types::commands::CommandError;
+use reel_types::commands::{CommandError, ParamErrors};
 
 /// A refusal or failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +113,14 @@ from_error_with_errno!(
     reel_tape::Error,
     reel_hw::Error,
     reel_hw::tool::ToolError,
+    reel_remote::RemoteError,
 );
+
+impl From<ParamErrors> for Failure {
+    fn from(errors: ParamErrors) -> Self {
+        Self { params: errors.clone().into_map(), ..Self::invalid(errors.to_string()) }
+    }
+}
 
 impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {

@@ -4,7 +4,7 @@
 //! /  README version abi ctl
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
 //! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     ┘ of code: `catalogue`
-//! ├── pools/NAME/  media/LABEL/  drives/NAME/       one object a folder, one fact a file
+//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/   one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
 //!
@@ -26,6 +26,7 @@ mod listing;
 mod media;
 mod media_sets;
 mod pools;
+mod remotes;
 mod set_listing;
 mod sizes;
 mod snapshot;
@@ -103,6 +104,8 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("media-sets", media_sets::media_sets(&tree))
             .with("changers", changers::changers(&tree))
             .with("drives", drives::drives(&tree))
+            .with("remotes", remotes::remotes(&tree))
+            .with("sync-jobs", remotes::sync_jobs(&tree))
             .with("tasks", tasks::tasks(&tree)),
     )
 }

@@ -27,6 +27,7 @@ mod mt;
 mod output;
 mod params;
 mod places;
+mod remote;
 pub mod results;
 mod snapshot;
 mod usage;
@@ -49,6 +50,7 @@ pub use mt::*;
 pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
 pub use places::Place;
+pub use remote::*;
 pub use snapshot::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
 pub use values::*;
@@ -71,6 +73,8 @@ command_enum! {
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
     MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
+    RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
+    SyncJobList, SyncJobShow, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -67,15 +67,26 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-impl Fingerprint {
-    /// Reads a certificate's fingerprint, whose colons are not optional (`remote-protocol.md` §1.2).
-    pub fn of_certificate(text: &str) -> Result<Self, ParseError> {
+/// The fingerprint of a certificate, whose colons are not optional (`remote-protocol.md` §1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateFingerprint(pub Fingerprint);
+
+impl fmt::Display for CertificateFingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for CertificateFingerprint {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         let is_form = text.len() == 95 && text.bytes().skip(2).step_by(3).all(|byte| byte == b':');
         if !is_form {
             let reason = "must be 32 hexadecimal pairs joined by ':'";
             return Err(ParseError::new("certificate fingerprint", text, reason));
         }
-        text.parse()
+        text.parse().map(Self)
     }
 }
 
@@ -127,11 +138,11 @@ mod tests {
     #[test]
     fn a_certificates_fingerprint_has_colons() {
         let upper = FINGERPRINT.to_uppercase();
-        assert_eq!(Fingerprint::of_certificate(&upper), FINGERPRINT.parse());
+        assert_eq!(upper.parse::<CertificateFingerprint>().unwrap().to_string(), FINGERPRINT);
         for bad in
             ["", &FINGERPRINT.replace(':', ""), &FINGERPRINT[3..], &FINGERPRINT.replace(':', "-")]
         {
-            assert!(Fingerprint::of_certificate(bad).is_err(), "{bad}");
+            assert!(bad.parse::<CertificateFingerprint>().is_err(), "{bad}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where a server is: a name of the DNS or an address (`config.md` §3).
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 use crate::ParseError;
 use crate::text::checked_text;

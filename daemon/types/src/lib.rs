@@ -21,6 +21,7 @@ mod host;
 mod media;
 mod names;
 mod namespace;
+mod password;
 mod policy;
 mod property;
 mod size;
@@ -37,7 +38,7 @@ pub use backup::{BackupGroup, BackupTime, BackupType, GroupPath, Snapshot, Snaps
 pub use calendar::CalendarEvent;
 pub use cancel::Cancel;
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use digest::{Digest, Fingerprint};
+pub use digest::{CertificateFingerprint, Digest, Fingerprint};
 pub use error::ParseError;
 pub use filter::{GroupFilter, filters_accept};
 pub use host::HostName;
@@ -49,6 +50,7 @@ pub use names::{
     VaultName,
 };
 pub use namespace::Namespace;
+pub use password::Password;
 pub use policy::{AllocationPolicy, RetentionPolicy, TapeTemplate};
 pub use property::{PropertyString, split_list};
 pub use size::{ByteSize, SizeUnit, human_bytes_binary, human_bytes_decimal};

@@ -4,9 +4,6 @@
 //! the daemon alone (0600).
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use reel_config::{ClientKey, ClientKeys, SecretKey};
 use reel_store::key::KeyFile;
@@ -15,18 +12,16 @@ use reel_types::commands::{ClientKeyAdd, ClientKeyList, ClientKeyRemove};
 use reel_types::{MediaSetId, StoreName};
 
 use super::Done;
+use super::secrets::{first_line, read_secret};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
-
-/// No key file or passphrase is larger.
-const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 impl Reeld {
     pub(super) fn client_key_add(&self, command: &ClientKeyAdd) -> Outcome<Done> {
         let stores = self.stores_of(command.store.as_ref(), command.media_set)?;
         let file = KeyFile::parse(&read_secret(command.key_file.as_path())?)?;
         let crypt = file.unlock(|| match &command.passphrase_file {
-            Some(path) => passphrase(path.as_path()),
+            Some(path) => first_line(path.as_path()).map_err(std::io::Error::other),
             None => Err(std::io::Error::other(
                 "the key has a passphrase: put it into a file and name that by --passphrase-file",
             )),
@@ -90,31 +85,4 @@ impl Reeld {
             }
         }
     }
-}
-
-fn read_secret(path: &Path) -> Outcome<Vec<u8>> {
-    let named = |error: std::io::Error| {
-        let errno = error.raw_os_error().unwrap_or(nix::libc::EIO);
-        Failure::new(errno, format!("read '{}': {error}", path.display()))
-    };
-    let meta = fs::metadata(path).map_err(named)?;
-    if meta.mode() & 0o077 != 0 {
-        return Err(Failure::new(
-            nix::libc::EACCES,
-            format!(
-                "others can read '{}'; make it readable by its owner alone first",
-                path.display()
-            ),
-        ));
-    }
-    if meta.len() > SECRET_BYTES_MAX {
-        return Err(Failure::invalid(format!("'{}' is too large for a key", path.display())));
-    }
-    fs::read(path).map_err(named)
-}
-
-/// The first line of the file, without its end.
-fn passphrase(path: &Path) -> std::io::Result<Vec<u8>> {
-    let content = read_secret(path).map_err(std::io::Error::other)?;
-    Ok(content.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default().to_vec())
 }

@@ -115,6 +115,8 @@ pub enum Render {
     FileNames,
     /// A list of texts, one a line.
     Lines,
+    /// Filters joined by `OR`; `all` for none.
+    GroupFilter,
     /// What was seen of a drive or medium, one look a line, newest first; only the last of many.
     HealthHistory,
 }

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    BackupGroup, ChangerName, DriveName, GroupPath, LabelText, MediaId, MediaSetId, Namespace,
-    PoolName, Snapshot, SnapshotPath, StoreName, Upid,
+    BackupGroup, ChangerName, DriveName, GroupPath, JobId, LabelText, MediaId, MediaSetId,
+    Namespace, PoolName, RemoteName, Snapshot, SnapshotPath, StoreName, Upid,
 };
 
 /// A folder with a `ctl` file.
@@ -38,6 +38,14 @@ pub enum Place {
     SetGroup(MediaSetId, StoreName, GroupPath),
     /// A snapshot in a media set.
     SetSnapshot(MediaSetId, StoreName, SnapshotPath),
+    /// `remotes`.
+    Remotes,
+    /// A remote.
+    Remote(RemoteName),
+    /// `sync-jobs`.
+    SyncJobs,
+    /// A sync job.
+    SyncJob(JobId),
     /// `changers`.
     Changers,
     /// A changer.
@@ -90,6 +98,29 @@ impl Place {
                     .bind("media-set", set.to_string())
                     .bind("snapshots", vec![format!("{store}:{path}")])
                     .bind("groups", Value::Null),
+            ],
+            Self::Remotes => vec![
+                Verb::new(&["create"], &RemoteCreate::INFO),
+                Verb::new(&["update"], &RemoteUpdate::INFO),
+                Verb::new(&["remove"], &RemoteRemove::INFO),
+            ],
+            Self::Remote(name) => vec![
+                Verb::new(&["update"], &RemoteUpdate::INFO).bind("name", name.as_str()),
+                Verb::new(&["check"], &RemoteCheck::INFO).bind("name", name.as_str()),
+                Verb::new(&["remove"], &RemoteRemove::INFO)
+                    .bind("name", name.as_str())
+                    .confirm(name.as_str()),
+            ],
+            Self::SyncJobs => vec![
+                Verb::new(&["create"], &SyncJobCreate::INFO),
+                Verb::new(&["update"], &SyncJobUpdate::INFO),
+                Verb::new(&["remove"], &SyncJobRemove::INFO),
+            ],
+            Self::SyncJob(id) => vec![
+                Verb::new(&["update"], &SyncJobUpdate::INFO).bind("id", id.as_str()),
+                Verb::new(&["remove"], &SyncJobRemove::INFO)
+                    .bind("id", id.as_str())
+                    .confirm(id.as_str()),
             ],
             Self::Drives => vec![
                 Verb::new(&["create"], &DriveCreate::INFO),

@@ -8,12 +8,14 @@ mod content;
 mod device;
 mod health;
 mod media;
+mod remote;
 mod task;
 
 pub use content::*;
 pub use device::*;
 pub use health::*;
 pub use media::*;
+pub use remote::*;
 pub use task::*;
 
 /// A time in JSON: seconds since 1970.

@@ -20,9 +20,10 @@ pub use slots::SlotList;
 use crate::names::check_safe_id;
 use crate::{
     AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType, ByteSize,
-    ChangerName, Comment, Digest, DriveName, Fingerprint, GroupFilter, LabelText, MediaId,
-    MediaSetId, Namespace, NamespaceDepth, ParseError, PoolName, RetentionPolicy, Snapshot,
-    StoreName, TapeTemplate, Upid,
+    CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName, Fingerprint,
+    GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, Namespace, NamespaceDepth,
+    ParseError, Password, PoolName, RemoteName, RetentionPolicy, Snapshot, StoreName, TapeTemplate,
+    Upid,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -49,15 +50,20 @@ text_values! {
     BackupId => Kind::Text("<string>"),
     BackupTime => Kind::Text("<time>"),
     BackupType => Kind::Words(&["vm", "ct", "host"]),
+    CalendarEvent => Kind::Text("<calendar-event>"),
+    CertificateFingerprint => Kind::Text("<string>"),
     ChangerName => Kind::Text("<string>"),
     Digest => Kind::Text("<string>"),
     DriveName => Kind::Text("<string>"),
     Fingerprint => Kind::Text("<string>"),
+    HostName => Kind::Text("<string>"),
+    JobId => Kind::Text("<string>"),
     LabelText => Kind::Text("<string>"),
     MediaId => Kind::Text("<string>"),
     MediaSetId => Kind::Text("<string>"),
     Namespace => Kind::Text("<string>"),
     PoolName => Kind::Text("<string>"),
+    RemoteName => Kind::Text("<string>"),
     Snapshot => Kind::Text("<string>"),
     StoreName => Kind::Text("<string>"),
     AllocationPolicy => Kind::Text("<string>"),
@@ -79,6 +85,20 @@ text_values! {
     NamespaceMap => Kind::Assignment("<string>"),
     TapeSnapshot => Kind::Text("<string>"),
     TapeGroup => Kind::Text("<string>"),
+}
+
+/// It is sent as it is: the door of the API is where secrets come in.
+impl ParamValue for Password {
+    const KIND: Kind = Kind::Text("<string>");
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let text = value.as_str().ok_or("must be text")?;
+        text.parse::<Self>().map_err(|error| error.reason().to_owned())
+    }
+
+    fn to_json(&self) -> Value {
+        Value::String(self.reveal().into())
+    }
 }
 
 impl ParamValue for bool {
@@ -147,6 +167,10 @@ impl ParamValue for NamespaceDepth {
 
 /// Number of a storage or import-export slot, from 1.
 pub type SlotParam = Bounded<1, { u64::MAX }>;
+/// A TCP port.
+pub type Port = Bounded<0, 65535>;
+/// How many of something, at least one.
+pub type Count = Bounded<1, { u64::MAX }>;
 /// How many tasks to list.
 pub type TaskLimit = Bounded<1, 1000>;
 
@@ -328,6 +352,52 @@ words! {
         ExportSlots = "export-slots",
         /// Whether drives eject before an unload.
         EjectBeforeUnload = "eject-before-unload",
+    }
+
+    /// Properties of a remote that an update may delete (`config.md` §4.1).
+    RemoteProperty {
+        /// The operator's words.
+        Comment = "comment",
+        /// The certificate that is expected.
+        Fingerprint = "fingerprint",
+        /// The port, where it isn't 8007.
+        Port = "port",
+    }
+
+    /// Properties of a sync job that an update may delete (`config.md` §4.2).
+    SyncJobProperty {
+        /// The server to pull from.
+        Remote = "remote",
+        /// Whose new groups become.
+        Owner = "owner",
+        /// The operator's words.
+        Comment = "comment",
+        /// When it runs by itself.
+        Schedule = "schedule",
+        /// Whether what is gone at the source goes here.
+        RemoveVanished = "remove-vanished",
+        /// Which groups.
+        GroupFilter = "group-filter",
+        /// Bytes received a second.
+        RateIn = "rate-in",
+        /// Bytes received at once.
+        BurstIn = "burst-in",
+        /// Bytes sent a second.
+        RateOut = "rate-out",
+        /// Bytes sent at once.
+        BurstOut = "burst-out",
+        /// Below which namespace here.
+        Ns = "ns",
+        /// Below which namespace there.
+        RemoteNs = "remote-ns",
+        /// How many levels of namespaces.
+        MaxDepth = "max-depth",
+        /// How many of the newest snapshots.
+        TransferLast = "transfer-last",
+        /// Whether damaged snapshots are pulled anew.
+        ResyncCorrupt = "resync-corrupt",
+        /// How many groups at once.
+        WorkerThreads = "worker-threads",
     }
 
     /// Properties of a datastore that an update may delete (`config.md` §4.3).

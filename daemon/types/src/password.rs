@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use reel_types::ParseError;
+use crate::ParseError;
 
 /// Characters of a password at most (`config.md` §3).
 const CHARS_MAX: usize = 1024;

@@ -1,0 +1,126 @@
+//! Sync jobs (`cli-manager.md` §3.2).
+
+use reel_config::{Remotes, SyncJobConfig, SyncJobs, SyncLimits};
+use reel_types::RemoteName;
+use reel_types::commands::results::SyncJobEntry;
+use reel_types::commands::{SyncJobCreate, SyncJobRemove, SyncJobShow, SyncJobUpdate};
+
+use super::remote::kept;
+use super::{Done, config_digest};
+use crate::failure::Outcome;
+use crate::reeld::Reeld;
+
+impl Reeld {
+    pub(super) fn sync_job_list(&self) -> Outcome<Done> {
+        let (mut jobs, _) = SyncJobs::new(&self.config).list()?;
+        jobs.sort_by(|a, b| a.id.cmp(&b.id));
+        Done::data(jobs.into_iter().map(entry).collect::<Vec<_>>())
+    }
+
+    pub(super) fn sync_job_show(&self, command: &SyncJobShow) -> Outcome<Done> {
+        Done::data(entry(SyncJobs::new(&self.config).get(&command.id)?))
+    }
+
+    pub(super) fn sync_job_create(&self, command: &SyncJobCreate) -> Outcome<Done> {
+        self.expect_source(command.remote.as_ref())?;
+        let (store, remote_store) = (command.store.clone(), command.remote_store.clone());
+        let job = SyncJobConfig {
+            ns: command.ns.clone(),
+            remote: command.remote.clone(),
+            remote_ns: command.remote_ns.clone(),
+            owner: command.owner.clone(),
+            remove_vanished: command.remove_vanished,
+            max_depth: command.max_depth,
+            group_filter: command.group_filter.clone(),
+            limits: SyncLimits {
+                rate_in: command.rate_in,
+                burst_in: command.burst_in,
+                rate_out: command.rate_out,
+                burst_out: command.burst_out,
+            },
+            transfer_last: command.transfer_last.map(|count| count.get()),
+            resync_corrupt: command.resync_corrupt,
+            schedule: command.schedule.clone(),
+            comment: command.comment.clone().and_then(kept),
+            ..SyncJobConfig::new(command.id.clone(), store, remote_store)
+        };
+        SyncJobs::new(&self.config).create(&job)?;
+        Done::nothing()
+    }
+
+    pub(super) fn sync_job_update(&self, command: &SyncJobUpdate) -> Outcome<Done> {
+        self.expect_source(command.remote.as_ref())?;
+        let digest = config_digest(command.digest.as_ref())?;
+        let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
+        SyncJobs::new(&self.config).update(&command.id, &delete, digest.as_ref(), |job| {
+            change(job, command.clone());
+            Ok(())
+        })?;
+        Done::nothing()
+    }
+
+    pub(super) fn sync_job_remove(&self, command: &SyncJobRemove) -> Outcome<Done> {
+        let digest = config_digest(command.digest.as_ref())?;
+        SyncJobs::new(&self.config).remove(&command.id, digest.as_ref())?;
+        Done::nothing()
+    }
+
+    /// Fails where there is no such remote.
+    fn expect_source(&self, remote: Option<&RemoteName>) -> Outcome<()> {
+        let Some(remote) = remote else { return Ok(()) };
+        Remotes::new(&self.config).get(remote)?;
+        Ok(())
+    }
+}
+
+/// What is given replaces what was there.
+fn change(job: &mut SyncJobConfig, new: SyncJobUpdate) {
+    job.store = new.store.unwrap_or(job.store.clone());
+    job.remote_store = new.remote_store.unwrap_or(job.remote_store.clone());
+    job.remote = new.remote.or(job.remote.take());
+    job.ns = new.ns.or(job.ns.take());
+    job.remote_ns = new.remote_ns.or(job.remote_ns.take());
+    job.owner = new.owner.or(job.owner.take());
+    job.schedule = new.schedule.or(job.schedule.take());
+    job.remove_vanished = new.remove_vanished.or(job.remove_vanished);
+    job.max_depth = new.max_depth.or(job.max_depth);
+    if !new.group_filter.is_empty() {
+        job.group_filter = new.group_filter;
+    }
+    job.limits = SyncLimits {
+        rate_in: new.rate_in.or(job.limits.rate_in),
+        burst_in: new.burst_in.or(job.limits.burst_in),
+        rate_out: new.rate_out.or(job.limits.rate_out),
+        burst_out: new.burst_out.or(job.limits.burst_out),
+    };
+    job.transfer_last = new.transfer_last.map(|count| count.get()).or(job.transfer_last);
+    job.resync_corrupt = new.resync_corrupt.or(job.resync_corrupt);
+    if let Some(comment) = new.comment {
+        job.comment = kept(comment);
+    }
+}
+
+fn entry(job: SyncJobConfig) -> SyncJobEntry {
+    let size = |size: Option<reel_types::ByteSize>| size.map(|size| size.to_string());
+    SyncJobEntry {
+        burst_in: size(job.limits.burst_in),
+        burst_out: size(job.limits.burst_out),
+        comment: job.comment,
+        group_filter: Some(job.group_filter).filter(|filters| !filters.is_empty()),
+        id: job.id,
+        max_depth: job.max_depth,
+        ns: job.ns,
+        owner: job.owner,
+        rate_in: size(job.limits.rate_in),
+        rate_out: size(job.limits.rate_out),
+        remote: job.remote,
+        remote_ns: job.remote_ns,
+        remote_store: job.remote_store,
+        remove_vanished: job.remove_vanished,
+        resync_corrupt: job.resync_corrupt,
+        schedule: job.schedule,
+        store: job.store,
+        transfer_last: job.transfer_last,
+        worker_threads: job.worker_threads,
+    }
+}

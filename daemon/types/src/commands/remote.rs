@@ -1,0 +1,242 @@
+//! Remotes and sync jobs (`cli-manager.md` §3.1, §3.2).
+
+use super::define::*;
+use super::output::{Answer, Column, Listing, Render, number, rendered, text};
+use super::values::{Count, LocalPath, Port, RemoteProperty, SyncJobProperty};
+use crate::{
+    AuthId, ByteSize, CalendarEvent, CertificateFingerprint, Comment, Digest, GroupFilter,
+    HostName, JobId, Namespace, NamespaceDepth, Password, RemoteName, StoreName,
+};
+
+const REMOTES: Listing = Listing {
+    columns: &[text("name"), text("host"), text("auth-id"), text("fingerprint"), text("comment")],
+    sort_by: &["name"],
+};
+
+const REMOTE: &[Column] = &[
+    text("name"),
+    text("auth-id"),
+    text("host"),
+    text("comment"),
+    text("fingerprint"),
+    number("port"),
+];
+
+const CHECK: &[Column] = &[text("version"), text("release"), text("datastores")];
+
+const JOBS: Listing = Listing {
+    columns: &[
+        text("id"),
+        text("store"),
+        text("remote"),
+        text("remote-store"),
+        text("schedule"),
+        rendered("group-filter", Render::GroupFilter),
+        text("rate-in"),
+        text("comment"),
+    ],
+    sort_by: &["id"],
+};
+
+const JOB: &[Column] = &[
+    text("id"),
+    text("remote-store"),
+    text("store"),
+    text("comment"),
+    rendered("group-filter", Render::GroupFilter),
+    number("max-depth"),
+    text("ns"),
+    text("owner"),
+    text("remote"),
+    text("remote-ns"),
+    number("remove-vanished"),
+    text("schedule"),
+    number("transfer-last"),
+    text("burst-in"),
+    text("burst-out"),
+    text("rate-in"),
+    text("rate-out"),
+    number("resync-corrupt"),
+    number("worker-threads"),
+];
+
+commands! {
+    /// List the remotes.
+    RemoteList ["remote" "list"] => Answer::List(&REMOTES);
+    {}
+
+    /// Show how a remote is configured.
+    RemoteShow ["remote" "show"] => Answer::Object(REMOTE);
+    {
+        /// Remote name.
+        arg name: RemoteName,
+    }
+
+    /// Log in at a remote, and show what it is and which datastores it shows.
+    RemoteCheck ["remote" "check"] => Answer::Object(CHECK);
+    {
+        /// Remote name.
+        arg name: RemoteName,
+    }
+
+    /// Create a remote.
+    RemoteCreate ["remote" "create"] => Answer::Nothing;
+    {
+        /// Remote name.
+        arg name: RemoteName,
+        /// The user or token to log in as.
+        opt auth_id also "userid": AuthId,
+        /// DNS name or IP address.
+        opt host: HostName,
+        /// Password, or the token's secret. Better asked for or read from a file: others see it in the list of processes.
+        opt password: Option<Password>,
+        /// File whose first line is the password, readable by its owner alone; '-' is standard input.
+        opt password_file: Option<LocalPath>,
+        /// The server's certificate, where no authority vouches for it.
+        opt fingerprint: Option<CertificateFingerprint>,
+        /// Port, where it isn't 8007.
+        opt port: Option<Port>,
+        /// Comment.
+        opt comment: Option<Comment>,
+    }
+
+    /// Change how a remote is configured.
+    RemoteUpdate ["remote" "update"] => Answer::Nothing;
+    {
+        /// Remote name.
+        arg name: RemoteName,
+        /// The user or token to log in as.
+        opt auth_id also "userid": Option<AuthId>,
+        /// DNS name or IP address.
+        opt host: Option<HostName>,
+        /// Password, or the token's secret. Better read from a file: others see it in the list of processes.
+        opt password: Option<Password>,
+        /// File whose first line is the password, readable by its owner alone; '-' is standard input.
+        opt password_file: Option<LocalPath>,
+        /// The server's certificate, where no authority vouches for it.
+        opt fingerprint: Option<CertificateFingerprint>,
+        /// Port, where it isn't 8007.
+        opt port: Option<Port>,
+        /// Comment; an empty one removes it.
+        opt comment: Option<Comment>,
+        /// Properties to delete, before new values are set.
+        opt delete: Vec<RemoteProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
+    }
+
+    /// Forget a remote; no sync job may use it.
+    RemoteRemove ["remote" "remove"] => Answer::Nothing;
+    {
+        /// Remote name.
+        arg name: RemoteName,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
+    }
+
+    /// List the sync jobs.
+    SyncJobList ["sync-job" "list"] => Answer::List(&JOBS);
+    {}
+
+    /// Show how a sync job is configured.
+    SyncJobShow ["sync-job" "show"] => Answer::Object(JOB);
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Create a sync job.
+    SyncJobCreate ["sync-job" "create"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// The datastore to fill.
+        opt store: StoreName,
+        /// The datastore to pull from.
+        opt remote_store: StoreName,
+        /// The remote to pull from; none is this server.
+        opt remote: Option<RemoteName>,
+        /// Fill this namespace and those below it.
+        opt ns: Option<Namespace>,
+        /// Pull this namespace and those below it.
+        opt remote_ns: Option<Namespace>,
+        /// Whose the groups become that the job makes.
+        opt owner: Option<AuthId>,
+        /// Comment.
+        opt comment: Option<Comment>,
+        /// When to run, a calendar event.
+        opt schedule: Option<CalendarEvent>,
+        /// Remove what is gone at the source, but what is protected here.
+        opt remove_vanished: Option<bool>,
+        /// How many levels of namespaces to pull; as many as there are without it.
+        opt max_depth: Option<NamespaceDepth>,
+        /// Which groups to pull, such as type:vm, group:ct/101 or exclude:regex:^vm/9.
+        opt group_filter: Vec<GroupFilter>,
+        /// Bytes to receive a second.
+        opt rate_in: Option<ByteSize>,
+        /// Bytes that may be received at once.
+        opt burst_in: Option<ByteSize>,
+        /// Bytes to send a second.
+        opt rate_out: Option<ByteSize>,
+        /// Bytes that may be sent at once.
+        opt burst_out: Option<ByteSize>,
+        /// Pull only so many of the newest snapshots of each group.
+        opt transfer_last: Option<Count>,
+        /// Pull snapshots anew that a verification found damaged.
+        opt resync_corrupt: Option<bool>,
+    }
+
+    /// Change how a sync job is configured.
+    SyncJobUpdate ["sync-job" "update"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// The datastore to fill.
+        opt store: Option<StoreName>,
+        /// The datastore to pull from.
+        opt remote_store: Option<StoreName>,
+        /// The remote to pull from.
+        opt remote: Option<RemoteName>,
+        /// Fill this namespace and those below it.
+        opt ns: Option<Namespace>,
+        /// Pull this namespace and those below it.
+        opt remote_ns: Option<Namespace>,
+        /// Whose the groups become that the job makes.
+        opt owner: Option<AuthId>,
+        /// Comment; an empty one removes it.
+        opt comment: Option<Comment>,
+        /// When to run, a calendar event.
+        opt schedule: Option<CalendarEvent>,
+        /// Remove what is gone at the source, but what is protected here.
+        opt remove_vanished: Option<bool>,
+        /// How many levels of namespaces to pull.
+        opt max_depth: Option<NamespaceDepth>,
+        /// Which groups to pull, in the place of all filters before.
+        opt group_filter: Vec<GroupFilter>,
+        /// Bytes to receive a second.
+        opt rate_in: Option<ByteSize>,
+        /// Bytes that may be received at once.
+        opt burst_in: Option<ByteSize>,
+        /// Bytes to send a second.
+        opt rate_out: Option<ByteSize>,
+        /// Bytes that may be sent at once.
+        opt burst_out: Option<ByteSize>,
+        /// Pull only so many of the newest snapshots of each group.
+        opt transfer_last: Option<Count>,
+        /// Pull snapshots anew that a verification found damaged.
+        opt resync_corrupt: Option<bool>,
+        /// Properties to delete, before new values are set.
+        opt delete: Vec<SyncJobProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
+    }
+
+    /// Forget a sync job; what it pulled stays.
+    SyncJobRemove ["sync-job" "remove"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
+    }
+}
