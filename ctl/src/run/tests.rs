@@ -54,7 +54,7 @@ fn command_words_may_be_shortened_to_a_unique_prefix() {
     );
     assert_eq!(
         error("re"),
-        "Error: command 're' is not unique: read-label, reload, restore, rewind"
+        "Error: command 're' is not unique: read-label, reload, remote, restore, rewind"
     );
     assert_eq!(error("snapshot f store1"), "Error: command 'f' is not unique: files, forget");
 }
