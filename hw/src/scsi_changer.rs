@@ -222,6 +222,7 @@ impl Changer for ScsiChanger {
 
     fn initialize(&mut self) -> Result<()> {
         let command = Command::InitializeElementStatus;
+        self.seen = None;
         let done = self.device.ask(command, Data::None, INVENTORY_TIMEOUT);
         done.map(drop).map_err(|error| self.explain("take inventory", error))
     }
