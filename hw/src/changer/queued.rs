@@ -20,6 +20,8 @@ pub struct RobotQueue {
 struct Told {
     doing: Option<String>,
     seen: Option<Arc<ChangerStatus>>,
+    /// How much was moved, by whomever.
+    moves: u64,
 }
 
 impl RobotQueue {
@@ -79,6 +81,8 @@ pub struct QueuedChanger {
     open: Opener,
     opened: Option<Box<dyn Changer>>,
     queue: RobotQueue,
+    /// The moves of the queue when this handle last looked.
+    moves_seen: u64,
 }
 
 impl QueuedChanger {
@@ -87,7 +91,7 @@ impl QueuedChanger {
         open: impl Fn() -> Result<Box<dyn Changer>> + Send + 'static,
         queue: RobotQueue,
     ) -> Self {
-        Self { open: Box::new(open), opened: None, queue }
+        Self { open: Box::new(open), opened: None, queue, moves_seen: 0 }
     }
 
     fn opened(&mut self) -> Result<&mut (dyn Changer + 'static)> {
@@ -103,7 +107,10 @@ impl QueuedChanger {
     /// Looks what lies where, and notes it; what was noted before is forgotten where the changer does not answer.
     fn look(&mut self) -> Result<ChangerStatus> {
         let status = self.opened().and_then(Changer::status);
-        self.queue.told().seen = status.as_ref().ok().cloned().map(Arc::new);
+        let mut told = self.queue.told();
+        told.seen = status.as_ref().ok().cloned().map(Arc::new);
+        self.moves_seen = told.moves;
+        drop(told);
         status
     }
 
@@ -115,7 +122,12 @@ impl QueuedChanger {
     ) -> Result<T> {
         let queue = self.queue.clone();
         let _turn = queue.take_turn(what);
+        if queue.told().moves != self.moves_seen {
+            // By another user since this one looked.
+            self.look()?;
+        }
         let outcome = work(self.opened()?);
+        queue.told().moves += 1;
         let _ = self.look();
         outcome
     }
@@ -233,6 +245,57 @@ mod tests {
             }
         });
         assert_eq!(queue.doing(), None);
+    }
+
+    /// Notes what it is asked for.
+    #[derive(Clone, Default)]
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    impl Noting {
+        fn note(&self, call: &'static str) {
+            self.0.lock().unwrap().push(call);
+        }
+    }
+
+    impl Changer for Noting {
+        fn status(&mut self) -> Result<ChangerStatus> {
+            self.note("status");
+            Ok(ChangerStatus::default())
+        }
+
+        fn load_slot(&mut self, _slot: SlotNumber, _drive: DriveNumber) -> Result<()> {
+            self.note("load");
+            Ok(())
+        }
+
+        fn unload(&mut self, _drive: DriveNumber, slot: Option<SlotNumber>) -> Result<SlotNumber> {
+            Ok(slot.unwrap_or(SlotNumber::from_index(0)))
+        }
+
+        fn transfer(&mut self, _from: SlotNumber, _to: SlotNumber) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_others_moved_is_looked_at_before_a_move() {
+        let queue = RobotQueue::default();
+        let handle = || {
+            let noting = Noting::default();
+            let opened = noting.clone();
+            let open = move || Ok(Box::new(opened.clone()) as Box<dyn Changer>);
+            (QueuedChanger::new(open, queue.clone()), noting)
+        };
+        let ((mut one, _), (mut other, asked)) = (handle(), handle());
+        let load = |changer: &mut QueuedChanger| {
+            changer.load_slot(SlotNumber::from_index(0), DriveNumber(0)).unwrap();
+        };
+        other.status().unwrap();
+        load(&mut other);
+        load(&mut one);
+        load(&mut other);
+        let calls = ["status", "load", "status", "status", "load", "status"];
+        assert_eq!(*asked.0.lock().unwrap(), calls);
     }
 
     #[test]
