@@ -2,6 +2,7 @@
 //!
 //! - [`Client`]: one login at one server: the REST calls that browse it, and the way to a snapshot's files.
 //! - [`SnapshotReader`]: the files and chunks of one snapshot, over a connection of its own (HTTP/2).
+//! - [`pull`]: what a pull takes, and where it goes.
 //! - [`Limits`]: how many bytes a second all connections of a client may take together.
 //!
 //! Every answer is taken for what anybody may have sent: its size is bounded before it is read, and what it says is
@@ -14,6 +15,7 @@ mod connection;
 mod error;
 mod limit;
 mod login;
+pub mod pull;
 mod reader;
 mod tls;
 
