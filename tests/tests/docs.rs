@@ -52,6 +52,10 @@ fn places() -> Vec<(&'static str, Place)> {
         ("changers/NAME", Place::Changer("sl3".parse().unwrap())),
         ("drives", Place::Drives),
         ("drives/NAME", Place::Drive("drive0".parse().unwrap())),
+        ("remotes", Place::Remotes),
+        ("remotes/NAME", Place::Remote("pbs2".parse().unwrap())),
+        ("sync-jobs", Place::SyncJobs),
+        ("sync-jobs/ID", Place::SyncJob("job1".parse().unwrap())),
         ("tasks/UPID", Place::Task(upid.parse().unwrap())),
     ]
 }
