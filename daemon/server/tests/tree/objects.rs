@@ -26,6 +26,8 @@ fn the_root_says_what_it_is() {
             "media-sets",
             "changers",
             "drives",
+            "remotes",
+            "sync-jobs",
             "tasks",
         ]
     );
