@@ -144,25 +144,24 @@ impl Session {
 
     async fn command(&self, invocation: Invocation, answer: Answer) -> Result<(), Failure> {
         let info = invocation.info;
-        let drive = invocation.params.get_key_value("drive");
-        let drive: Map<_, _> =
-            drive.map(|(name, value)| (name.clone(), value.clone())).into_iter().collect();
+        let drive = invocation.params.get("drive").cloned();
         match self.client.command(info, invocation.params).await? {
             CommandAnswer::Data(data) => self.show(answer, data),
             CommandAnswer::Task(upid) if answer == Answer::Report => self.report(&upid).await,
             CommandAnswer::Task(upid) => {
                 self.task(&upid).await?;
-                match info.name() == Inventory::INFO.name() {
-                    true => self.list_after(answer, drive).await,
-                    false => Ok(()),
+                if info.name() != Inventory::INFO.name() {
+                    return Ok(());
                 }
+                self.list_after(answer, drive).await
             }
         }
     }
 
     /// `inventory` lists what its task found, as without the options that began the task.
-    async fn list_after(&self, answer: Answer, drive: Map<String, Value>) -> Result<(), Failure> {
-        match self.client.command(&Inventory::INFO, drive).await? {
+    async fn list_after(&self, answer: Answer, drive: Option<Value>) -> Result<(), Failure> {
+        let params = drive.map(|drive| ("drive".to_owned(), drive)).into_iter().collect();
+        match self.client.command(&Inventory::INFO, params).await? {
             CommandAnswer::Data(data) => self.show(answer, data),
             CommandAnswer::Task(_) => Ok(()),
         }

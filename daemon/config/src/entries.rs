@@ -179,8 +179,22 @@ where
     }
 }
 
+/// Reads the number `key`, whose bounds the file's schema has checked.
+pub(crate) fn number<T: FromStr>(section: &Section, key: &str) -> Option<T> {
+    section.get(key).and_then(|number| number.parse().ok())
+}
+
+/// Writes the number `key`, or removes it.
+pub(crate) fn put_number<T: Into<u64>>(section: &mut Section, key: &str, value: Option<T>) {
+    put_text(section, key, value.map(Into::into));
+}
+
 /// Writes the boolean `key`, or removes it.
 pub(crate) fn put_bool(section: &mut Section, key: &str, value: Option<bool>) {
+    put_text(section, key, value);
+}
+
+fn put_text(section: &mut Section, key: &str, value: Option<impl Display>) {
     match value {
         None => section.unset(key),
         Some(value) => section.set(key, [value.to_string()]),

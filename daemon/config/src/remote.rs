@@ -7,9 +7,9 @@ use reel_types::{
     RemoteName,
 };
 
-use crate::entries::{Entry, put, value};
+use crate::entries::{Entry, number, put, put_number, value};
 use crate::section::{Key, Schema, Section, SectionType, Unknown, ValueKind};
-use crate::{ConfigDigest, ConfigDir, ConfigError, Remotes, SectionFile, SyncJobs};
+use crate::{ConfigDigest, ConfigDir, ConfigError, SectionFile, SyncJobs};
 
 /// The port of a PBS.
 const PORT_DEFAULT: u16 = 8007;
@@ -78,15 +78,18 @@ impl RemoteConfig {
         name: &RemoteName,
         expected: Option<&ConfigDigest>,
     ) -> Result<(), ConfigError> {
-        let jobs = SyncJobs::new(dir);
-        // Jobs that are made meanwhile must see that it is gone.
-        let _lock = jobs.lock()?;
-        let (jobs, _) = jobs.list()?;
-        if let Some(job) = jobs.iter().find(|job| job.remote.as_ref() == Some(name)) {
-            let reason = format!("sync job '{}' uses it; remove or change that first", job.id);
-            return Err(ConfigError::Invalid { kind: Self::KIND, name: name.to_string(), reason });
-        }
-        Remotes::new(dir).remove(name, expected).map(drop)
+        // Jobs that are made meanwhile wait for the same lock.
+        FILE.update(dir, expected, |document| {
+            let (jobs, _) = SyncJobs::new(dir).list()?;
+            if let Some(job) = jobs.iter().find(|job| job.remote.as_ref() == Some(name)) {
+                let reason = format!("sync job '{}' uses it; remove or change that first", job.id);
+                let name = name.to_string();
+                return Err(ConfigError::Invalid { kind: Self::KIND, name, reason });
+            }
+            let name = name.to_string();
+            let removed = document.remove(&name).map(drop);
+            removed.ok_or(ConfigError::NotFound { kind: Self::KIND, name })
+        })
     }
 }
 
@@ -126,14 +129,12 @@ impl Entry for RemoteConfig {
     }
 
     fn read(section: &Section) -> Result<Self, ParseError> {
-        let required = |key: &'static str| {
-            ParseError::new("remote", section.id(), format!("'{key}' is missing"))
-        };
+        let required = |key| section.get(key).unwrap_or_default();
         Ok(Self {
             name: section.id().parse()?,
-            host: value(section, "host")?.ok_or_else(|| required("host"))?,
-            port: section.get("port").and_then(|port| port.parse().ok()),
-            auth_id: value(section, "auth-id")?.ok_or_else(|| required("auth-id"))?,
+            host: required("host").parse()?,
+            port: number(section, "port"),
+            auth_id: required("auth-id").parse()?,
             password: StoredPassword(section.get("password").unwrap_or_default().into()),
             fingerprint: value(section, "fingerprint")?,
             comment: value(section, "comment")?,
@@ -145,10 +146,7 @@ impl Entry for RemoteConfig {
         put(section, "auth-id", Some(&self.auth_id));
         put(section, "fingerprint", self.fingerprint.as_ref());
         put(section, "comment", self.comment.as_ref());
-        match self.port {
-            None => section.unset("port"),
-            Some(port) => section.set("port", [port.to_string()]),
-        }
+        put_number(section, "port", self.port);
         match &*self.password.0 {
             "" => section.unset("password"),
             text => section.set("password", [text]),
@@ -159,6 +157,8 @@ impl Entry for RemoteConfig {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use crate::Remotes;
 
     use super::*;
 

@@ -5,7 +5,7 @@ use reel_types::{
     ParseError, RemoteName, StoreName,
 };
 
-use crate::entries::{Entry, put, put_bool, value};
+use crate::entries::{Entry, number, put, put_bool, put_number, value};
 use crate::section::{Document, Key, Need, Schema, Section, SectionType, Unknown, ValueKind};
 use crate::{ConfigError, SectionFile};
 
@@ -178,13 +178,8 @@ impl Entry for SyncJobConfig {
     }
 
     fn read(section: &Section) -> Result<Self, ParseError> {
-        let store = |key: &'static str| {
-            value(section, key)?.ok_or_else(|| {
-                ParseError::new("sync job", section.id(), format!("'{key}' is missing"))
-            })
-        };
+        let store = |key| section.get(key).unwrap_or_default().parse();
         let flag = |key| section.get(key).map(reel_types::parse_bool).transpose();
-        let number = |key| section.get(key).and_then(|number| number.parse().ok());
         Ok(Self {
             id: section.id().parse()?,
             store: store("store")?,
@@ -205,9 +200,9 @@ impl Entry for SyncJobConfig {
                 rate_out: value(section, "rate-out")?,
                 burst_out: value(section, "burst-out")?,
             },
-            transfer_last: number("transfer-last"),
+            transfer_last: number(section, "transfer-last"),
             resync_corrupt: flag("resync-corrupt")?,
-            worker_threads: number("worker-threads"),
+            worker_threads: number(section, "worker-threads"),
             schedule: value(section, "schedule")?,
             comment: value(section, "comment")?,
         })
@@ -240,13 +235,6 @@ impl Entry for SyncJobConfig {
             name: self.id.to_string(),
             reason,
         })
-    }
-}
-
-fn put_number(section: &mut Section, key: &str, number: Option<u64>) {
-    match number {
-        None => section.unset(key),
-        Some(number) => section.set(key, [number.to_string()]),
     }
 }
 

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use reel_config::ConfigDigest;
 use reel_types::commands::results::VersionInfo;
 use reel_types::commands::{Answer, Command};
-use reel_types::{AuthId, Digest, Upid};
+use reel_types::{AuthId, Comment, Digest, Upid};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -60,6 +60,11 @@ impl Done {
     fn nothing() -> Outcome<Self> {
         Ok(Self::Data(Value::Null))
     }
+}
+
+/// A comment without blanks around it; one of blanks is none.
+fn kept(comment: &Comment) -> Option<Comment> {
+    comment.as_str().trim().parse().ok().filter(|comment: &Comment| !comment.as_str().is_empty())
 }
 
 /// The digest that the configuration must still have, if a command names one.

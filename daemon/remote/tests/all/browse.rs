@@ -3,10 +3,10 @@
 use reel_remote::RemoteError;
 use reel_types::{BackupGroup, Namespace, StoreName};
 
-use crate::support::{Asked, Server, ok, refusal};
+use crate::support::{Answer, Asked, Server, ok, refusal};
 
 /// Answers in the forms of a PBS 3.2.4 (`remote-protocol.md` §4).
-fn pbs(asked: &Asked) -> crate::support::Answer {
+fn pbs(asked: &Asked) -> Answer {
     let (path, _) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
     match path.strip_prefix("/api2/json/admin/datastore") {
         Some("") => ok(

@@ -1,6 +1,6 @@
 //! Tokens, tickets, and what a login that fails says.
 
-use crate::support::{Asked, Server, ok, refusal};
+use crate::support::{Answer, Asked, Server, ok, refusal};
 
 const VERSION: &str = r#"{"data":{"version":"3.2","release":"4","repoid":"x"}}"#;
 const TICKET: &str = r#"{"data":{"username":"u@pbs","ticket":"PBS:u@pbs:66607524::sig+/","CSRFPreventionToken":"66607524:tok"}}"#;
@@ -52,7 +52,7 @@ async fn a_refused_login_says_whose_and_where() {
 async fn a_connection_that_has_ended_is_made_anew() {
     let calls = std::sync::atomic::AtomicUsize::new(0);
     let rest = move |_: &Asked| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-        1 => (None, Vec::new()),
+        1 => Answer::Breaks(Vec::new()),
         _ => ok(VERSION),
     };
     let server = Server::start(rest, |_| ok("")).await;

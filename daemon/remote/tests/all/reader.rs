@@ -3,17 +3,15 @@
 use reel_remote::RemoteError;
 use reel_types::{Digest, Namespace, Snapshot, StoreName};
 
-use crate::support::{Asked, Server, ok, refusal};
+use crate::support::{Answer, Asked, Server, ok, refusal};
 
 fn snapshot() -> (StoreName, Namespace, Snapshot) {
     let snapshot = "vm/100/2024-06-05T10:00:14Z".parse().unwrap();
     ("store1".parse().unwrap(), "a/b".parse().unwrap(), snapshot)
 }
 
-async fn serving(
-    reader: impl Fn(&Asked) -> crate::support::Answer + Send + Sync + 'static,
-) -> Server {
-    Server::start(|_| (Some(101), Vec::new()), reader).await
+async fn serving(reader: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Server {
+    Server::start(|_| Answer::Says(101, Vec::new()), reader).await
 }
 
 #[tokio::test]
@@ -62,9 +60,19 @@ async fn an_upgrade_that_is_refused_is_told() {
 }
 
 #[tokio::test]
+async fn a_chunk_that_never_comes_is_not_waited_for_for_ever() {
+    let server = serving(|_| Answer::Nothing).await;
+    let (store, ns, snapshot) = snapshot();
+    let client = server.impatient_client();
+    let reader = client.read_snapshot(&store, &ns, &snapshot).await.unwrap();
+    let silent = reader.chunk(&Digest([7; 32])).await.unwrap_err();
+    assert!(matches!(silent, RemoteError::Silent { .. }), "{silent}");
+}
+
+#[tokio::test]
 async fn a_chunk_that_breaks_off_or_never_ends_is_no_chunk() {
     let server = serving(|asked| match asked.target.contains("0707") {
-        true => (None, b"half".to_vec()),
+        true => Answer::Breaks(b"half".to_vec()),
         false => ok(vec![0; (16 << 20) + 45]),
     })
     .await;

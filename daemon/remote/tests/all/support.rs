@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::UPGRADE;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -39,15 +39,22 @@ impl Asked {
     }
 }
 
-/// A status and a body; no status closes the connection.
-pub type Answer = (Option<u16>, Vec<u8>);
+/// How a server answers.
+pub enum Answer {
+    /// A status and a body.
+    Says(u16, Vec<u8>),
+    /// A part of what was asked for, then the connection or stream is cut.
+    Breaks(Vec<u8>),
+    /// Not at all, and the connection stays.
+    Nothing,
+}
 
 pub fn ok(body: impl Into<Vec<u8>>) -> Answer {
-    (Some(200), body.into())
+    Answer::Says(200, body.into())
 }
 
 pub fn refusal(status: u16, text: &str) -> Answer {
-    (Some(status), text.into())
+    Answer::Says(status, text.into())
 }
 
 type Answers = dyn Fn(&Asked) -> Answer + Send + Sync;
@@ -92,14 +99,19 @@ impl Server {
     }
 
     pub fn client(&self, auth_id: &str) -> Client {
-        self.client_at(self.endpoint(), auth_id)
+        self.client_with(self.endpoint(), auth_id, ClientOptions::default())
     }
 
-    pub fn client_at(&self, endpoint: Endpoint, auth_id: &str) -> Client {
+    pub fn client_with(&self, endpoint: Endpoint, auth_id: &str, options: ClientOptions) -> Client {
         let login =
             Login { auth_id: auth_id.parse().unwrap(), password: "secret".parse().unwrap() };
-        let options = ClientOptions { patience: Duration::from_millis(500), ..Default::default() };
         Client::new(endpoint, login, options)
+    }
+
+    /// A client that soon gives up.
+    pub fn impatient_client(&self) -> Client {
+        let options = ClientOptions { patience: Duration::from_millis(500), ..Default::default() };
+        self.client_with(self.endpoint(), "u@pbs!tok", options)
     }
 
     /// What it was asked so far.
@@ -175,8 +187,11 @@ async fn answer(
         body: String::from_utf8(body.to_vec()).unwrap(),
     };
     shared.asked.lock().unwrap().push(asked.clone());
-    let (status, body) = (shared.rest)(&asked);
-    let Some(status) = status else { return Err(std::io::Error::other("closed on purpose")) };
+    let (status, body) = match (shared.rest)(&asked) {
+        Answer::Says(status, body) => (status, body),
+        Answer::Breaks(_) => return Err(std::io::Error::other("closed on purpose")),
+        Answer::Nothing => std::future::pending().await,
+    };
     if let Some(upgrade) = upgrade.filter(|_| status == 101) {
         tokio::spawn(async move {
             let upgraded = upgrade.await.unwrap();
@@ -196,6 +211,7 @@ async fn answer(
 
 async fn read_protocol(stream: TokioIo<hyper::upgrade::Upgraded>, shared: Arc<Shared>) {
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let mut unanswered = Vec::new();
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let asked = Asked {
             method: request.method().to_string(),
@@ -203,18 +219,21 @@ async fn read_protocol(stream: TokioIo<hyper::upgrade::Upgraded>, shared: Arc<Sh
             headers: request.headers().clone(),
             body: String::new(),
         };
-        let (status, body) = (shared.reader)(&asked);
+        let answer = (shared.reader)(&asked);
         shared.asked.lock().unwrap().push(asked);
-        let Some(status) = status else {
-            // In the middle of what was promised.
-            let response = Response::builder().status(StatusCode::OK).body(()).unwrap();
-            let mut body_stream = respond.send_response(response, false).unwrap();
-            body_stream.send_data(body.into(), false).unwrap();
-            body_stream.send_reset(h2::Reason::INTERNAL_ERROR);
-            continue;
+        let (status, body, breaks) = match answer {
+            Answer::Says(status, body) => (status, body, false),
+            Answer::Breaks(body) => (200, body, true),
+            Answer::Nothing => {
+                unanswered.push(respond);
+                continue;
+            }
         };
         let response = Response::builder().status(status).body(()).unwrap();
-        let mut body_stream = respond.send_response(response, false).unwrap();
-        body_stream.send_data(body.into(), true).unwrap();
+        let mut stream = respond.send_response(response, false).unwrap();
+        stream.send_data(body.into(), !breaks).unwrap();
+        if breaks {
+            stream.send_reset(h2::Reason::INTERNAL_ERROR);
+        }
     }
 }

@@ -1,16 +1,20 @@
 //! Whose certificate is believed.
 
-use reel_remote::{Endpoint, RemoteError};
+use reel_remote::{ClientOptions, Endpoint, RemoteError};
 use tokio::net::TcpListener;
 
-use crate::support::{Server, ok};
+use crate::support::{Answer, Server, ok};
 
 #[tokio::test]
 async fn another_certificate_is_shown_and_nothing_is_sent() {
     let server = Server::start(|_| ok("{}"), |_| ok("")).await;
     for expected in [None, Some(reel_types::Fingerprint([7; 32]))] {
         let endpoint = Endpoint { fingerprint: expected, ..server.endpoint() };
-        let error = server.client_at(endpoint, "u@pbs!tok").version().await.unwrap_err();
+        let error = server
+            .client_with(endpoint, "u@pbs!tok", ClientOptions::default())
+            .version()
+            .await
+            .unwrap_err();
         let text = error.to_string();
         assert!(matches!(error, RemoteError::Certificate { .. }), "{text}");
         assert!(text.contains(&format!("it has the fingerprint {}", server.fingerprint)), "{text}");
@@ -29,7 +33,11 @@ async fn nobody_there_and_a_host_without_an_address() {
     let nowhere = Endpoint { host: "no-such-host.invalid".parse().unwrap(), ..server.endpoint() };
     for endpoint in [nobody, nowhere] {
         let wanted = format!("connect to {}:{}: ", endpoint.host, endpoint.port);
-        let error = server.client_at(endpoint, "u@pbs!tok").version().await.unwrap_err();
+        let error = server
+            .client_with(endpoint, "u@pbs!tok", ClientOptions::default())
+            .version()
+            .await
+            .unwrap_err();
         assert!(matches!(error, RemoteError::Connect { .. }), "{error}");
         assert!(error.to_string().starts_with(&wanted), "{error}");
     }
@@ -37,14 +45,7 @@ async fn nobody_there_and_a_host_without_an_address() {
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
-    let server = Server::start(
-        |_| {
-            std::thread::park_timeout(std::time::Duration::from_secs(2));
-            ok("{}")
-        },
-        |_| ok(""),
-    );
-    let server = server.await;
-    let error = server.client("u@pbs!tok").version().await.unwrap_err();
+    let server = Server::start(|_| Answer::Nothing, |_| ok("")).await;
+    let error = server.impatient_client().version().await.unwrap_err();
     assert!(matches!(error, RemoteError::Silent { .. }), "{error}");
 }

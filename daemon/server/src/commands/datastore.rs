@@ -11,7 +11,7 @@ use reel_types::commands::{DatastoreCreate, DatastoreRemove, DatastoreShow, Data
 use reel_types::{AuthId, TaskContext};
 use serde_json::{Map, Value};
 
-use super::{Done, config_digest};
+use super::{Done, config_digest, kept};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::tasks::JobState;
@@ -99,8 +99,7 @@ impl Reeld {
             digest.as_ref(),
             |config| {
                 if let Some(comment) = &command.comment {
-                    let kept = !comment.as_str().trim().is_empty();
-                    config.comment = kept.then(|| comment.clone());
+                    config.comment = kept(comment);
                 }
                 Ok(())
             },

@@ -4,7 +4,7 @@ use reel_config::{PoolConfig, Pools};
 use reel_types::commands::results::PoolEntry;
 use reel_types::commands::{PoolConfig as PoolConfigCommand, PoolCreate, PoolRemove, PoolUpdate};
 
-use super::Done;
+use super::{Done, kept};
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -41,8 +41,7 @@ impl Reeld {
             config.template = template.clone().or(config.template.take());
             config.encrypt = encrypt.or(config.encrypt);
             if let Some(comment) = comment {
-                let kept = !comment.as_str().trim().is_empty();
-                config.comment = kept.then(|| comment.clone());
+                config.comment = kept(comment);
             }
             Ok(())
         })?;

@@ -6,10 +6,10 @@ use reel_types::commands::results::{RemoteCheckEntry, RemoteEntry};
 use reel_types::commands::{
     LocalPath, ParamErrors, RemoteCheck, RemoteCreate, RemoteRemove, RemoteShow, RemoteUpdate,
 };
-use reel_types::{Comment, Password, RemoteName};
+use reel_types::{Password, RemoteName};
 
 use super::secrets::first_line;
-use super::{Done, config_digest};
+use super::{Done, config_digest, kept};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -52,7 +52,7 @@ impl Reeld {
             auth_id: command.auth_id.clone(),
             password: StoredPassword::from(&password),
             fingerprint: command.fingerprint.map(|fingerprint| fingerprint.0),
-            comment: command.comment.clone().and_then(kept),
+            comment: command.comment.as_ref().and_then(kept),
         };
         Remotes::new(&self.config).create(&remote)?;
         Done::nothing()
@@ -73,7 +73,7 @@ impl Reeld {
             remote.port =
                 command.port.and_then(|port| u16::try_from(port.get()).ok()).or(remote.port);
             if let Some(comment) = &command.comment {
-                remote.comment = kept(comment.clone());
+                remote.comment = kept(comment);
             }
             Ok(())
         })?;
@@ -85,11 +85,6 @@ impl Reeld {
         RemoteConfig::remove(&self.config, &command.name, digest.as_ref())?;
         Done::nothing()
     }
-}
-
-/// A comment of blanks is none.
-pub(super) fn kept(comment: Comment) -> Option<Comment> {
-    comment.as_str().trim().parse().ok().filter(|comment: &Comment| !comment.as_str().is_empty())
 }
 
 /// The password that was given, itself or by the name of a file.

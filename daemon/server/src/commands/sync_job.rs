@@ -1,12 +1,11 @@
 //! Sync jobs (`cli-manager.md` §3.2).
 
-use reel_config::{Remotes, SyncJobConfig, SyncJobs, SyncLimits};
+use reel_config::{ConfigLock, Remotes, SyncJobConfig, SyncJobs, SyncLimits};
 use reel_types::RemoteName;
 use reel_types::commands::results::SyncJobEntry;
 use reel_types::commands::{SyncJobCreate, SyncJobRemove, SyncJobShow, SyncJobUpdate};
 
-use super::remote::kept;
-use super::{Done, config_digest};
+use super::{Done, config_digest, kept};
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -22,7 +21,7 @@ impl Reeld {
     }
 
     pub(super) fn sync_job_create(&self, command: &SyncJobCreate) -> Outcome<Done> {
-        self.expect_source(command.remote.as_ref())?;
+        let _remotes = self.keep_source(command.remote.as_ref())?;
         let (store, remote_store) = (command.store.clone(), command.remote_store.clone());
         let job = SyncJobConfig {
             ns: command.ns.clone(),
@@ -41,7 +40,7 @@ impl Reeld {
             transfer_last: command.transfer_last.map(|count| count.get()),
             resync_corrupt: command.resync_corrupt,
             schedule: command.schedule.clone(),
-            comment: command.comment.clone().and_then(kept),
+            comment: command.comment.as_ref().and_then(kept),
             ..SyncJobConfig::new(command.id.clone(), store, remote_store)
         };
         SyncJobs::new(&self.config).create(&job)?;
@@ -49,7 +48,7 @@ impl Reeld {
     }
 
     pub(super) fn sync_job_update(&self, command: &SyncJobUpdate) -> Outcome<Done> {
-        self.expect_source(command.remote.as_ref())?;
+        let _remotes = self.keep_source(command.remote.as_ref())?;
         let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
         SyncJobs::new(&self.config).update(&command.id, &delete, digest.as_ref(), |job| {
@@ -65,11 +64,13 @@ impl Reeld {
         Done::nothing()
     }
 
-    /// Fails where there is no such remote.
-    fn expect_source(&self, remote: Option<&RemoteName>) -> Outcome<()> {
-        let Some(remote) = remote else { return Ok(()) };
-        Remotes::new(&self.config).get(remote)?;
-        Ok(())
+    /// Keeps the remote that a job is to use from being removed meanwhile. Fails where there is none.
+    fn keep_source(&self, remote: Option<&RemoteName>) -> Outcome<Option<ConfigLock>> {
+        let Some(remote) = remote else { return Ok(None) };
+        let remotes = Remotes::new(&self.config);
+        let lock = remotes.lock()?;
+        remotes.get(remote)?;
+        Ok(Some(lock))
     }
 }
 
@@ -95,7 +96,7 @@ fn change(job: &mut SyncJobConfig, new: SyncJobUpdate) {
     };
     job.transfer_last = new.transfer_last.map(|count| count.get()).or(job.transfer_last);
     job.resync_corrupt = new.resync_corrupt.or(job.resync_corrupt);
-    if let Some(comment) = new.comment {
+    if let Some(comment) = &new.comment {
         job.comment = kept(comment);
     }
 }

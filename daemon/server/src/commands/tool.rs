@@ -161,10 +161,14 @@ impl Reeld {
             lock.set_loaded(Loaded::Unknown);
         }
         let outcome = verb.run(&mut *self.changer_as_it_is(&name)?);
-        if verb != MtxVerb::Inquiry {
-            self.note_moved(&name, verb.drive().zip(lock.as_ref()))?;
-        }
-        Ok(outcome?)
+        let is_inquiry = verb == MtxVerb::Inquiry;
+        let noted = match is_inquiry {
+            true => Ok(()),
+            false => self.note_moved(&name, verb.drive().zip(lock.as_ref())),
+        };
+        // What the verb met says more than that the changer can't be asked afterwards.
+        let value = outcome?;
+        noted.map(|()| value)
     }
 
     /// Remembers what lies where, with the slots as they are configured.

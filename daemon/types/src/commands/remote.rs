@@ -90,7 +90,7 @@ commands! {
         opt host: HostName,
         /// Password, or the token's secret. Better asked for or read from a file: others see it in the list of processes.
         opt password: Option<Password>,
-        /// File whose first line is the password, readable by its owner alone; '-' is standard input.
+        /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
         opt password_file: Option<LocalPath>,
         /// The server's certificate, where no authority vouches for it.
         opt fingerprint: Option<CertificateFingerprint>,
@@ -111,7 +111,7 @@ commands! {
         opt host: Option<HostName>,
         /// Password, or the token's secret. Better read from a file: others see it in the list of processes.
         opt password: Option<Password>,
-        /// File whose first line is the password, readable by its owner alone; '-' is standard input.
+        /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
         opt password_file: Option<LocalPath>,
         /// The server's certificate, where no authority vouches for it.
         opt fingerprint: Option<CertificateFingerprint>,
@@ -182,7 +182,7 @@ commands! {
         opt burst_out: Option<ByteSize>,
         /// Pull only so many of the newest snapshots of each group.
         opt transfer_last: Option<Count>,
-        /// Pull snapshots anew that a verification found damaged.
+        /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
         opt resync_corrupt: Option<bool>,
     }
 
@@ -223,7 +223,7 @@ commands! {
         opt burst_out: Option<ByteSize>,
         /// Pull only so many of the newest snapshots of each group.
         opt transfer_last: Option<Count>,
-        /// Pull snapshots anew that a verification found damaged.
+        /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
         opt resync_corrupt: Option<bool>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<SyncJobProperty>,
