@@ -398,8 +398,8 @@ impl Scene {
             std::thread::yield_now();
         }
         asked.located.lock().unwrap().clear();
-        drop(hold);
         let began_s = self.now_s();
+        drop(hold);
         for (number, chunk) in wanted.iter().zip(waiting) {
             let chunk = block_on(chunk).unwrap().plain.unwrap();
             assert!(chunk == self.chunks[*number].1.as_slice(), "snapshot {number}");
