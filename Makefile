@@ -10,7 +10,7 @@ demo: setup
 	@scripts/demo $(if $(KEEP),--keep)
 
 test: setup lint
-	cargo build --workspace --bins
+	cargo build --workspace --bins --tests
 	cargo test --workspace --no-fail-fast
 	@scripts/test-kernel
 

@@ -80,16 +80,24 @@ serde_as_text!(AuthId);
 pub enum Privilege {
     SysAudit,
     SysModify,
+    SysPowerManagement,
     DatastoreAudit,
     DatastoreAllocate,
     DatastoreModify,
     DatastoreRead,
+    DatastoreVerify,
     DatastoreBackup,
     DatastorePrune,
+    PermissionsModify,
+    RemoteAudit,
+    RemoteModify,
+    RemoteRead,
+    SysConsole,
     TapeAudit,
     TapeModify,
-    TapeRead,
     TapeWrite,
+    TapeRead,
+    RealmAllocate,
 }
 
 /// Answers whether somebody may do something; asked once for each command.
