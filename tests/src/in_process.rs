@@ -12,8 +12,8 @@ use reel_store::datastore::{
 };
 use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::{ServiceUser, plain_digest};
-use reel_tape::{NoCommitPoints, TapeEnv};
-use reel_types::{Clock, NoTask, SystemClock, TimeZone};
+use reel_tape::TapeEnv;
+use reel_types::{Clock, NoCommitPoints, NoTask, SystemClock, TimeZone};
 
 /// Opens the datastore `name` in the folder of that name below `base`, which need not be there. `images` are all that it
 /// can get, of one chunk each: a folder for each of 65,536 chunks would take longer than a test.

@@ -3,10 +3,11 @@
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::client::{Builder, SendRequest};
-use http::header::{CONNECTION, UPGRADE, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reel_types::{Digest, Namespace, Snapshot, StoreName};
 use tokio::task::JoinSet;
 
@@ -23,6 +24,8 @@ const WINDOW: u32 = 32 << 20;
 const FRAME_MAX: u32 = 4 << 20;
 /// The longest chunk as it is stored: 16 MiB and the header of an encrypted blob (`remote-protocol.md` §7).
 const CHUNK_MAX: usize = (16 << 20) + 44;
+/// What is encoded in the name of a file.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 /// How much of a refusal is read.
 const REFUSAL_MAX: usize = 4096;
 
@@ -106,8 +109,8 @@ impl SnapshotReader {
     /// # Errors
     /// Status 404 where there is no such blob, 400 where there is no such index.
     pub async fn download(&self, file: &str) -> Result<Download, RemoteError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let query = query.append_pair("file-name", file).finish();
+        let encoded = utf8_percent_encode(file, ENCODED);
+        let query = format!("file-name={encoded}");
         self.ask(format!("download '{file}'"), &format!("/download?{query}")).await
     }
 
@@ -127,7 +130,11 @@ impl SnapshotReader {
         let (response, _) = sent.map_err(|error| call.broken(error))?;
         let response = call.in_time(response).await?;
         let status = response.status();
-        let download = Download { call, body: response.into_body() };
+        let length = response
+            .headers()
+            .get(CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let download = Download { call, body: response.into_body(), length };
         if status == StatusCode::OK {
             return Ok(download);
         }
@@ -141,6 +148,8 @@ impl SnapshotReader {
 pub struct Download {
     call: Call,
     body: RecvStream,
+    /// Its bytes, where the server tells.
+    length: Option<usize>,
 }
 
 impl Download {
@@ -156,7 +165,8 @@ impl Download {
 
     /// All of it, which may not be longer than `max`.
     pub async fn all(mut self, max: usize) -> Result<Bytes, RemoteError> {
-        let mut bytes = BytesMut::new();
+        // At once, where the server tells how long it is: growing would cost up to twice the memory.
+        let mut bytes = BytesMut::with_capacity(self.length.unwrap_or(0).min(max));
         while let Some(piece) = self.next().await? {
             if bytes.len() + piece.len() > max {
                 return Err(self.call.nonsense(format!("more than {max} bytes")));

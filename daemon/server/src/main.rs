@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use reel_fs::{Acl, MountOptions, Mounted};
-use reel_tape::{COMMIT_POINTS, CommitPoints, NoCommitPoints};
+use reel_tape::COMMIT_POINTS;
 use reel_types::{Clock, ManualClock, SystemClock, TimeZone};
+use reel_types::{CommitPoints, NoCommitPoints};
 use reeld::options::Options;
 use reeld::runtime::Runtime;
 use reeld::{Failure, Outcome, Reeld, Surroundings, api, notify};

@@ -15,7 +15,7 @@ use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
 use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
-use reel_tape::{CommitPoints, Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
+use reel_tape::{Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
 use reel_types::{
     ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
 };

@@ -8,6 +8,7 @@
 mod create;
 mod insert;
 mod read;
+mod set_aside;
 mod walk;
 
 use std::fs::File;

@@ -4,6 +4,7 @@
 //! are skipped and reported beside the result ([`Listing`]). What is asked for by name and isn't as it
 //! should be is an error. Everything that changes something takes PBS's locks in PBS's order.
 
+mod copy;
 mod groups;
 mod import;
 mod listing;
@@ -23,13 +24,14 @@ use reel_types::{Clock, Digest, GroupPath, Namespace, ParseError, SnapshotPath, 
 use crate::chunk_store::{ChunkStore, SyncLevel};
 use crate::failure::StoreError;
 use crate::files::ServiceUser;
-use crate::locks::{FolderLock, LockMode, ProcessLocks, RunDir};
+use crate::locks::{FolderLock, LockMode, ProcessLocks, RunDir, SharedGuard};
 
+pub use copy::{CopiedFile, SnapshotCopy};
 pub use import::SnapshotImport;
 pub use listing::{Listing, Skipped, SnapshotEntry};
 pub use local_files::{LocalBackup, LocalSource};
 pub use reader::{BlobFile, SnapshotIndex, SnapshotReader};
-pub use removal::GroupRemoval;
+pub use removal::{GroupRemoval, NamespaceRemoval};
 pub use snapshots::SnapshotFile;
 pub use writer::{ImageWriter, SnapshotWriter};
 
@@ -123,6 +125,12 @@ impl Datastore {
     /// Its chunks.
     pub fn chunks(&self) -> &Arc<ChunkStore> {
         &self.chunks
+    }
+
+    /// Keeps collections of garbage by other processes from beginning, as long as the guard is there: whoever uses chunks
+    /// that are here takes it first.
+    pub fn keep_chunks(&self) -> Result<SharedGuard, StoreError> {
+        self.chunks.process_lock().shared(self.now())
     }
 
     /// Sorts chunks into the order in which they are best read: as configured, by inode number with

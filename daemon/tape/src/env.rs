@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reel_types::{Clock, TimeZone};
+use reel_types::{Clock, CommitPoints, TimeZone};
 
 use crate::catalog_index::CatalogIndexes;
 use crate::drive_times::DriveTimes;
@@ -39,20 +39,6 @@ pub const COMMIT_POINTS: [&str; 19] = [
     "restore: chunks stored",
     "restore: snapshot stored",
 ];
-
-/// Is told of each commit point as it is reached.
-pub trait CommitPoints: Send + Sync {
-    /// The point `name`, one of [`COMMIT_POINTS`], was reached.
-    fn reached(&self, name: &'static str);
-}
-
-/// Nobody cares.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoCommitPoints;
-
-impl CommitPoints for NoCommitPoints {
-    fn reached(&self, _name: &'static str) {}
-}
 
 /// The state, caches and surroundings that operations on media share.
 pub struct TapeEnv {

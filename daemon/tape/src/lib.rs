@@ -47,7 +47,7 @@ pub use drive_desk::{
     DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, IdleWatch, Loaded, Opening,
 };
 pub use encryption::{TapeKeyFiles, require_key};
-pub use env::{COMMIT_POINTS, CommitPoints, NoCommitPoints, TapeEnv};
+pub use env::{COMMIT_POINTS, TapeEnv};
 pub use error::{Error, Result};
 pub use health::HealthLog;
 pub use inventory::{Inventory, InventoryEntry, InventoryFile};

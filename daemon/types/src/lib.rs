@@ -13,6 +13,7 @@ mod calendar;
 mod cancel;
 mod clock;
 pub mod commands;
+mod commit_points;
 mod digest;
 mod error;
 mod filter;
@@ -38,6 +39,7 @@ pub use backup::{BackupGroup, BackupTime, BackupType, GroupPath, Snapshot, Snaps
 pub use calendar::CalendarEvent;
 pub use cancel::Cancel;
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use commit_points::{CommitPoints, NoCommitPoints};
 pub use digest::{CertificateFingerprint, Digest, Fingerprint};
 pub use error::ParseError;
 pub use filter::{GroupFilter, filters_accept};

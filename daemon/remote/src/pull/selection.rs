@@ -50,11 +50,12 @@ pub struct Selection {
 
 /// Chooses among the snapshots of a source, oldest first. `newest` is the newest finished one that is here: it is taken
 /// again, which costs little where nothing changed. What follows right behind older ones is taken whatever
-/// `transfer_last` says.
+/// `transfer_last` says, and so are those of `damaged`.
 pub fn select(
     source: &[BackupTime],
     newest: Option<BackupTime>,
     transfer_last: Option<u64>,
+    damaged: &[BackupTime],
 ) -> Vec<Selection> {
     let wanted = transfer_last.and_then(|count| usize::try_from(count).ok());
     let cutoff = wanted.map_or(0, |wanted| source.len().saturating_sub(wanted));
@@ -63,7 +64,9 @@ pub fn select(
     for (position, &time) in source.iter().enumerate() {
         let is_older = newest.is_some_and(|newest| time < newest);
         let is_behind_older = pending.as_ref().is_some_and(|it| it.reason == SkipReason::Older);
-        if is_older {
+        if damaged.contains(&time) {
+            taken.push(Selection { skipped: None, time });
+        } else if is_older {
             pass_over(&mut pending, SkipReason::Older, time);
         } else if !is_behind_older && position < cutoff && newest != Some(time) {
             pass_over(&mut pending, SkipReason::TransferLast, time);
@@ -110,7 +113,7 @@ mod tests {
         ];
         for (newest, source, transfer_last, expected) in rows {
             let newest = newest.map(|newest| BackupTime::from_epoch(newest).unwrap());
-            let taken = select(&times(source), newest, transfer_last);
+            let taken = select(&times(source), newest, transfer_last, &[]);
             let taken: Vec<_> = taken.into_iter().map(|selection| selection.time).collect();
             assert_eq!(taken, times(expected), "{newest:?} {source:?} {transfer_last:?}");
         }
@@ -119,12 +122,23 @@ mod tests {
     #[test]
     fn what_was_passed_over_is_told_with_the_next_that_is_taken() {
         let newest = BackupTime::from_epoch(3).ok();
-        let taken = select(&times(&[1, 2, 3, 4, 5]), newest, Some(1));
+        let taken = select(&times(&[1, 2, 3, 4, 5]), newest, Some(1), &[]);
         let told: Vec<_> =
             taken.iter().map(|one| one.skipped.as_ref().map(ToString::to_string)).collect();
         let older = "skipped: 2 snapshot(s) (1970-01-01T00:00:01Z .. 1970-01-01T00:00:02Z) older than the newest local snapshot";
         let last = "skipped: 1 snapshot(s) (1970-01-01T00:00:04Z) due to transfer-last";
         assert_eq!(told, [Some(older.into()), Some(last.into())]);
-        assert!(select(&times(&[1, 2]), newest, None).is_empty(), "and not at all where none is");
+        assert!(
+            select(&times(&[1, 2]), newest, None, &[]).is_empty(),
+            "and not at all where none is"
+        );
+    }
+
+    #[test]
+    fn what_is_damaged_here_is_taken_however_old() {
+        let newest = BackupTime::from_epoch(4).ok();
+        let taken = select(&times(&[1, 2, 3, 4]), newest, Some(1), &times(&[2]));
+        let taken: Vec<_> = taken.into_iter().map(|selection| selection.time).collect();
+        assert_eq!(taken, times(&[2, 4]));
     }
 }

@@ -3,7 +3,7 @@
 use reel_emu::{CleaningWish, EmulatedLibrary, Fault, Moment};
 use reel_hw::VolumeTag;
 use reel_hw::scsi::{Sense, SenseKey};
-use reel_tape::NoCommitPoints;
+use reel_types::NoCommitPoints;
 use reel_types::commands::Command;
 use reel_types::{ManualClock, TimeZone, Upid};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use reel_fs::{
     AllowAll, Answer, Caller, EngineOptions, EntryKind, FileSystem, FsError, InodeNumber, Stat,
 };
 use reel_store::plain_digest;
-use reel_tape::NoCommitPoints;
+use reel_types::NoCommitPoints;
 use reel_types::{ManualClock, TimeZone};
 use reeld::runtime::Runtime;
 use reeld::{Folders, Reeld, Surroundings, tree};

@@ -169,11 +169,16 @@ impl Datastore {
         Ok(folders)
     }
 
+    /// Whether the namespace is there; the root always is.
+    pub fn has_namespace(&self, namespace: &Namespace) -> Result<bool, StoreError> {
+        let dir = self.namespace_dir(namespace);
+        exists(&dir).tried(|| format!("look for {dir:?}"))
+    }
+
     /// Fails with `NotFound` unless the namespace's folder is there.
     pub(super) fn require_namespace(&self, namespace: &Namespace) -> Result<PathBuf, StoreError> {
-        let dir = self.namespace_dir(namespace);
-        if exists(&dir).tried(|| format!("look for {dir:?}"))? {
-            return Ok(dir);
+        if self.has_namespace(namespace)? {
+            return Ok(self.namespace_dir(namespace));
         }
         let tried = format!("open namespace '{namespace}' of datastore '{}'", self.name());
         let advice = "list the namespaces, or create it first";

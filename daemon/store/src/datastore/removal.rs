@@ -1,12 +1,13 @@
 //! Removing snapshots and groups (`datastore.md` §8).
 
 use std::fs;
+use std::io;
 
-use reel_types::{GroupPath, SnapshotPath};
+use reel_types::{BackupType, GroupPath, Namespace, SnapshotPath};
 
 use super::Datastore;
 use super::listing::{MANIFEST_FILE, PROTECTED_FILE};
-use crate::failure::{IoContext, StoreError};
+use crate::failure::{IoContext, StoreError, StoreErrorKind};
 use crate::files::{exists, remove_file_if_there};
 use crate::locks::LockMode;
 
@@ -16,6 +17,19 @@ pub struct GroupRemoval {
     /// Snapshots that were removed.
     pub removed: usize,
     /// Protected snapshots, which stay and keep the group.
+    pub protected: usize,
+}
+
+/// What the removal of namespaces took, and left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct NamespaceRemoval {
+    /// Snapshots that were removed.
+    pub snapshots: usize,
+    /// Groups that were removed whole.
+    pub groups: usize,
+    /// Namespaces that were removed.
+    pub namespaces: usize,
+    /// Protected snapshots, which stay and keep their groups and namespaces.
     pub protected: usize,
 }
 
@@ -67,5 +81,41 @@ impl Datastore {
                 .tried(|| format!("remove {}", self.group_text(group)))?;
         }
         Ok(result)
+    }
+
+    /// Removes a namespace with all groups and namespaces below it, but what is protected and what keeps that.
+    pub fn forget_namespace(&self, namespace: &Namespace) -> Result<NamespaceRemoval, StoreError> {
+        let tried = || format!("remove namespace '{namespace}' of datastore '{}'", self.name());
+        if namespace.is_root() {
+            let reason = "the root namespace can't be removed";
+            return Err(StoreError::new(StoreErrorKind::InvalidInput, tried(), reason));
+        }
+        let mut result = NamespaceRemoval::default();
+        // Children first.
+        for below in self.namespaces(namespace, None)?.items.into_iter().rev() {
+            for group in self.groups(&below)?.items {
+                let removal = self.forget_group(&GroupPath { namespace: below.clone(), group })?;
+                result.snapshots += removal.removed;
+                result.protected += removal.protected;
+                result.groups += usize::from(removal.protected == 0);
+            }
+            result.namespaces += usize::from(self.remove_empty_namespace(&below).tried(tried)?);
+        }
+        Ok(result)
+    }
+
+    /// Whether it was empty, and so was removed.
+    fn remove_empty_namespace(&self, namespace: &Namespace) -> io::Result<bool> {
+        let dir = self.namespace_dir(namespace);
+        let types = BackupType::ALL.map(BackupType::as_str);
+        let folders = types.into_iter().chain(["ns"]).map(|name| dir.join(name));
+        for folder in folders.chain([dir.clone()]) {
+            match fs::remove_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => return Ok(false),
+                result => result?,
+            }
+        }
+        Ok(true)
     }
 }

@@ -16,13 +16,13 @@ use crate::archive::chunk::ChunkArchiveHeader;
 use crate::archive::{ArchiveHeader, ContentKind};
 use crate::catalog_restore::{CatalogOptions, restore_catalog};
 use crate::drive_desk::{DriveDesk, DriveOpener, Opening};
-use crate::env::NoCommitPoints;
 use crate::label::{MediaLabel, MediaLabels};
 use crate::media_catalog::MediaCatalog;
 use crate::medium::{
     Beginning, load_member, read_labels, write_json_file, write_label, write_set_label,
 };
 use crate::testing::{fixtures, unpack};
+use reel_types::NoCommitPoints;
 
 const SET: &str = "9da37a55-aac7-4deb-91c6-482b3b675f30";
 /// The fingerprint of the key 00 01 02 … 1f (`tape-format.md` §16).

@@ -10,11 +10,11 @@ use reel_hw::MemoryLibrary;
 use reel_hw::memory::MediumLimits;
 use reel_hw::number::{Capacity, VolumeTag};
 use reel_store::plain_digest;
-use reel_tape::CommitPoints;
 use reel_tape::backup::backup;
 use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::set_contents::SetContents;
+use reel_types::CommitPoints;
 use reel_types::{Cancel, LabelText, MediaStatus, NoTask};
 
 use crate::support::{

@@ -13,8 +13,8 @@ use reel_types::{Cancel, Digest};
 use super::super::*;
 use super::rig::{TestTask, chunk_names, desk, make_store, owner, tape_env, temporary_folder};
 use crate::drive_desk::DriveDesk;
-use crate::env::NoCommitPoints;
 use crate::testing::{fixtures, unpack};
+use reel_types::NoCommitPoints;
 
 const POOL_A: &str = "abcbc951-68b8-4596-9658-00823cb5cc8a";
 

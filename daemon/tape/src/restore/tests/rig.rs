@@ -23,12 +23,13 @@ use super::super::members::{Member, Members};
 use super::{RestoreJob, RestoreSummary, restore};
 use crate::backup::{BackupJob, Selection, backup};
 use crate::drive_desk::{DriveDesk, DriveOpener, Opening};
-use crate::env::{CommitPoints, TapeEnv};
+use crate::env::TapeEnv;
 use crate::media_catalog::CatalogRecord;
 use crate::medium::load_by_label;
 use crate::ops::label_medium;
 use crate::pool::{PoolRules, Site};
 use crate::{Error, Result};
+use reel_types::CommitPoints;
 
 /// Room for a few chunks, so that sets need several media.
 const TAPE_BYTES: u64 = 4 << 20;

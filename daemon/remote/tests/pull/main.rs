@@ -1,0 +1,10 @@
+//! Pulls between datastores: what goes over, what stays, what is left when something fails (`sync.md`).
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod content;
+mod groups;
+mod namespaces;
+mod scene;
+mod snapshots;
+mod vanished;
