@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
+use nix::sys::socket::{setsockopt, sockopt};
 use openssl::ssl::Ssl;
 use reel_config::RemoteConfig;
 use reel_types::{Fingerprint, HostName};
@@ -16,6 +17,9 @@ use crate::{RemoteError, tls};
 
 /// How long a connection may take to come about (`remote-protocol.md` §1.1).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// After how many seconds of silence the peer is asked whether it is there (`remote-protocol.md` §1.1).
+const KEEPALIVE_S: u32 = 120;
 
 /// Where a server is, and which certificate it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +52,7 @@ pub(crate) async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<Stre
     let refused = |source| RemoteError::Connect { server: server.clone(), source };
     let tcp = within_time(TcpStream::connect((endpoint.host.as_str(), endpoint.port)));
     let tcp = tcp.await.map_err(refused)?;
-    tcp.set_nodelay(true).map_err(refused)?;
+    tcp.set_nodelay(true).and_then(|()| keep_alive(&tcp)).map_err(refused)?;
     let (configuration, verdict) = tls::handshake(endpoint.fingerprint)?;
     let ssl: Ssl = configuration.into_ssl(endpoint.host.as_str())?;
     let mut stream = SslStream::new(ssl, Limited::new(tcp, limits))?;
@@ -63,6 +67,12 @@ pub(crate) async fn connect(endpoint: &Endpoint, limits: &Limits) -> Result<Stre
             None => refused(source),
         }),
     }
+}
+
+/// Has the system notice a peer that is gone, however long nothing is to be said.
+pub(crate) fn keep_alive(tcp: &TcpStream) -> io::Result<()> {
+    setsockopt(tcp, sockopt::KeepAlive, &true)?;
+    Ok(setsockopt(tcp, sockopt::TcpKeepIdle, &KEEPALIVE_S)?)
 }
 
 async fn within_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {

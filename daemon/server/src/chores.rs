@@ -1,35 +1,35 @@
-//! What the daemon does by itself: at midnight it rotates the archive of tasks, as a task, with PBS's job state
-//! (`config.md` §9.2, §10). Where it didn't run at midnight it does so when it is started next.
+//! What the daemon does by itself: each full minute it starts the jobs that are due (`sync.md` §11), at midnight it rotates
+//! the archive of tasks (`config.md` §9.2). What was due while it did not run it does once when it is started next.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use reel_types::{AuthId, CalendarEvent, TaskContext, Upid};
+use reel_types::{AuthId, TaskContext};
 
 use crate::failure::Outcome;
+use crate::jobs::Job;
 use crate::reeld::Reeld;
-use crate::tasks::{JobState, Task, TaskEnd, TaskFailure, TaskStatus};
+use crate::tasks::{Task, TaskFailure};
 
 /// PBS's names of the job.
-const JOB_KIND: &str = "logrotate";
-const JOB_NAME: &str = "access-log_and_task-archive";
+const ROTATION: Job<'_> = Job { kind: "logrotate", name: "access-log_and_task-archive" };
 /// Midnight, local time.
 const SCHEDULE: &str = "daily";
-/// How often it is looked whether the job is due: a clock that was set, or a computer that slept, is noticed soon.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Seconds between two looks, which are at full minutes: a clock that was set, or a computer that slept, is noticed soon.
+const LOOK_EVERY: i64 = 60;
 
 impl Reeld {
     /// Does what is due, now and ever after. To be started once; dropping it ends it.
     pub fn do_chores(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
-        self.look_after_tasks();
+        self.do_what_is_due();
         let reeld = Arc::clone(self);
         async move {
             let looking = Arc::clone(&reeld);
             drop(tokio::task::spawn_blocking(move || looking.look_into_changers()));
             loop {
-                tokio::time::sleep(LOOK_EVERY).await;
+                tokio::time::sleep(until_full_minute(reeld.clock.now())).await;
                 let reeld = Arc::clone(&reeld);
-                let _ = tokio::task::spawn_blocking(move || reeld.look_after_tasks()).await;
+                let _ = tokio::task::spawn_blocking(move || reeld.do_what_is_due()).await;
             }
         }
     }
@@ -41,40 +41,25 @@ impl Reeld {
         }
     }
 
-    fn look_after_tasks(self: &Arc<Self>) {
+    fn do_what_is_due(self: &Arc<Self>) {
+        if let Err(failure) = self.start_due_sync_jobs() {
+            tracing::error!(%failure, "sync jobs can't be looked at");
+        }
         if let Err(failure) = self.rotate_if_due() {
             tracing::error!(%failure, "the archive of tasks can't be rotated");
         }
     }
 
     fn rotate_if_due(self: &Arc<Self>) -> Outcome<()> {
-        let now = self.clock.now();
-        let state = self.jobs.load(JOB_KIND, JOB_NAME, now)?;
-        let event: CalendarEvent = SCHEDULE.parse()?;
-        if event.next_after(state.last_run(), &self.zone).is_some_and(|due| due <= now) {
-            self.start_rotation()?;
-        } else if !self.jobs.is_kept(JOB_KIND, JOB_NAME) {
+        if self.is_due(ROTATION, &SCHEDULE.parse()?)? {
+            let reeld = Arc::clone(self);
+            self.run_job(ROTATION, "", &AuthId::root(), move |task| reeld.rotate(task))?;
+        } else if !self.jobs.is_kept(ROTATION.kind, ROTATION.name) {
             // Midnights count from the first start on.
-            self.jobs.save(JOB_KIND, JOB_NAME, &state)?;
+            let state = self.job_state(ROTATION)?;
+            self.jobs.save(ROTATION.kind, ROTATION.name, &state)?;
         }
         Ok(())
-    }
-
-    fn start_rotation(self: &Arc<Self>) -> Outcome<Upid> {
-        let reeld = Arc::clone(self);
-        let upid = self.tasks.start(JOB_KIND, "", &AuthId::root(), move |task| {
-            let upid = task.upid().clone();
-            reeld.jobs.save(JOB_KIND, JOB_NAME, &JobState::Started { upid: upid.clone() })?;
-            let rotated = reeld.rotate(task);
-            let status = match &rotated {
-                Ok(()) => TaskStatus::Ok,
-                Err(error) => TaskStatus::Error(error.to_string()),
-            };
-            let end = TaskEnd { time: reeld.clock.now(), status };
-            reeld.jobs.save(JOB_KIND, JOB_NAME, &JobState::finished(upid, end))?;
-            rotated
-        })?;
-        Ok(upid)
     }
 
     fn rotate(&self, task: &Task) -> Result<(), TaskFailure> {
@@ -85,4 +70,9 @@ impl Reeld {
         task.log(told);
         Ok(())
     }
+}
+
+/// How long it is to the next full minute.
+fn until_full_minute(now: i64) -> Duration {
+    Duration::from_secs((LOOK_EVERY - now.rem_euclid(LOOK_EVERY)).unsigned_abs())
 }

@@ -15,6 +15,7 @@ mod jobs;
 mod media;
 mod plan;
 mod pool;
+mod pull;
 mod reload;
 mod remote;
 mod secrets;
@@ -37,6 +38,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 pub(crate) use drive::DRIVE_WAIT;
+pub(crate) use pull::job_of;
 pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.
@@ -202,6 +204,9 @@ impl Reeld {
             Command::RemoteRemove(command) => self.remote_remove(command),
             Command::SyncJobList(_) => self.sync_job_list(),
             Command::SyncJobShow(command) => self.sync_job_show(command),
+            Command::SyncJobStatus(command) => self.sync_job_status(command),
+            Command::SyncJobRun(command) => self.sync_job_run(command, who),
+            Command::Pull(command) => self.pull(command, who),
             Command::SyncJobCreate(command) => self.sync_job_create(command),
             Command::SyncJobUpdate(command) => self.sync_job_update(command),
             Command::SyncJobRemove(command) => self.sync_job_remove(command),

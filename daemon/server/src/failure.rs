@@ -114,6 +114,7 @@ from_error_with_errno!(
     reel_hw::Error,
     reel_hw::tool::ToolError,
     reel_remote::RemoteError,
+    reel_remote::pull::PullError,
 );
 
 impl From<ParamErrors> for Failure {

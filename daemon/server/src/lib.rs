@@ -16,6 +16,7 @@ pub mod drives;
 pub mod failure;
 pub mod folders;
 mod holes;
+mod jobs;
 mod libraries;
 mod memo;
 pub mod notify;

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use reel_fs::{Acl, MountOptions, Mounted};
-use reel_tape::COMMIT_POINTS;
-use reel_types::{Clock, ManualClock, SystemClock, TimeZone};
-use reel_types::{CommitPoints, NoCommitPoints};
+use reel_types::{Clock, CommitPoints, ManualClock, NoCommitPoints, SystemClock, TimeZone};
 use reeld::options::Options;
 use reeld::runtime::Runtime;
 use reeld::{Failure, Outcome, Reeld, Surroundings, api, notify};
@@ -147,8 +145,9 @@ fn commit_points(options: &Options) -> Outcome<Arc<dyn CommitPoints>> {
     let Some(point) = &options.crash_at else {
         return Ok(Arc::new(NoCommitPoints));
     };
-    if !COMMIT_POINTS.contains(&point.as_str()) {
-        let known = COMMIT_POINTS.join("', '");
+    let known = [&reel_tape::COMMIT_POINTS[..], &reel_remote::pull::COMMIT_POINTS].concat();
+    if !known.contains(&point.as_str()) {
+        let known = known.join("', '");
         return Err(Failure::invalid(format!("'{point}' is no commit point; there are '{known}'")));
     }
     Ok(Arc::new(CrashAt(point.clone())))

@@ -17,9 +17,11 @@ use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
 use reel_types::{
-    ChangerName, Clock, Digest, Fingerprint, LabelText, MediaSetId, PoolName, StoreName, TimeZone,
+    Authorizer, ChangerName, Clock, CommitPoints, Digest, Fingerprint, LabelText, MediaSetId,
+    PoolName, StoreName, TimeZone,
 };
 
+use crate::access::Unrestricted;
 use crate::auto_clean::AutoClean;
 use crate::drives::Drives;
 use crate::failure::{Failure, Outcome};
@@ -136,6 +138,11 @@ impl Reeld {
     /// Where the socket of the API lies.
     pub fn socket(&self) -> PathBuf {
         self.folders.socket()
+    }
+
+    /// What users may do.
+    pub(crate) fn rights(&self) -> Arc<dyn Authorizer> {
+        Arc::new(Unrestricted)
     }
 
     /// The configured pools.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use reel_types::{AuthId, Cancel, Clock, TaskContext, TaskStopped, TimeZone, Upid, UpidParts};
 use tokio::sync::watch;
 
-pub use job_state::{JobState, JobStates};
+pub use job_state::{JobLock, JobState, JobStates};
 pub use log::STAMP_CHARS;
 pub use status::{TaskEnd, TaskStatus};
 
@@ -152,16 +152,34 @@ impl Tasks {
     where
         W: FnOnce(&Task) -> Result<(), TaskFailure> + Send + 'static,
     {
+        self.start_then(kind, id, who, work, |_| {})
+    }
+
+    /// The same; `ended` is told how, before anybody else can know.
+    pub fn start_then<W, E>(
+        &self,
+        kind: &str,
+        id: &str,
+        who: &AuthId,
+        work: W,
+        ended: E,
+    ) -> io::Result<Upid>
+    where
+        W: FnOnce(&Task) -> Result<(), TaskFailure> + Send + 'static,
+        E: FnOnce(&TaskEnd) + Send + 'static,
+    {
         let task = self.0.create(kind, id, who)?;
         let upid = task.upid.clone();
         let registry = Arc::clone(&self.0);
         let runner = Arc::clone(&task);
         let spawned = std::thread::Builder::new().name(kind.into()).spawn(move || {
-            let end = runner.run(work);
+            let end = registry.end_now(runner.run(work));
+            ended(&end);
             registry.end(&runner, end);
         });
         if let Err(error) = spawned {
-            self.0.end(&task, TaskStatus::Error(format!("start a thread: {error}")));
+            let status = TaskStatus::Error(format!("start a thread: {error}"));
+            self.0.end(&task, self.0.end_now(status));
             return Err(error);
         }
         Ok(upid)
@@ -277,8 +295,11 @@ impl Registry {
         Ok(task)
     }
 
-    fn end(&self, task: &Arc<Task>, status: TaskStatus) {
-        let end = TaskEnd { time: self.clock.now(), status };
+    fn end_now(&self, status: TaskStatus) -> TaskEnd {
+        TaskEnd { time: self.clock.now(), status }
+    }
+
+    fn end(&self, task: &Arc<Task>, end: TaskEnd) {
         task.finish_log(&end.status);
         let mut running = self.running();
         running.retain(|other| other.upid != task.upid);

@@ -43,6 +43,18 @@ pub enum PullError {
 }
 
 impl PullError {
+    /// The errno that tells a caller of the file system.
+    pub fn errno(&self) -> i32 {
+        match self {
+            Self::Remote(error) => error.errno(),
+            Self::Store(error) => error.errno(),
+            Self::Content { source, .. } => source.errno(),
+            Self::Value(_) | Self::Refused(_) => libc::EINVAL,
+            Self::System(error) => error.raw_os_error().unwrap_or(libc::EIO),
+            Self::Stopped(_) => libc::ECANCELED,
+        }
+    }
+
     pub(super) fn content(what: impl Into<String>) -> impl FnOnce(FormatError) -> Self {
         let what = what.into();
         move |source| Self::Content { what, source }

@@ -61,3 +61,47 @@ async fn a_connection_that_has_ended_is_made_anew() {
     client.version().await.unwrap();
     assert_eq!(server.connections(), 2);
 }
+
+/// Lets time pass for everything but the network.
+async fn pass(minutes: u64) {
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(60 * minutes)).await;
+    tokio::time::resume();
+}
+
+fn passwords(server: &Server) -> Vec<String> {
+    let logins = server.asked().into_iter().filter(|asked| asked.method == "POST");
+    let password = |asked: Asked| {
+        let body: serde_json::Value = serde_json::from_str(&asked.body).unwrap();
+        body["password"].as_str().unwrap().to_owned()
+    };
+    logins.map(password).collect()
+}
+
+#[tokio::test]
+async fn an_old_ticket_is_renewed_by_itself() {
+    let rest = |asked: &Asked| if asked.method == "POST" { ok(TICKET) } else { ok(VERSION) };
+    let server = Server::start(rest, |_| ok("")).await;
+    let client = server.client("u@pbs");
+    client.version().await.unwrap();
+    pass(14).await;
+    client.version().await.unwrap();
+    pass(2).await;
+    client.version().await.unwrap();
+    assert_eq!(passwords(&server), ["secret", "PBS:u@pbs:66607524::sig+/"]);
+}
+
+#[tokio::test]
+async fn where_an_old_ticket_is_refused_the_password_is_tried() {
+    let rest = |asked: &Asked| match &*asked.method {
+        "POST" if asked.body.contains("PBS:") => refusal(401, "permission check failed."),
+        "POST" => ok(TICKET),
+        _ => ok(VERSION),
+    };
+    let server = Server::start(rest, |_| ok("")).await;
+    let client = server.client("u@pbs");
+    client.version().await.unwrap();
+    pass(180).await;
+    client.version().await.unwrap();
+    assert_eq!(passwords(&server), ["secret", "PBS:u@pbs:66607524::sig+/", "secret"]);
+}

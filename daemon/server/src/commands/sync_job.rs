@@ -5,9 +5,11 @@ use reel_types::RemoteName;
 use reel_types::commands::results::SyncJobEntry;
 use reel_types::commands::{SyncJobCreate, SyncJobRemove, SyncJobShow, SyncJobUpdate};
 
-use super::{Done, config_digest, kept};
+use super::{Done, config_digest, job_of, kept};
 use crate::failure::Outcome;
+use crate::jobs::Job;
 use crate::reeld::Reeld;
+use crate::tasks::JobState;
 
 impl Reeld {
     pub(super) fn sync_job_list(&self) -> Outcome<Done> {
@@ -39,11 +41,15 @@ impl Reeld {
             },
             transfer_last: command.transfer_last.map(|count| count.get()),
             resync_corrupt: command.resync_corrupt,
+            worker_threads: command.worker_threads.map(|count| count.get()),
             schedule: command.schedule.clone(),
             comment: command.comment.as_ref().and_then(kept),
             ..SyncJobConfig::new(command.id.clone(), store, remote_store)
         };
         SyncJobs::new(&self.config).create(&job)?;
+        let created = JobState::Created { time: self.clock.now() };
+        let Job { kind, name } = job_of(&job.id);
+        self.jobs.save(kind, name, &created)?;
         Done::nothing()
     }
 
@@ -51,16 +57,24 @@ impl Reeld {
         let _remotes = self.keep_source(command.remote.as_ref())?;
         let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        SyncJobs::new(&self.config).update(&command.id, &delete, digest.as_ref(), |job| {
+        let jobs = SyncJobs::new(&self.config);
+        let before = jobs.get(&command.id)?.schedule;
+        jobs.update(&command.id, &delete, digest.as_ref(), |job| {
             change(job, command.clone());
             Ok(())
         })?;
+        // PBS compares with what was given: an absent one counts as another.
+        if before.is_some() && command.schedule.is_none() || command.schedule != before {
+            self.reschedule(job_of(&command.id))?;
+        }
         Done::nothing()
     }
 
     pub(super) fn sync_job_remove(&self, command: &SyncJobRemove) -> Outcome<Done> {
         let digest = config_digest(command.digest.as_ref())?;
         SyncJobs::new(&self.config).remove(&command.id, digest.as_ref())?;
+        let Job { kind, name } = job_of(&command.id);
+        self.jobs.remove(kind, name)?;
         Done::nothing()
     }
 
@@ -96,6 +110,7 @@ fn change(job: &mut SyncJobConfig, new: SyncJobUpdate) {
     };
     job.transfer_last = new.transfer_last.map(|count| count.get()).or(job.transfer_last);
     job.resync_corrupt = new.resync_corrupt.or(job.resync_corrupt);
+    job.worker_threads = new.worker_threads.map(|count| count.get()).or(job.worker_threads);
     if let Some(comment) = &new.comment {
         job.comment = kept(comment);
     }

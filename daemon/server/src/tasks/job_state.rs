@@ -1,9 +1,12 @@
 //! What is remembered of a job's last run, in PBS's files (`config.md` §10).
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
 
 use reel_types::Upid;
 use serde::{Deserialize, Serialize};
@@ -12,6 +15,8 @@ use super::status::{JobEnd, TaskEnd};
 
 /// A job without a state file counts as created so long ago, in seconds.
 const CREATED_BEFORE: i64 = 30;
+/// How often a lock is tried again.
+const LOCK_LOOK: Duration = Duration::from_millis(50);
 
 /// The last that is known of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,10 +56,42 @@ impl JobState {
         }
     }
 
+    /// From when on the next run is told: the end of the last one (`config.md` §10), UNIX seconds.
+    pub fn next_counts_from(&self) -> i64 {
+        match self {
+            Self::Finished(job) => job.updated.unwrap_or(job.state.time()),
+            other => other.last_run(),
+        }
+    }
+
+    /// Its last run, if it had one: the task, and how it ended if it has.
+    pub fn last(&self) -> Option<(&Upid, Option<TaskEnd>)> {
+        match self {
+            Self::Created { .. } => None,
+            Self::Started { upid } => Some((upid, None)),
+            Self::Finished(job) => Some((&job.upid, Some(job.state.clone().into()))),
+        }
+    }
+
+    /// The state after its schedule was changed at `now`: it does not run at once for what lies behind.
+    pub fn rescheduled(self, now: i64) -> Self {
+        match self {
+            Self::Created { .. } => Self::Created { time: now },
+            Self::Finished(job) => Self::Finished(FinishedJob { updated: Some(now), ..job }),
+            running => running,
+        }
+    }
+
     /// The state after the task `upid` ended.
     pub fn finished(upid: Upid, end: TaskEnd) -> Self {
         Self::Finished(FinishedJob { upid, state: end.into(), updated: None })
     }
+}
+
+/// A job that no second run of begins, until this is dropped.
+#[derive(Debug)]
+pub struct JobLock {
+    _held: Flock<File>,
 }
 
 /// The folder `jobstates`.
@@ -96,15 +133,43 @@ impl JobStates {
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
         file.as_file().sync_all()?;
         file.persist(self.path(kind, name)).map_err(|error| error.error)?;
-        fs::File::open(&self.folder)?.sync_all()
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Waits until no run of the job is under way, at most for `patience`; none where one still is.
+    pub fn lock(&self, kind: &str, name: &str, patience: Duration) -> io::Result<Option<JobLock>> {
+        let began = Instant::now();
+        loop {
+            if let Some(lock) = self.try_lock(kind, name)? {
+                return Ok(Some(lock));
+            }
+            if began.elapsed() >= patience {
+                return Ok(None);
+            }
+            std::thread::sleep(LOCK_LOOK);
+        }
+    }
+
+    fn try_lock(&self, kind: &str, name: &str) -> io::Result<Option<JobLock>> {
+        let path = self.folder.join(format!("{kind}-{name}.lck"));
+        let mut options = OpenOptions::new();
+        let file = options.append(true).create(true).mode(0o660).open(path)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Ok(Some(JobLock { _held: held })),
+            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
+            Err((_, errno)) => Err(errno.into()),
+        }
     }
 
     /// Forgets a job.
     pub fn remove(&self, kind: &str, name: &str) -> io::Result<()> {
-        match fs::remove_file(self.path(kind, name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        for path in [self.path(kind, name), self.folder.join(format!("{kind}-{name}.lck"))] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     fn path(&self, kind: &str, name: &str) -> PathBuf {

@@ -92,6 +92,31 @@ pub(crate) enum JobEnd {
     },
 }
 
+impl JobEnd {
+    /// When it ended, UNIX seconds.
+    pub(crate) fn time(&self) -> i64 {
+        match self {
+            Self::Ok { endtime }
+            | Self::Warning { endtime, .. }
+            | Self::Error { endtime, .. }
+            | Self::Unknown { endtime } => *endtime,
+        }
+    }
+}
+
+impl From<JobEnd> for TaskEnd {
+    fn from(end: JobEnd) -> Self {
+        let time = end.time();
+        let status = match end {
+            JobEnd::Ok { .. } => TaskStatus::Ok,
+            JobEnd::Warning { count, .. } => TaskStatus::Warnings(count),
+            JobEnd::Error { message, .. } => TaskStatus::Error(message),
+            JobEnd::Unknown { .. } => TaskStatus::Unknown,
+        };
+        Self { time, status }
+    }
+}
+
 impl From<TaskEnd> for JobEnd {
     fn from(end: TaskEnd) -> Self {
         let endtime = end.time;

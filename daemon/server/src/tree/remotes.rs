@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use reel_config::{Remotes, SyncJobs};
 use reel_fs::{Entry, FnDir, Node};
-use reel_types::commands::{Place, RemoteShow, SyncJobShow};
+use reel_types::commands::{Place, RemoteShow, SyncJobShow, SyncJobStatus};
 use reel_types::{JobId, RemoteName};
 
 use super::Tree;
-use super::facts::{answer, fs_error, no_such, parsed};
+use super::facts::{answer, fact, fs_error, no_such, parsed, utc};
 
 /// The folder of all remotes.
 pub(super) fn remotes(tree: &Arc<Tree>) -> Node {
@@ -55,6 +55,14 @@ pub(super) fn sync_jobs(tree: &Arc<Tree>) -> Node {
 fn sync_job(tree: &Arc<Tree>, id: JobId) -> Node {
     let refusal = format!("'remove {id}' in the job's ctl takes it out of the configuration");
     tree.controlled(Place::SyncJob(id.clone()), refusal)
-        .with_all(answer(tree, "config", SyncJobShow { id }))
+        .with_all(answer(tree, "config", SyncJobShow { id: id.clone() }))
+        .with_all(answer(tree, "status", SyncJobStatus { id: id.clone() }))
+        .with("next-run", next_run(tree, id))
         .node()
+}
+
+/// When the job runs next by itself; empty where it does not.
+fn next_run(tree: &Arc<Tree>, id: JobId) -> Node {
+    let reeld = Arc::clone(&tree.reeld);
+    fact(move || Ok(reeld.next_run(&id)?.map(utc)))
 }

@@ -32,13 +32,10 @@ use reel_tape::pool::{PoolRules, Site};
 use reel_tape::queue::{DriveQueue, QueueListener, QueueOptions, QueueParts, ReadDamage};
 use reel_tape::set_contents::{SetContents, SetMedium};
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
-use reel_tape::{
-    CommitPoints, DriveDesk, DriveHold, DriveOpener, Error, NoCommitPoints, Opening, Result,
-    TapeEnv,
-};
+use reel_tape::{DriveDesk, DriveHold, DriveOpener, Error, Opening, Result, TapeEnv};
 use reel_types::{
-    Cancel, Digest, LabelText, MediaId, MediaSetId, NoTask, PoolName, SnapshotPath, StoreName,
-    SystemClock, TimeZone,
+    Cancel, CommitPoints, Digest, LabelText, MediaId, MediaSetId, NoCommitPoints, NoTask, PoolName,
+    SnapshotPath, StoreName, SystemClock, TimeZone,
 };
 
 pub const CHUNK: usize = 4 << 20;

@@ -113,10 +113,12 @@ impl Place {
             ],
             Self::SyncJobs => vec![
                 Verb::new(&["create"], &SyncJobCreate::INFO),
+                Verb::new(&["run"], &SyncJobRun::INFO),
                 Verb::new(&["update"], &SyncJobUpdate::INFO),
                 Verb::new(&["remove"], &SyncJobRemove::INFO),
             ],
             Self::SyncJob(id) => vec![
+                Verb::new(&["run"], &SyncJobRun::INFO).bind("id", id.as_str()),
                 Verb::new(&["update"], &SyncJobUpdate::INFO).bind("id", id.as_str()),
                 Verb::new(&["remove"], &SyncJobRemove::INFO)
                     .bind("id", id.as_str())
@@ -147,6 +149,7 @@ fn of_datastore(store: &StoreName) -> Vec<Verb> {
     let verb = |words, info, parameter| Verb::new(words, info).bind(parameter, store.as_str());
     vec![
         verb(&["backup"], &Backup::INFO, "store"),
+        verb(&["pull"], &Pull::INFO, "store"),
         verb(&["update"], &DatastoreUpdate::INFO, "name"),
         verb(&["snapshot", "create"], &SnapshotCreate::INFO, "store"),
         verb(&["client-key", "add"], &ClientKeyAdd::INFO, "store"),

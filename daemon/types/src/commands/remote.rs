@@ -2,7 +2,7 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, text};
-use super::values::{Count, LocalPath, Port, RemoteProperty, SyncJobProperty};
+use super::values::{Count, LocalPath, Port, RemoteProperty, SyncJobProperty, WorkerThreads};
 use crate::{
     AuthId, ByteSize, CalendarEvent, CertificateFingerprint, Comment, Digest, GroupFilter,
     HostName, JobId, Namespace, NamespaceDepth, Password, RemoteName, StoreName,
@@ -23,6 +23,14 @@ const REMOTE: &[Column] = &[
 ];
 
 const CHECK: &[Column] = &[text("version"), text("release"), text("datastores")];
+
+const JOB_STATE: &[Column] = &[
+    text("id"),
+    rendered("last-run-endtime", Render::Epoch),
+    text("last-run-state"),
+    text("last-run-upid"),
+    rendered("next-run", Render::Epoch),
+];
 
 const JOBS: Listing = Listing {
     columns: &[
@@ -145,6 +153,53 @@ commands! {
         arg id: JobId,
     }
 
+    /// Show how a sync job ran last, and when it runs next.
+    SyncJobStatus ["sync-job" "status"] => Answer::Object(JOB_STATE);
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Run a sync job now.
+    SyncJobRun ["sync-job" "run"] => Answer::Task;
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Pull from a remote once, without a job.
+    Pull ["pull"] => Answer::Task;
+    {
+        /// The remote to pull from.
+        arg remote: RemoteName,
+        /// The datastore to pull from.
+        arg remote_store: StoreName,
+        /// The datastore to fill.
+        arg store: StoreName,
+        /// Fill this namespace and those below it.
+        opt ns: Option<Namespace>,
+        /// Pull this namespace and those below it.
+        opt remote_ns: Option<Namespace>,
+        /// Remove what is gone at the source, but what is protected here.
+        opt remove_vanished: bool = false,
+        /// How many levels of namespaces to pull.
+        opt max_depth: Option<NamespaceDepth>,
+        /// Which groups to pull; may be given more than once.
+        opt group_filter: Vec<GroupFilter>,
+        /// Bytes to receive a second.
+        opt rate_in: Option<ByteSize>,
+        /// Bytes that may be received at once.
+        opt burst_in: Option<ByteSize>,
+        /// Bytes to send a second.
+        opt rate_out: Option<ByteSize>,
+        /// Bytes that may be sent at once.
+        opt burst_out: Option<ByteSize>,
+        /// Pull only so many of the newest snapshots of each group.
+        opt transfer_last: Option<Count>,
+        /// Pull snapshots anew that a verification found damaged.
+        opt resync_corrupt: bool = false,
+    }
+
     /// Create a sync job.
     SyncJobCreate ["sync-job" "create"] => Answer::Nothing;
     {
@@ -184,6 +239,8 @@ commands! {
         opt transfer_last: Option<Count>,
         /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
         opt resync_corrupt: Option<bool>,
+        /// How many groups to pull at once, 1 to 32; 4 where it isn't set. A PBS 3.2 can't read a sync.cfg with it.
+        opt worker_threads: Option<WorkerThreads>,
     }
 
     /// Change how a sync job is configured.
@@ -225,6 +282,8 @@ commands! {
         opt transfer_last: Option<Count>,
         /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
         opt resync_corrupt: Option<bool>,
+        /// How many groups to pull at once, 1 to 32; 4 where it isn't set. A PBS 3.2 can't read a sync.cfg with it.
+        opt worker_threads: Option<WorkerThreads>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<SyncJobProperty>,
         /// Only if the configuration still has this digest.

@@ -171,6 +171,8 @@ pub type SlotParam = Bounded<1, { u64::MAX }>;
 pub type Port = Bounded<0, 65535>;
 /// How many of something, at least one.
 pub type Count = Bounded<1, { u64::MAX }>;
+/// How many groups of a sync are pulled at once.
+pub type WorkerThreads = Bounded<1, 32>;
 /// How many tasks to list.
 pub type TaskLimit = Bounded<1, 1000>;
 
