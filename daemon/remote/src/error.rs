@@ -82,7 +82,9 @@ pub enum RemoteError {
     Tls(#[from] openssl::error::ErrorStack),
 
     /// Nobody can be served at an address.
-    #[error("listen on {address}: {source}; is the port free, and the address one of this computer?")]
+    #[error(
+        "listen on {address}: {source}; is the port free, and the address one of this computer?"
+    )]
     Listen {
         /// Address and port.
         address: std::net::SocketAddr,

@@ -14,6 +14,7 @@ mod asked;
 mod body;
 mod certificate;
 mod credentials;
+pub mod fuzz;
 mod key_files;
 mod params;
 mod path;

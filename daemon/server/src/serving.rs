@@ -182,7 +182,10 @@ mod tests {
             let HostNames { node, fqdn } = names_of(host, resolver);
             format!("{node} {fqdn}")
         };
-        assert_eq!(names("host", "nameserver ::1\nsearch example.org other"), "host host.example.org");
+        assert_eq!(
+            names("host", "nameserver ::1\nsearch example.org other"),
+            "host host.example.org"
+        );
         assert_eq!(names("host.example", "search other"), "host host.example");
         assert_eq!(names("host", "# search x\nsearch .\n"), "host host");
     }

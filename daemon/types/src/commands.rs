@@ -38,8 +38,8 @@ use thiserror::Error;
 
 use define::command_enum;
 
-pub use cert::*;
 pub use arguments::{Invocation, OUTPUT_FORMAT, UsageError, find_command, parse_arguments};
+pub use cert::*;
 pub use completion::completions;
 pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
 pub use datastore::*;

@@ -42,7 +42,9 @@ impl Reply {
             Format::Extjs => ",\"status\":200,\"success\":true}",
         };
         match self {
-            Self::Data(data) => answer(StatusCode::OK, JSON, whole(format!("{{\"data\":{data}{behind}"))),
+            Self::Data(data) => {
+                answer(StatusCode::OK, JSON, whole(format!("{{\"data\":{data}{behind}")))
+            }
             Self::Items(pieces) => {
                 let before = Some(Bytes::from_static(b"{\"data\":["));
                 let behind = Some(Bytes::from(format!("]{behind}")));

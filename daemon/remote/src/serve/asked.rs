@@ -67,7 +67,8 @@ impl Asked {
         let path = acl_path(store, ns);
         self.scope_if_any(&path, all).ok_or_else(|| {
             let owned = [Privilege::DatastoreBackup];
-            let names: Vec<_> = all.iter().chain(&owned).map(|privilege| name(*privilege)).collect();
+            let names: Vec<_> =
+                all.iter().chain(&owned).map(|privilege| name(*privilege)).collect();
             let names = names.join("|");
             Refusal::forbidden(format!("{PERMISSION_CHECK_FAILED} - missing {names} on {path}"))
         })

@@ -220,11 +220,15 @@ impl Certificates {
         acceptor.set_options(SslOptions::IGNORE_UNEXPECTED_EOF);
         acceptor.set_certificate_chain_file(self.path()).map_err(|error| self.unusable(error))?;
         let key = PKey::private_key_from_pem(&self.config.read(KEY)?);
-        key.and_then(|key| acceptor.set_private_key(&key).and_then(|()| acceptor.check_private_key()))
-            .map_err(|_| {
-                let reason = format!("it is not the key of '{CERTIFICATE}'; 'cert update --force' makes both anew");
-                RemoteError::KeyFile { path: self.config.file(KEY), reason }
-            })?;
+        key.and_then(|key| {
+            acceptor.set_private_key(&key).and_then(|()| acceptor.check_private_key())
+        })
+        .map_err(|_| {
+            let reason = format!(
+                "it is not the key of '{CERTIFICATE}'; 'cert update --force' makes both anew"
+            );
+            RemoteError::KeyFile { path: self.config.file(KEY), reason }
+        })?;
         Ok(acceptor.build())
     }
 
@@ -282,10 +286,14 @@ mod tests {
         );
         assert_eq!(text, expected);
         let details = String::from_utf8(certificate.to_text().unwrap()).unwrap();
-        for detail in
-            ["Version: 3", "CA:FALSE", "TLS Web Server Authentication", "Subject Key Identifier",
-             "Authority Key Identifier", "sha256WithRSAEncryption"]
-        {
+        for detail in [
+            "Version: 3",
+            "CA:FALSE",
+            "TLS Web Server Authentication",
+            "Subject Key Identifier",
+            "Authority Key Identifier",
+            "sha256WithRSAEncryption",
+        ] {
             assert!(details.contains(detail), "{detail} in {details}");
         }
     }
@@ -293,7 +301,8 @@ mod tests {
     #[test]
     fn names_are_told_once() {
         let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-        let lines = |node, fqdn| other_name_lines(&self_signed(&key, &names(node, fqdn), NOW).unwrap());
+        let lines =
+            |node, fqdn| other_name_lines(&self_signed(&key, &names(node, fqdn), NOW).unwrap());
         assert_eq!(lines("localhost", "localhost").len(), 3);
         assert_eq!(lines("host", "host").len(), 4);
     }
@@ -302,7 +311,8 @@ mod tests {
     fn what_is_there_is_used_until_a_new_one_is_asked_for() {
         let (_folder, config) = folder();
         let certificates = Certificates::of(&config);
-        let (first, acceptor) = (certificates.fingerprint().unwrap(), certificates.acceptor().unwrap());
+        let (first, acceptor) =
+            (certificates.fingerprint().unwrap(), certificates.acceptor().unwrap());
         let again = |anew| create_keys_of(&config, &names("x", "x"), anew, NOW, 2048).unwrap();
         again(false);
         assert_eq!(certificates.fingerprint().unwrap(), first);

@@ -128,7 +128,9 @@ mod tests {
         ] {
             assert_eq!(shown(&[("cookie", header)]), ticket(found), "{header}");
         }
-        for header in ["PBSAuthCookie", "x; PBSAuthCookie=y", "OtherCookie=y", "PBSAuthCookie=%ff", ""] {
+        for header in
+            ["PBSAuthCookie", "x; PBSAuthCookie=y", "OtherCookie=y", "PBSAuthCookie=%ff", ""]
+        {
             assert_eq!(shown(&[("cookie", header)]), Credentials::Missing, "{header}");
         }
     }

@@ -58,7 +58,8 @@ impl AuthKey {
         let public = PKey::public_key_from_pem(&config.read(AUTH_PUB)?)
             .map_err(|_| unreadable(config, AUTH_PUB))?;
         if !private.public_eq(&public) {
-            let reason = format!("it is not the public half of '{AUTH_KEY}'; remove it and start again");
+            let reason =
+                format!("it is not the public half of '{AUTH_KEY}'; remove it and start again");
             return Err(RemoteError::KeyFile { path: config.file(AUTH_PUB), reason });
         }
         Ok(Self { private, public })

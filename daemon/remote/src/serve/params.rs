@@ -140,7 +140,8 @@ by_words!(NamespaceDepth, Password);
 
 impl Param for BackupType {
     fn read(text: &str) -> Result<Self, String> {
-        let unknown = |_| format!("value '{}' is not defined in the enumeration.", text.escape_debug());
+        let unknown =
+            |_| format!("value '{}' is not defined in the enumeration.", text.escape_debug());
         text.parse().map_err(unknown)
     }
 }
@@ -298,7 +299,8 @@ mod tests {
             format!("{failed} - 'bogus': schema does not allow additional properties.")
         );
         let mut two = of("");
-        let _: (Option<BackupId>, Option<BackupTime>) = (two.need("backup-id"), two.need("backup-time"));
+        let _: (Option<BackupId>, Option<BackupTime>) =
+            (two.need("backup-id"), two.need("backup-time"));
         assert_eq!(
             two.finish(|| Some(())).unwrap_err().text,
             format!(
@@ -332,7 +334,10 @@ mod tests {
         let pairs = |given: &[(&str, &str)]| {
             Given(given.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect())
         };
-        assert_eq!(given("application/json", r#"{"a":"x","b":2}"#), Ok(pairs(&[("a", "x"), ("b", "2")])));
+        assert_eq!(
+            given("application/json", r#"{"a":"x","b":2}"#),
+            Ok(pairs(&[("a", "x"), ("b", "2")]))
+        );
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
         assert_eq!(given(form, "a=x+y"), Ok(pairs(&[("a", "x y"), ("c", "3")])));
         for (kind, body) in [

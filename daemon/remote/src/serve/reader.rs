@@ -67,14 +67,16 @@ impl Session {
         let scope = scope.ok_or_else(|| Refusal::bad(format!("no permissions on {path}")))?;
         let opened = asked.open(&store)?;
         check_upgrade(asked.upgrade.as_ref(), asked.version)?;
-        if scope == Scope::Owned && !opened.store.owner(&snapshot.group_path())?.is_owned_by(asked.who()?)
+        if scope == Scope::Owned
+            && !opened.store.owner(&snapshot.group_path())?.is_owned_by(asked.who()?)
         {
             return Err(Refusal::bad("backup owner check failed!"));
         }
         opened.store.snapshot_entry(&snapshot).map_err(|_| no_such_snapshot(&snapshot.snapshot))?;
         let lock = opened.store.hold_snapshot(&snapshot)?;
         let place = Arc::clone(&asked.shared.readers).try_acquire_owned();
-        let place = place.map_err(|_| Refusal::bad("too many snapshots are being read; try again later"))?;
+        let place = place
+            .map_err(|_| Refusal::bad("too many snapshots are being read; try again later"))?;
         let id = worker_id(&store, &snapshot.snapshot);
         let worker = asked.shared.around.workers.start("reader", &id, asked.who()?)?;
         worker.log(&format!("reading snapshot '{snapshot}' of datastore '{store}'"));
@@ -194,7 +196,8 @@ impl Session {
             Refusal::bad(format!("open '{name}' of snapshot '{}': {error}", self.snapshot))
         };
         let file = file.map_err(|error| unreadable(error.to_string()))?;
-        let index = Index::open(name.kind(), file).map_err(|error| unreadable(error.to_string()))?;
+        let index =
+            Index::open(name.kind(), file).map_err(|error| unreadable(error.to_string()))?;
         for entry in index.entries(0..index.chunk_count()) {
             let entry = entry.map_err(|error| unreadable(error.to_string()))?;
             self.allowed.lock().unwrap_or_else(PoisonError::into_inner).insert(entry.digest);
@@ -209,9 +212,9 @@ impl Session {
             return Err(Refusal::unauthorized(format!("download chunk {digest} not allowed")));
         }
         let file = self.opened.store.chunks().open_stored(&digest)?;
-        let length = file.metadata().map_err(|error| {
-            Refusal::bad(format!("look at chunk {digest}: {error}"))
-        })?;
+        let length = file
+            .metadata()
+            .map_err(|error| Refusal::bad(format!("look at chunk {digest}: {error}")))?;
         let length = Some(length.len());
         Ok(Reply::File(Box::new(FilePieces { file, at: 0, length, held: None }), length))
     }

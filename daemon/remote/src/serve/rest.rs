@@ -118,9 +118,7 @@ impl Admitted {
     async fn answer(self, target: Target) -> Outcome<Answer> {
         match target.found {
             None => Err(Refusal::no_such_path(target.path.text())),
-            Some(Found::Folder(names)) => {
-                Ok(self.folder(&names)?.into_answer(target.format))
-            }
+            Some(Found::Folder(names)) => Ok(self.folder(&names)?.into_answer(target.format)),
             Some(Found::Route(route, of_path)) => self.call(route, of_path, target.format).await,
         }
     }

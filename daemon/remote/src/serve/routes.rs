@@ -99,7 +99,9 @@ pub(super) fn find(method: &Method, components: &[String]) -> Option<Found> {
     if let Some(route) = own {
         return Some(Found::Route(route, route.given(components)));
     }
-    let below = ROUTES.iter().filter(|route| route.path.len() > components.len() && route.leads(components));
+    let below = ROUTES
+        .iter()
+        .filter(|route| route.path.len() > components.len() && route.leads(components));
     let names: BTreeSet<_> = below.map(|route| route.path[components.len()]).collect();
     let is_folder = *method == Method::GET && !names.is_empty();
     is_folder.then_some(Found::Folder(names))

@@ -147,7 +147,8 @@ impl Server {
     }
 
     fn welcome(&self, tcp: TcpStream, client: Client) {
-        let made = self.certificates.acceptor().and_then(|acceptor| Ok(Ssl::new(acceptor.context())?));
+        let made =
+            self.certificates.acceptor().and_then(|acceptor| Ok(Ssl::new(acceptor.context())?));
         let ssl = match made {
             Ok(ssl) => ssl,
             Err(error) => return tracing::error!(%error, "nobody can be served"),
@@ -166,7 +167,9 @@ type Broken = Box<dyn std::error::Error + Send + Sync>;
 async fn converse(tcp: TcpStream, ssl: Ssl, client: Client) -> Result<(), Broken> {
     prepare(&tcp)?;
     if !timeout(HANDSHAKE_PATIENCE, speaks_tls(&tcp)).await?? {
-        return Ok(http().serve_connection(TokioIo::new(tcp), service_fn(redirect::answer)).await?);
+        return Ok(http()
+            .serve_connection(TokioIo::new(tcp), service_fn(redirect::answer))
+            .await?);
     }
     let mut stream = SslStream::new(ssl, tcp)?;
     timeout(HANDSHAKE_PATIENCE, Pin::new(&mut stream).accept()).await??;

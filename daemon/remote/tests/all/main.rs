@@ -10,6 +10,7 @@ mod recorded;
 mod served_lists;
 mod served_logins;
 mod served_readers;
+mod served_rude;
 mod serving;
 mod support;
 mod trust;

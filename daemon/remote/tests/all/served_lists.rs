@@ -26,7 +26,9 @@ async fn filled() -> Served {
 fn ids(body: &str) -> Vec<String> {
     let answer: serde_json::Value = serde_json::from_str(body).unwrap();
     let items = answer["data"].as_array().unwrap().iter();
-    items.map(|item| format!("{}/{}", item["backup-type"], item["backup-id"]).replace('"', "")).collect()
+    items
+        .map(|item| format!("{}/{}", item["backup-type"], item["backup-id"]).replace('"', ""))
+        .collect()
 }
 
 #[tokio::test]
@@ -70,7 +72,10 @@ async fn each_sees_what_is_theirs() {
     }
     let files = "/api2/json/admin/datastore/store1/files?backup-type=host&backup-id=alpha&backup-time=1717578007";
     let heard = served.ask("GET", files, &[("cookie", &bob)], "").await;
-    assert_eq!((heard.status, &*heard.body), (400, "backup owner check failed (bob@pbs != alice@pbs)"));
+    assert_eq!(
+        (heard.status, &*heard.body),
+        (400, "backup owner check failed (bob@pbs != alice@pbs)")
+    );
     assert_eq!(served.pauses.taken(), []);
 }
 
@@ -125,26 +130,51 @@ async fn bad_input_changes_nothing_and_is_told() {
         ("/", 404, "Path '/' not found."),
         ("/api2/json/nosuchpath", 404, "Path '/api2/json/nosuchpath' not found."),
         ("//api2/json//admin/x", 404, "Path '/api2/json/admin/x' not found."),
-        ("/api2/json/version?bogus=1", 400, "'bogus': schema does not allow additional properties."),
+        (
+            "/api2/json/version?bogus=1",
+            400,
+            "'bogus': schema does not allow additional properties.",
+        ),
         ("/api2/json/admin/datastore/store1/groups?ns=a//b", 400, "'ns'"),
         ("/api2/json/admin/datastore/store1/groups?ns=1/2/3/4/5/6/7/8", 400, "'ns'"),
         ("/api2/json/admin/datastore/store1/groups?ns=no/such", 400, "no/such"),
         ("/api2/json/admin/datastore/store1/groups?ns=a&ns=a", 400, "'ns'"),
         ("/api2/json/admin/datastore/store1/groups?store=store1", 400, "'store'"),
         ("/api2/json/admin/datastore/x/groups", 400, "'store'"),
-        ("/api2/json/admin/datastore/nostore/groups", 400, "no such datastore 'nostore'"),
+        ("/api2/json/admin/datastore/nostore/namespace", 400, "no such datastore 'nostore'"),
         ("/api2/json/admin/datastore/store1/namespace?parent=no/such", 400, "no/such"),
         ("/api2/json/admin/datastore/store1/namespace?max-depth=8", 400, "'max-depth'"),
         ("/api2/json/admin/datastore/store1/snapshots?backup-type=foo", 400, "'backup-type'"),
         ("/api2/json/admin/datastore/store1/snapshots?backup-id=.x", 400, "'backup-id'"),
         ("/api2/json/admin/datastore/store1/snapshots?ns=no/such", 400, "no/such"),
-        (&*format!("/api2/json/admin/datastore/store1/files?{snapshot}&backup-time=0"), 400, "'backup-time'"),
-        (&*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=../x.blob"), 400, "'file-name'"),
-        (&*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=x.txt"), 400, "x.txt"),
-        (&*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=x.blob"), 400, "x.blob"),
+        (
+            &*format!("/api2/json/admin/datastore/store1/files?{snapshot}&backup-time=0"),
+            400,
+            "'backup-time'",
+        ),
+        (
+            &*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=../x.blob"),
+            400,
+            "'file-name'",
+        ),
+        (
+            &*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=x.txt"),
+            400,
+            "x.txt",
+        ),
+        (
+            &*format!("/api2/json/admin/datastore/store1/download?{snapshot}&file-name=x.blob"),
+            400,
+            "x.blob",
+        ),
     ] {
         let heard = served.get(SYNC, target).await;
-        assert_eq!((heard.status, heard.body.contains(text)), (status, true), "{target}: {}", heard.body);
+        assert_eq!(
+            (heard.status, heard.body.contains(text)),
+            (status, true),
+            "{target}: {}",
+            heard.body
+        );
     }
     let authorization = token_header(SYNC);
     let json = [("authorization", &*authorization), ("content-type", "application/json")];
@@ -177,7 +207,8 @@ async fn a_datastore_that_is_away_is_told() {
     let served = filled().await;
     *served.stores.maintenance.lock().unwrap() = Some("offline".into());
     let list = served.get(SYNC, "/api2/json/admin/datastore").await.body;
-    let expected = r#"{"data":[{"comment":"fixture store 1","maintenance":"offline","store":"store1"}]}"#;
+    let expected =
+        r#"{"data":[{"comment":"fixture store 1","maintenance":"offline","store":"store1"}]}"#;
     assert_eq!(list, expected);
     let heard = served.get(SYNC, "/api2/json/admin/datastore/store1/groups").await;
     assert_eq!((heard.status, heard.body.contains("offline")), (400, true));
@@ -210,5 +241,9 @@ async fn both_envelopes() {
     assert_eq!(list.body, r#"{"data":[],"status":200,"success":true}"#);
     let failed = served.get(SYNC, "/api2/extjs/admin/datastore/store1/groups?ns=.").await;
     assert_eq!(failed.status, 200);
-    assert!(failed.body.contains(r#""message":"parameter verification errors","status":400,"success":false"#));
+    assert!(
+        failed
+            .body
+            .contains(r#""message":"parameter verification errors","status":400,"success":false"#)
+    );
 }

@@ -50,10 +50,20 @@ async fn logins_that_fail() {
             &[],
         ),
         ("username=alice@pbs&password=a%0Ab", 400, wrong, &[]),
-        ("username=alice@pbs&password=x&port=1&path=/&privs=x&tfa-challenge=y", 401, "", &THREE_SECONDS),
+        (
+            "username=alice@pbs&password=x&port=1&path=/&privs=x&tfa-challenge=y",
+            401,
+            "",
+            &THREE_SECONDS,
+        ),
     ] {
         let heard = served.ask("POST", "/api2/json/access/ticket", &[FORM], form).await;
-        assert_eq!((heard.status, heard.body.starts_with(text)), (status, true), "{form}: {}", heard.body);
+        assert_eq!(
+            (heard.status, heard.body.starts_with(text)),
+            (status, true),
+            "{form}: {}",
+            heard.body
+        );
         assert_eq!(served.pauses.taken(), pauses, "{form}");
     }
 }
@@ -97,7 +107,10 @@ async fn tickets_in_cookies() {
     assert_eq!(served.ask("POST", VERSION, &both, "").await.status, 404);
     served.clock.advance(7201);
     let heard = served.ask("GET", VERSION, &both, "").await;
-    assert_eq!((heard.status, &*heard.body), (401, "authentication failed - invalid ticket - expired"));
+    assert_eq!(
+        (heard.status, &*heard.body),
+        (401, "authentication failed - invalid ticket - expired")
+    );
 }
 
 #[tokio::test]

@@ -122,9 +122,10 @@ async fn what_is_refused_and_in_which_order() {
     served.add_snapshot("host/alpha/2024-06-05T08:00:00Z", "alice@pbs", 1);
     let (nobody, _) = served.log_in("nobody@pbs").await;
     let (bob, _) = served.log_in("bob@pbs").await;
+    let (root, _) = served.log_in("root@pam").await;
     let sync = token_header(SYNC);
-    let (sync, nobody, bob) =
-        (("authorization", &*sync), ("cookie", &*nobody), ("cookie", &*bob));
+    let [nobody, bob, root] = [&*nobody, &bob, &root].map(|cookie| ("cookie", cookie));
+    let sync = ("authorization", &*sync);
     let alpha = "store=store1&backup-type=host&backup-id=alpha&backup-time=1717574400";
     let v2 = [("connection", "upgrade"), ("upgrade", "proxmox-backup-reader-protocol-v2")];
     let (none, good): (&[_], &[_]) = (&[], &UPGRADE);
@@ -132,19 +133,59 @@ async fn what_is_refused_and_in_which_order() {
         (sync, none, alpha, "missing Upgrade header"),
         (sync, &v2[..], alpha, "invalid protocol name"),
         (nobody, none, alpha, "no permissions on /datastore/store1"),
-        (nobody, good, "store=nosuch&backup-type=ct&backup-id=1&backup-time=1", "no permissions on /datastore/nosuch"),
-        (sync, none, "store=nosuch&backup-type=ct&backup-id=1&backup-time=1", "no such datastore 'nosuch'"),
+        (
+            nobody,
+            good,
+            "store=nosuch&backup-type=ct&backup-id=1&backup-time=1",
+            "no permissions on /datastore/nosuch",
+        ),
+        (
+            root,
+            none,
+            "store=nosuch&backup-type=ct&backup-id=1&backup-time=1",
+            "no such datastore 'nosuch'",
+        ),
         (bob, none, alpha, "missing Upgrade header"),
         (bob, good, alpha, "backup owner check failed!"),
-        (sync, good, "store=store1&backup-type=host&backup-id=alpha&backup-time=5", "snapshot host/alpha/1970-01-01T00:00:05Z does not exist."),
-        (sync, good, "store=store1&backup-type=host&backup-id=no&backup-time=5", "snapshot host/no/1970-01-01T00:00:05Z does not exist."),
-        (sync, good, "store=store1&backup-type=host&backup-id=alpha&backup-time=1717574400&ns=no/such", "snapshot host/alpha/2024-06-05T08:00:00Z does not exist."),
-        (sync, good, "store=store1&backup-type=host", "parameter verification failed:\n- 'backup-id'"),
-        (sync, good, "store=store1&backup-type=host&backup-id=a&backup-time=1&benchmark=1", "parameter verification failed - 'benchmark'"),
+        (
+            sync,
+            good,
+            "store=store1&backup-type=host&backup-id=alpha&backup-time=5",
+            "snapshot host/alpha/1970-01-01T00:00:05Z does not exist.",
+        ),
+        (
+            sync,
+            good,
+            "store=store1&backup-type=host&backup-id=no&backup-time=5",
+            "snapshot host/no/1970-01-01T00:00:05Z does not exist.",
+        ),
+        (
+            sync,
+            good,
+            "store=store1&backup-type=host&backup-id=alpha&backup-time=1717574400&ns=no/such",
+            "snapshot host/alpha/2024-06-05T08:00:00Z does not exist.",
+        ),
+        (
+            sync,
+            good,
+            "store=store1&backup-type=host",
+            "parameter verification failed:\n- 'backup-id'",
+        ),
+        (
+            sync,
+            good,
+            "store=store1&backup-type=host&backup-id=a&backup-time=1&benchmark=1",
+            "parameter verification failed - 'benchmark'",
+        ),
     ] {
         let headers = [&[who], upgrade].concat();
         let heard = served.ask("GET", &format!("//api2/json/reader?{query}"), &headers, "").await;
-        assert_eq!((heard.status, heard.body.starts_with(text)), (400, true), "{query}: {}", heard.body);
+        assert_eq!(
+            (heard.status, heard.body.starts_with(text)),
+            (400, true),
+            "{query}: {}",
+            heard.body
+        );
     }
     let target = format!("/api2/json/reader?{alpha}");
     let post = served.ask("POST", &target, &[&[sync], good].concat(), "").await;

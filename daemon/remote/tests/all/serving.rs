@@ -63,17 +63,29 @@ impl Table {
     fn recorded() -> Self {
         let grants = vec![
             ("alice@pbs", "/datastore/store1", ALL),
-            ("alice@pbs!sync", "/datastore", READS),
+            ("alice@pbs!sync", "/datastore/store1", READS),
             ("alice@pbs!tok1", "/datastore/store1", BACKS_UP),
             ("bob@pbs", "/datastore/store1", BACKS_UP),
+            ("root@pam", "/datastore", ALL),
             ("carol@pbs", "/datastore/store1/a/b", READS),
         ];
-        let names = ["alice@pbs", "alice@pbs!sync", "alice@pbs!tok1", "bob@pbs", "carol@pbs", "nobody@pbs"];
+        let names = [
+            "alice@pbs",
+            "alice@pbs!sync",
+            "alice@pbs!tok1",
+            "bob@pbs",
+            "carol@pbs",
+            "nobody@pbs",
+            "root@pam",
+        ];
         let known = names.into_iter().map(str::to_owned).collect();
         Self { known, inactive: Mutex::default(), grants }
     }
 
-    fn grants_of<'t>(&'t self, id: &str) -> impl Iterator<Item = (&'static str, &'static [Privilege])> {
+    fn grants_of<'t>(
+        &'t self,
+        id: &str,
+    ) -> impl Iterator<Item = (&'static str, &'static [Privilege])> {
         let id = id.to_owned();
         self.grants.iter().filter(move |grant| grant.0 == id).map(|grant| (grant.1, grant.2))
     }
@@ -104,9 +116,7 @@ impl Gate for Table {
     }
 
     fn allows(&self, id: &AuthId, path: &str, privilege: Privilege) -> bool {
-        let user_may = id.token().is_none()
-            || self.has(id.user(), path, privilege)
-            || id.to_string() == "alice@pbs!sync";
+        let user_may = id.token().is_none() || self.has(id.user(), path, privilege);
         user_may && self.has(&id.to_string(), path, privilege)
     }
 
@@ -174,7 +184,8 @@ struct Recorder(Arc<Tasks>);
 impl Workers for Recorder {
     fn start(&self, kind: &str, id: &str, who: &AuthId) -> Result<Arc<dyn Worker>, Refused> {
         let name = format!("{kind} {id} {who}");
-        let seen = Arc::new(Seen { name, end: watch::Sender::default(), stop: watch::Sender::default() });
+        let seen =
+            Arc::new(Seen { name, end: watch::Sender::default(), stop: watch::Sender::default() });
         self.0.seen.lock().unwrap().push(Arc::clone(&seen));
         Ok(Arc::new(OneTask(seen)))
     }
@@ -217,7 +228,7 @@ impl Pause for Pauses {
 
 /// A server that runs until it is dropped.
 pub struct Served {
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     pub base: PathBuf,
     pub store: Arc<Datastore>,
     pub table: Arc<Table>,
@@ -281,7 +292,19 @@ impl Served {
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), &config, around).await.unwrap();
         let (address, fingerprint) = (server.address().unwrap(), server.fingerprint().unwrap());
         let running = tokio::spawn(server.run());
-        Self { folder, base, store, table, stores, tasks, pauses, clock, address, fingerprint, running }
+        Self {
+            _folder: folder,
+            base,
+            store,
+            table,
+            stores,
+            tasks,
+            pauses,
+            clock,
+            address,
+            fingerprint,
+            running,
+        }
     }
 
     /// A client of ours, logged in as this user or token.
@@ -367,7 +390,8 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let request = Request::builder().method(method).uri(target).header("host", "127.0.0.1:8007");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Full::new(Bytes::from(body.to_owned()))).unwrap();
     let (head, body) = sender.send_request(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -426,6 +450,8 @@ pub fn fixtures() -> Option<PathBuf> {
 
 /// Unpacks an archive of the fixtures once for all test runs; tests only read there.
 fn unpacked(archive: &str, folder: &str) -> Option<PathBuf> {
+    static UNPACKING: Mutex<()> = Mutex::new(());
+    let _alone = UNPACKING.lock();
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("served-{archive}"));
     let archive = fixtures()?.join(archive);
     if !cache.is_dir() {

@@ -61,7 +61,8 @@ pub(in crate::serve) fn namespaces(mut asked: Asked) -> Outcome<Reply> {
         let is_secret = error.kind() == StoreErrorKind::NotFound && !sees(&parent);
         if is_secret { forbidden() } else { error.into() }
     })?;
-    let seen: Vec<_> = found.items.into_iter().filter(sees).map(|ns| NamespaceItem { ns }).collect();
+    let seen: Vec<_> =
+        found.items.into_iter().filter(sees).map(|ns| NamespaceItem { ns }).collect();
     if seen.is_empty() && !sees(&parent) {
         return Err(forbidden());
     }
@@ -118,8 +119,9 @@ pub(in crate::serve) fn status(mut asked: Asked) -> Outcome<Reply> {
     let store = params.finish(|| store)?;
     let opened = asked.open(&store)?;
     let base = opened.store.base();
-    let disk = statvfs(base)
-        .map_err(|errno| Refusal::bad(format!("ask for the space of datastore '{store}': {errno}")))?;
+    let disk = statvfs(base).map_err(|errno| {
+        Refusal::bad(format!("ask for the space of datastore '{store}': {errno}"))
+    })?;
     let unit = disk.fragment_size();
     let counts = if verbose { Some(counts(&asked, &opened.store)?) } else { None };
     Reply::data(&Status {
