@@ -42,6 +42,7 @@ const BODIES: &[(&str, &str, Body)] = bodies! {
     content_header: reel_hw::fuzz::fuzz_content_header,
     scsi_data: reel_hw::fuzz::fuzz_scsi,
     run_file: reel_index::fuzz::run_file,
+    request: reel_remote::serve::fuzz::request,
 };
 
 /// Mutations for each body; those that move whole blocks of a medium cost milliseconds each.

@@ -1,10 +1,10 @@
-//! What can go wrong between here and another server.
+//! What can go wrong between here and another server or client.
 
 use std::io;
 
 use reel_types::{Fingerprint, ParseError};
 
-/// Why a server did not give what it was asked for.
+/// Why a server did not give what it was asked for, or can't be one.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoteError {
     /// No connection came about.
@@ -81,6 +81,26 @@ pub enum RemoteError {
     #[error("TLS: {0}")]
     Tls(#[from] openssl::error::ErrorStack),
 
+    /// Nobody can be served at an address.
+    #[error(
+        "listen on {address}: {source}; is the port free, and the address one of this computer?"
+    )]
+    Listen {
+        /// Address and port.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A certificate or key is no use.
+    #[error("use '{}': {reason}", path.display())]
+    KeyFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+
     /// The configuration of the remote is no use.
     #[error(transparent)]
     Config(#[from] reel_config::ConfigError),
@@ -101,7 +121,8 @@ impl RemoteError {
             Self::Refused { status: 401 | 403, .. } => libc::EACCES,
             Self::Refused { status: 404, .. } => libc::ENOENT,
             Self::Refused { .. } | Self::Nonsense { .. } => libc::EPROTO,
-            Self::Tls(_) => libc::EIO,
+            Self::Listen { source, .. } => source.raw_os_error().unwrap_or(libc::EIO),
+            Self::Tls(_) | Self::KeyFile { .. } => libc::EIO,
             Self::Config(error) => error.errno(),
             Self::Value(_) => libc::EINVAL,
         }

@@ -1,8 +1,9 @@
-//! The protocol of a Proxmox Backup Server, as its client (`remote-protocol.md`).
+//! The protocol of a Proxmox Backup Server, as its client and as a server (`remote-protocol.md`).
 //!
 //! - [`Client`]: one login at one server: the REST calls that browse it, and the way to a snapshot's files.
 //! - [`SnapshotReader`]: the files and chunks of one snapshot, over a connection of its own (HTTP/2).
 //! - [`pull`]: what a pull takes, and where it goes.
+//! - [`serve`]: the other end of it all, for those who read.
 //! - [`Limits`]: how many bytes a second all connections of a client may take together.
 //!
 //! Every answer is taken for what anybody may have sent: its size is bounded before it is read, and what it says is
@@ -17,6 +18,7 @@ mod limit;
 mod login;
 pub mod pull;
 mod reader;
+pub mod serve;
 mod tls;
 
 pub use browse::{DatastoreItem, FileItem, GroupItem, NamespaceItem, SnapshotItem, Version};

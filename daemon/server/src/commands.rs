@@ -4,6 +4,7 @@
 //! answers with exactly the keys that PBS prints; long work becomes a task. One permission check stands in front
 //! of all of it.
 
+mod cert;
 mod changer;
 mod client_key;
 mod datastore;
@@ -210,6 +211,8 @@ impl Reeld {
             Command::SyncJobCreate(command) => self.sync_job_create(command),
             Command::SyncJobUpdate(command) => self.sync_job_update(command),
             Command::SyncJobRemove(command) => self.sync_job_remove(command),
+            Command::CertInfo(_) => self.cert_info(),
+            Command::CertUpdate(command) => self.cert_update(command),
             Command::Backup(command) => self.backup(command, who),
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),

@@ -23,6 +23,7 @@ pub mod notify;
 pub mod options;
 pub mod reeld;
 pub mod runtime;
+pub mod serving;
 pub mod stores;
 pub mod tasks;
 mod tokens;

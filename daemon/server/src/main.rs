@@ -1,11 +1,13 @@
 //! `reeld`, the daemon: takes its folders, opens both doors, and closes them in order when it is asked to stop.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use reel_fs::{Acl, MountOptions, Mounted};
+use reel_remote::serve::Server;
 use reel_types::{Clock, CommitPoints, ManualClock, NoCommitPoints, SystemClock, TimeZone};
 use reeld::options::Options;
 use reeld::runtime::Runtime;
@@ -51,7 +53,7 @@ fn run(options: &Options) -> Outcome<()> {
         },
     )?;
     let mounted = mount(options, &reeld, &runtime)?;
-    let served = runtime.block_on(serve(Arc::clone(&reeld)));
+    let served = runtime.block_on(serve(Arc::clone(&reeld), options.listen));
     if !reeld.tasks().stop_all(STOP_PATIENCE) {
         tracing::warn!("tasks that would not stop are left behind; the next start archives them");
     }
@@ -105,10 +107,14 @@ fn acl() -> Acl {
     Acl::Owner
 }
 
-async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
+async fn serve(reeld: Arc<Reeld>, listen: Option<SocketAddr>) -> Outcome<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let listener = api::listen(&reeld.socket())?;
+    let clients = match listen {
+        Some(address) => Some(tokio::spawn(welcome_clients(&reeld, address).await?.run())),
+        None => None,
+    };
     let tasks = reeld.tasks().clone();
     let chores = tokio::spawn(reeld.do_chores());
     notify::notify("READY=1")?;
@@ -127,7 +133,18 @@ async fn serve(reeld: Arc<Reeld>) -> Outcome<()> {
     };
     let served = api::serve(listener, reeld, stopped).await;
     chores.abort();
+    if let Some(clients) = clients {
+        clients.abort();
+    }
     Ok(served?)
+}
+
+async fn welcome_clients(reeld: &Arc<Reeld>, address: SocketAddr) -> Outcome<Server> {
+    let server = reeld::serving::listen(reeld, address).await?;
+    let (address, fingerprint) = (server.address()?, server.fingerprint()?);
+    tracing::info!(%address, %fingerprint, "serving clients");
+    tracing::warn!("no users are known yet: every login is refused");
+    Ok(server)
 }
 
 /// Kills the daemon at a commit point, as a power cut would.

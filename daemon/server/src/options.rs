@@ -1,5 +1,6 @@
 //! The daemon's command line.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Parser;
@@ -52,6 +53,10 @@ pub struct Options {
     /// Folder of the locks that a PBS on the same datastore looks at [default: /run/proxmox-backup].
     #[arg(long, value_name = "FOLDER")]
     pub pbs_run: Option<PathBuf>,
+
+    /// Serve the datastores to clients of PBS and to servers that pull from here, such as [::]:8007.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
 
     /// How much of verified chunks to keep on disk.
     #[arg(long, value_name = "SIZE", default_value = "4 GiB")]

@@ -13,6 +13,7 @@
 //! `cli-manager.md` §§1–2 and `cli-tape.md`.
 
 mod arguments;
+mod cert;
 mod completion;
 mod ctl_line;
 mod datastore;
@@ -38,6 +39,7 @@ use thiserror::Error;
 use define::command_enum;
 
 pub use arguments::{Invocation, OUTPUT_FORMAT, UsageError, find_command, parse_arguments};
+pub use cert::*;
 pub use completion::completions;
 pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
 pub use datastore::*;
@@ -75,7 +77,7 @@ command_enum! {
     MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
     SyncJobList, SyncJobShow, SyncJobStatus, SyncJobRun, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
-    Pull,
+    Pull, CertInfo, CertUpdate,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -1,5 +1,7 @@
 //! Reading chunks, with all that can be checked (`datastore.md` §2.5).
 
+use std::fs::File;
+
 use bytes::Bytes;
 use reel_types::Digest;
 
@@ -7,9 +9,15 @@ use super::{ADVICE_RENEW, ChunkStore};
 use crate::blob::{CHUNK_ENCODED_MAX, CHUNK_PLAIN_MAX, DataBlob};
 use crate::crypto::{CryptConfig, plain_digest};
 use crate::failure::{FormatContext, StoreError, StoreErrorKind};
-use crate::files::read_bounded;
+use crate::files::{open_regular, read_bounded};
 
 impl ChunkStore {
+    /// Opens the chunk's file; nothing about it is checked but that it is a regular file.
+    pub fn open_stored(&self, digest: &Digest) -> Result<File, StoreError> {
+        let what = format!("chunk {digest} of datastore '{}'", self.name);
+        open_regular(&self.path(digest), &what).map_err(|error| error.advise(ADVICE_RENEW))
+    }
+
     /// The chunk as stored; magic, length and CRC are right.
     pub fn read(&self, digest: &Digest) -> Result<DataBlob, StoreError> {
         let what = format!("chunk {digest} of datastore '{}'", self.name);

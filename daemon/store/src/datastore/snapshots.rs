@@ -1,6 +1,6 @@
 //! One snapshot's manifest, notes, protection and files (`datastore.md` §§4.5, 7).
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -12,8 +12,8 @@ use super::Datastore;
 use super::listing::{Listing, MANIFEST_FILE, PROTECTED_FILE};
 use crate::blob::CHUNK_ENCODED_MAX;
 use crate::failure::{FormatContext, IoContext, StoreError, StoreErrorKind};
-use crate::files::{FILE_MODE, read_bounded, remove_file_if_there};
-use crate::locks::LockMode;
+use crate::files::{FILE_MODE, open_regular, read_bounded, remove_file_if_there};
+use crate::locks::{FolderLock, LockMode};
 use crate::manifest::Manifest;
 
 /// A blob file has at most the size of an encoded chunk (`formats.md` §1.4).
@@ -115,6 +115,23 @@ impl Datastore {
         let mut options = OpenOptions::new();
         let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
         self.user().own(&file)
+    }
+
+    /// Keeps a snapshot, finished or not, from being removed while the lock is held.
+    pub fn hold_snapshot(&self, snapshot: &SnapshotPath) -> Result<FolderLock, StoreError> {
+        self.require_snapshot(snapshot)?;
+        self.lock_snapshot(snapshot, LockMode::Shared)
+    }
+
+    /// Opens a file of a snapshot, finished or not, as it is stored; nothing about it is checked but that it is a
+    /// regular file.
+    pub fn open_stored(
+        &self,
+        snapshot: &SnapshotPath,
+        name: &ArchiveName,
+    ) -> Result<File, StoreError> {
+        let what = format!("file '{name}' of {}", self.snapshot_text(snapshot));
+        open_regular(&self.snapshot_dir(snapshot).join(name.as_str()), &what)
     }
 
     /// The regular files in the snapshot's folder that can belong to it, by name.

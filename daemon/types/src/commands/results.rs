@@ -4,6 +4,7 @@
 //! Times are seconds since 1970, sizes are bytes; absent values have no key, but where a field says
 //! otherwise.
 
+mod cert;
 mod content;
 mod device;
 mod health;
@@ -11,6 +12,7 @@ mod media;
 mod remote;
 mod task;
 
+pub use cert::*;
 pub use content::*;
 pub use device::*;
 pub use health::*;
