@@ -82,15 +82,7 @@ impl<'a, E: Entry> Entries<'a, E> {
     pub fn create(&self, entry: &E) -> Result<(), ConfigError> {
         E::FILE.update(self.dir, None, |document| {
             E::complete(document);
-            let name = entry.name().to_string();
-            if document.get(&name).is_some() {
-                return Err(ConfigError::Exists { kind: E::KIND, name });
-            }
-            entry.check(None, document)?;
-            let mut section = Section::new(E::SECTION, &name);
-            entry.write(&mut section);
-            document.insert(section);
-            Ok(())
+            add(document, entry)
         })
     }
 
@@ -136,6 +128,19 @@ impl<'a, E: Entry> Entries<'a, E> {
             Ok(entry)
         })
     }
+}
+
+/// Adds a new entry to a file.
+pub(crate) fn add<E: Entry>(document: &mut Document, entry: &E) -> Result<(), ConfigError> {
+    let name = entry.name().to_string();
+    if document.get(&name).is_some() {
+        return Err(ConfigError::Exists { kind: E::KIND, name });
+    }
+    entry.check(None, document)?;
+    let mut section = Section::new(E::SECTION, &name);
+    entry.write(&mut section);
+    document.insert(section);
+    Ok(())
 }
 
 /// The entries of one type in the order of the file.

@@ -193,6 +193,20 @@ pub struct TokenConfig {
     pub comment: Option<Comment>,
 }
 
+impl TokenConfig {
+    /// Adds a token to its user, if the file is still the one that the caller saw.
+    pub fn create(
+        dir: &ConfigDir,
+        token: &Self,
+        expected: Option<&ConfigDigest>,
+    ) -> Result<(), ConfigError> {
+        FILE.update(dir, expected, |document| {
+            Self::complete(document);
+            crate::entries::add(document, token)
+        })
+    }
+}
+
 impl Entry for TokenConfig {
     const KIND: &'static str = "token";
     const SECTION: &'static str = "token";

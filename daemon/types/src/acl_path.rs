@@ -78,7 +78,7 @@ impl AclPath {
     }
 
     /// The names on the way down from the root.
-    pub fn components(&self) -> impl Iterator<Item = &str> {
+    pub fn components(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.split('/').filter(|name| !name.is_empty())
     }
 

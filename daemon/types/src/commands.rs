@@ -31,6 +31,7 @@ mod remote;
 pub mod results;
 mod snapshot;
 mod usage;
+mod user;
 mod values;
 
 use thiserror::Error;
@@ -53,6 +54,7 @@ pub use places::Place;
 pub use remote::*;
 pub use snapshot::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
+pub use user::*;
 pub use values::*;
 
 command_enum! {
@@ -75,6 +77,8 @@ command_enum! {
     MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
     SyncJobList, SyncJobShow, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
+    UserList, UserCreate, UserUpdate, UserRemove, UserListTokens, UserGenerateToken, UserDeleteToken,
+    UserPermissions, AclList, AclUpdate,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

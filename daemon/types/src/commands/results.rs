@@ -10,6 +10,7 @@ mod health;
 mod media;
 mod remote;
 mod task;
+mod user;
 
 pub use content::*;
 pub use device::*;
@@ -17,6 +18,7 @@ pub use health::*;
 pub use media::*;
 pub use remote::*;
 pub use task::*;
+pub use user::*;
 
 /// A time in JSON: seconds since 1970.
 mod epoch {
