@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-use reel_types::commands::{Invocation, RemoteCreate};
+use reel_types::commands::{Invocation, RemoteCreate, UserCreate};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -35,11 +35,21 @@ pub fn complete(invocation: &mut Invocation) -> Result<(), Failure> {
         invocation.params.insert(PASSWORD.into(), password.into());
         return Ok(());
     }
-    let is_needed = invocation.info.path == RemoteCreate::INFO.path;
+    let is_needed = match invocation.info.path {
+        path if path == RemoteCreate::INFO.path => true,
+        path if path == UserCreate::INFO.path => has_own_password(invocation),
+        _ => false,
+    };
     if is_needed && !invocation.params.contains_key(FILE) && io::stdin().is_terminal() {
         invocation.params.insert(PASSWORD.into(), ask_twice()?.into());
     }
     Ok(())
+}
+
+/// Whether the server itself knows the user's password.
+fn has_own_password(invocation: &Invocation) -> bool {
+    let user = invocation.params.get("userid").and_then(Value::as_str).unwrap_or_default();
+    user.ends_with("@pbs")
 }
 
 fn line_of(reader: &mut impl BufRead) -> Result<String, Failure> {

@@ -19,6 +19,7 @@ pub fn answer(
     zone: &TimeZone,
 ) -> String {
     match format {
+        _ if answer == Answer::Result => result(data),
         OutputFormat::Text => text(answer, &data, style, zone),
         _ if answer == Answer::Nothing => String::new(),
         format => {
@@ -43,8 +44,39 @@ fn text(answer: Answer, data: &Value, style: Style, zone: &TimeZone) -> String {
         Answer::ListOrObject(listing, _) if data.is_array() => list(listing, data, style, zone),
         Answer::ListOrObject(_, columns) => object(columns, data, style, zone),
         Answer::Text(key) => bare(&data[key]),
+        Answer::Permissions => permissions(data),
         _ => String::new(),
     }
+}
+
+/// What a plain call of PBS's API is shown as (`cli-manager.md` §1.3).
+fn result(mut data: Value) -> String {
+    data.sort_all_objects();
+    format!("Result: {data:#}\n")
+}
+
+/// For each path what may be done with it, marked where that reaches down (`cli-manager.md` §3.5).
+fn permissions(data: &Value) -> String {
+    let mut paths: Vec<_> = data.as_object().into_iter().flatten().collect();
+    paths.sort_by_key(|(path, _)| *path);
+    let mut text = String::from("Privileges with (*) have the propagate flag set\n\n");
+    for (path, privileges) in paths {
+        text += &format!("Path: {path}\n");
+        let mut lines: Vec<String> = privileges
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, reaches)| {
+                format!("- {name}{}\n", if reaches == true { " (*)" } else { "" })
+            })
+            .collect();
+        lines.sort_unstable();
+        if lines.is_empty() {
+            lines.push("- NoAccess\n".into());
+        }
+        text.extend(lines);
+    }
+    text
 }
 
 fn bare(value: &Value) -> String {
@@ -129,6 +161,13 @@ fn cell(column: &Column, row: &Value, zone: &TimeZone) -> String {
         }
         Render::FileNames => file_names(value),
         Render::Lines => lines(value),
+        Render::DefaultTrue => if value == false { "0" } else { "1" }.into(),
+        Render::Expire => match value.as_i64() {
+            None | Some(0) => "never".into(),
+            Some(epoch) => local_time_c(epoch, zone),
+        },
+        Render::Grantee if row["ugid_type"] == "group" => format!("@{}", plain(value)),
+        Render::Grantee => plain(value),
         Render::GroupFilter => group_filter(value),
         Render::HealthHistory => health_history(value, zone),
     }

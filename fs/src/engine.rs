@@ -40,6 +40,8 @@ pub(crate) const NAME_BYTES_MAX: usize = 255;
 /// What a control file shows as its size, as sysfs does. The kernel takes no exclusive lock for
 /// direct writes inside the size.
 const CONTROL_SIZE: u64 = 4096;
+/// Permission bits, without those of the kind.
+const MODE_BITS: u16 = 0o7777;
 
 /// An answer now, or a future for the executor. Dropping the future withdraws the request.
 pub enum Answer<T> {
@@ -65,6 +67,12 @@ pub trait Authorizer: Send + Sync + 'static {
     /// Allows by `Ok`. `path` is from the root, without a leading `/`. For reads and writes of an
     /// open handle the caller is who opened it.
     fn check(&self, caller: &Caller, path: &Path, access: Access) -> Result<(), FsError>;
+
+    /// The permission bits that the caller is shown of a node that has `mode`. Whoever changes them must keep the kernel
+    /// from remembering attributes.
+    fn shown_mode(&self, _caller: &Caller, _path: &Path, mode: u16) -> u16 {
+        mode
+    }
 }
 
 /// Leaves everything to the kernel's check of modes.
@@ -168,7 +176,10 @@ impl FileSystem {
         self.authorizer.check(caller, &path, Access::Look)?;
         let node = guarded("lookup", || directory.lookup(name))?;
         let seen = guarded("lookup", || self.look_at(&node))?;
-        Ok(self.introduce(&parent, path, node, seen))
+        let mode = self.authorizer.shown_mode(caller, &path, seen.attributes.mode);
+        let mut stat = self.introduce(&parent, path, node, seen);
+        stat.mode = mode & MODE_BITS;
+        Ok(stat)
     }
 
     /// The kernel forgets `count` look-ups of an inode.
@@ -187,6 +198,7 @@ impl FileSystem {
         self.authorizer.check(caller, &inode.path, Access::Look)?;
         let seen = guarded("stat", || self.look_at(&inode.node))?;
         let mut stat = self.stat_of(ino, &inode.node, &seen);
+        stat.mode = self.authorizer.shown_mode(caller, &inode.path, stat.mode) & MODE_BITS;
         if let Some(size) = handle.and_then(|handle| self.size_in_handle(handle)) {
             stat.size = size;
         }
@@ -233,9 +245,9 @@ impl FileSystem {
     }
 
     /// `access(2)`, where the kernel does not decide itself.
-    pub fn access(&self, caller: &Caller, ino: InodeNumber) -> Result<(), FsError> {
+    pub fn access(&self, caller: &Caller, ino: InodeNumber, wanted: Access) -> Result<(), FsError> {
         let inode = self.inodes.get(ino)?;
-        self.authorizer.check(caller, &inode.path, Access::Look)
+        self.authorizer.check(caller, &inode.path, wanted)
     }
 
     fn directory(&self, ino: InodeNumber) -> Result<(Inode, Arc<dyn Directory>), FsError> {
@@ -294,7 +306,7 @@ impl FileSystem {
         Stat {
             ino,
             kind: node.kind(),
-            mode: attributes.mode & 0o7777,
+            mode: attributes.mode & MODE_BITS,
             links: attributes.links,
             uid,
             gid,

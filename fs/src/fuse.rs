@@ -22,7 +22,7 @@ use fuser::{
 
 use crate::attributes::Caller;
 use crate::directory::Attempt;
-use crate::engine::{FileSystem, NAME_BYTES_MAX, Opened, PollState};
+use crate::engine::{Access, FileSystem, NAME_BYTES_MAX, Opened, PollState};
 use crate::fuse::convert::{attributes, caller, file_type, ino};
 use crate::fuse::reply::{answer, log_error, number_or_error};
 
@@ -418,8 +418,13 @@ impl Filesystem for Adapter {
         }
     }
 
-    fn access(&self, request: &Request, node: INodeNo, _mask: AccessFlags, reply: ReplyEmpty) {
-        match self.engine.access(&caller(request), ino(node)) {
+    fn access(&self, request: &Request, node: INodeNo, mask: AccessFlags, reply: ReplyEmpty) {
+        let wanted = match mask {
+            mask if mask.contains(AccessFlags::W_OK) => Access::Act,
+            mask if mask.contains(AccessFlags::R_OK) => Access::Read,
+            _ => Access::Look,
+        };
+        match self.engine.access(&caller(request), ino(node), wanted) {
             Ok(()) => reply.ok(),
             Err(error) => reply.error(log_error("access", &caller(request), &error)),
         }

@@ -56,6 +56,9 @@ fn places() -> Vec<(&'static str, Place)> {
         ("remotes/NAME", Place::Remote("pbs2".parse().unwrap())),
         ("sync-jobs", Place::SyncJobs),
         ("sync-jobs/ID", Place::SyncJob("job1".parse().unwrap())),
+        ("users", Place::Users),
+        ("users/ID", Place::User("sync@pbs".parse().unwrap())),
+        ("acl", Place::Acl),
         ("tasks/UPID", Place::Task(upid.parse().unwrap())),
     ]
 }

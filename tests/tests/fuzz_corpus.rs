@@ -37,6 +37,7 @@ const BODIES: &[(&str, &str, Body)] = bodies! {
     ctl_line: reel_types::commands::fuzz::ctl_line,
     arguments: reel_types::commands::fuzz::arguments,
     section_file: reel_config::fuzz::section_file,
+    acl: reel_config::fuzz::acl,
     key_files: reel_config::fuzz::key_files,
     block_stream: reel_hw::fuzz::fuzz_block_stream,
     content_header: reel_hw::fuzz::fuzz_content_header,

@@ -297,6 +297,22 @@ fn every_line_of_the_tree_is_there() {
         ],
     );
 
+    check(
+        &daemon,
+        "users",
+        &[("ctl", Verbs(&["create", "update", "remove"])), ("root@pam", Folder)],
+    );
+    check(
+        &daemon,
+        "users/root@pam",
+        &[
+            ("config", Keys(&["comment", "email", "enable", "expire", "firstname", "lastname"])),
+            ("permissions", Keys(&["/"])),
+            ("ctl", Verbs(&["update", "delete-token", "remove"])),
+        ],
+    );
+    check(&daemon, "acl", &[("ctl", Verbs(&["update"]))]);
+
     let task = daemon.cat(&format!("{store}/last-task"));
     let task = format!("tasks/{}", task.trim_end());
     check(&daemon, "tasks", &[("active", Folder)]);

@@ -62,6 +62,13 @@ fn listings_look_as_the_real_tools_print_them() {
         ("datastore list", "proxmox-backup-manager_datastore_list"),
         ("datastore show", "proxmox-backup-manager_datastore_show_store1"),
         ("task list", "proxmox-backup-manager_task_list"),
+        ("user list", "proxmox-backup-manager_user_list"),
+        ("user list", "of-the-archive/proxmox-backup-manager_user_list"),
+        ("user list-tokens", "proxmox-backup-manager_user_list-tokens_alice_pbs"),
+        ("user permissions", "proxmox-backup-manager_user_permissions_alice_pbs"),
+        ("user permissions", "proxmox-backup-manager_user_permissions_alice_pbs_tok1"),
+        ("acl list", "proxmox-backup-manager_acl_list"),
+        ("acl list", "of-the-archive/proxmox-backup-manager_acl_list"),
         ("task list", "proxmox-backup-manager_task_list_--all_true"),
         ("snapshot list", "proxmox-backup-client_snapshot_list"),
         ("snapshot list", "proxmox-backup-client_snapshot_list_host_alpha"),
@@ -127,6 +134,33 @@ fn an_empty_list_is_nothing_in_text_and_brackets_in_json() {
         assert_eq!(show(OutputFormat::Json), "[]\n", "{}", info.name());
         assert_eq!(show(OutputFormat::JsonPretty), "[]\n", "{}", info.name());
     }
+}
+
+#[test]
+fn a_new_token_is_shown_as_a_result_in_any_format() {
+    let token = json!({"value": "5c6facb6-eed5-4383-b60a-0249b34877b9", "tokenid": "u@pbs!tok"});
+    for format in [OutputFormat::Text, OutputFormat::Json, OutputFormat::JsonPretty] {
+        let kind = answer_of("user generate-token");
+        let expected = "Result: {\n  \"tokenid\": \"u@pbs!tok\",\n  \"value\": \"5c6facb6-eed5-4383-b60a-0249b34877b9\"\n}\n";
+        assert_eq!(answer(kind, token.clone(), format, STYLE, &TimeZone::UTC), expected);
+    }
+}
+
+#[test]
+fn permissions_that_are_none_or_do_not_reach_down() {
+    let data = json!({"/b": {"Tape.Read": false, "Sys.Audit": true}, "/a": {}});
+    let expected = "Privileges with (*) have the propagate flag set\n\n\
+                    Path: /a\n- NoAccess\nPath: /b\n- Sys.Audit (*)\n- Tape.Read\n";
+    assert_eq!(shown("user permissions", data), expected);
+}
+
+#[test]
+fn users_that_are_disabled_or_expire() {
+    let row = json!([{"userid": "u@pbs", "enable": false, "expire": 1_717_597_476}]);
+    let text = shown("user list", row);
+    assert!(text.contains("│ u@pbs  │      0 │ Wed Jun  5 14:24:36 2024 │"), "{text}");
+    let group = json!([{"ugid": "ops", "ugid_type": "group", "path": "/", "propagate": true, "roleid": "Audit"}]);
+    assert!(shown("acl list", group).contains("│ @ops │"));
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub enum FileClass {
     Normal,
     /// `root:root`, 0600.
     Secret,
+    /// `backup:backup`, 0640: what PBS's unprivileged part must read and write.
+    Service,
 }
 
 /// SHA-256 over the bytes of a configuration file: whoever changes it tells what they had seen.
@@ -131,7 +133,10 @@ impl ConfigDir {
             (FileClass::Normal, Some((_, group))) => {
                 (0o640, Owner { user: Some(Uid::from_raw(0)), group: Some(group) })
             }
-            (FileClass::Normal, None) => (0o640, Owner::default()),
+            (FileClass::Service, Some((user, group))) => {
+                (0o640, Owner { user: Some(user), group: Some(group) })
+            }
+            (FileClass::Normal | FileClass::Service, None) => (0o640, Owner::default()),
             (FileClass::Secret, _) => (0o600, Owner::default()),
         }
     }

@@ -37,6 +37,9 @@ pub trait Entry: Sized {
         Ok(())
     }
 
+    /// Adds what counts as there although the file lacks it.
+    fn complete(_document: &mut Document) {}
+
     /// What must hold before it is removed; `others` is the file.
     fn check_removal(&self, _others: &Document) -> Result<(), ConfigError> {
         Ok(())
@@ -63,28 +66,23 @@ impl<'a, E: Entry> Entries<'a, E> {
 
     /// All of them in the order of the file, and the digest of what was read.
     pub fn list(&self) -> Result<(Vec<E>, ConfigDigest), ConfigError> {
-        let (document, digest) = E::FILE.load(self.dir)?;
+        let (mut document, digest) = E::FILE.load(self.dir)?;
+        E::complete(&mut document);
         Ok((entries_of(&document)?, digest))
     }
 
     /// The one called `name`.
     pub fn get(&self, name: &E::Name) -> Result<E, ConfigError> {
-        let (document, _) = E::FILE.load(self.dir)?;
+        let (mut document, _) = E::FILE.load(self.dir)?;
+        E::complete(&mut document);
         Ok(E::read(find::<E>(&document, name)?)?)
     }
 
     /// Adds a new one.
     pub fn create(&self, entry: &E) -> Result<(), ConfigError> {
         E::FILE.update(self.dir, None, |document| {
-            let name = entry.name().to_string();
-            if document.get(&name).is_some() {
-                return Err(ConfigError::Exists { kind: E::KIND, name });
-            }
-            entry.check(None, document)?;
-            let mut section = Section::new(E::SECTION, &name);
-            entry.write(&mut section);
-            document.insert(section);
-            Ok(())
+            E::complete(document);
+            add(document, entry)
         })
     }
 
@@ -97,6 +95,7 @@ impl<'a, E: Entry> Entries<'a, E> {
         change: impl FnOnce(&mut E) -> Result<(), ConfigError>,
     ) -> Result<E, ConfigError> {
         E::FILE.update(self.dir, expected, |document| {
+            E::complete(document);
             let mut section = find::<E>(document, name)?.clone();
             let before = E::read(&section)?;
             for key in delete {
@@ -129,6 +128,19 @@ impl<'a, E: Entry> Entries<'a, E> {
             Ok(entry)
         })
     }
+}
+
+/// Adds a new entry to a file.
+pub(crate) fn add<E: Entry>(document: &mut Document, entry: &E) -> Result<(), ConfigError> {
+    let name = entry.name().to_string();
+    if document.get(&name).is_some() {
+        return Err(ConfigError::Exists { kind: E::KIND, name });
+    }
+    entry.check(None, document)?;
+    let mut section = Section::new(E::SECTION, &name);
+    entry.write(&mut section);
+    document.insert(section);
+    Ok(())
 }
 
 /// The entries of one type in the order of the file.

@@ -8,10 +8,14 @@
 //! - [`section`]: the grammar, pure text.
 //! - [`ConfigDir`]: locks, atomic replacement, owners and modes.
 //! - [`Entries`]: list, get, create, update, remove of typed sections: [`DatastoreConfig`],
-//!   [`PoolConfig`], [`VirtualDrive`].
+//!   [`PoolConfig`], [`VirtualDrive`], [`UserConfig`], …
+//! - [`AclTree`]: who may do what, its file and its evaluation.
+//! - [`UserPasswords`], [`TokenSecrets`]: hashes of what users and tokens prove themselves by.
 //! - [`TapeKeys`], [`ClientKeys`]: encryption keys; their bytes never show in a message.
 
+mod acl;
 mod client_keys;
+mod crypt_hash;
 mod datastore;
 mod dir;
 mod drive_care;
@@ -26,11 +30,15 @@ mod secret;
 pub mod section;
 mod section_file;
 mod settings;
+mod shadow;
 mod sync_job;
 mod tape;
 mod tape_keys;
+mod user;
 
+pub use acl::{AclFile, AclTree, Grant, Grantee, Roles};
 pub use client_keys::{ClientKey, ClientKeyInfo, ClientKeyRing, ClientKeys};
+pub use crypt_hash::CryptHash;
 pub use datastore::DatastoreConfig;
 pub use dir::{ConfigDigest, ConfigDir, ConfigLock, FileClass};
 pub use drive_care::DriveCare;
@@ -42,9 +50,11 @@ pub use remote::{RemoteConfig, StoredPassword};
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
 pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
+pub use shadow::{TokenSecrets, UserPasswords};
 pub use sync_job::{SyncJobConfig, SyncLimits};
 pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};
 pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys, WrappedKey};
+pub use user::{TokenConfig, UserConfig, Validity};
 
 /// The datastores in `datastore.cfg`.
 pub type Datastores<'a> = Entries<'a, DatastoreConfig>;
@@ -58,5 +68,9 @@ pub type LtoDrives<'a> = Entries<'a, LtoDriveConfig>;
 pub type Remotes<'a> = Entries<'a, RemoteConfig>;
 /// The jobs in `sync.cfg`.
 pub type SyncJobs<'a> = Entries<'a, SyncJobConfig>;
+/// The users in `user.cfg`.
+pub type Users<'a> = Entries<'a, UserConfig>;
+/// Their API tokens, in the same file.
+pub type Tokens<'a> = Entries<'a, TokenConfig>;
 /// The changers.
 pub type Changers<'a> = Entries<'a, ChangerConfig>;

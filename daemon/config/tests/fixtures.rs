@@ -8,10 +8,10 @@ use std::process::Command;
 
 use reel_config::section::{Document, Schema, Section, SectionType, Unknown};
 use reel_config::{
-    ConfigDigest, ConfigDir, DatastoreConfig, Datastores, Entry, Kdf, PoolConfig, Pools, TapeKeys,
-    VirtualDrive, VirtualDrives, fingerprint_of,
+    AclFile, ConfigDigest, ConfigDir, DatastoreConfig, Datastores, Entry, Kdf, PoolConfig, Pools,
+    TapeKeys, Tokens, UserConfig, VirtualDrive, VirtualDrives, fingerprint_of,
 };
-use reel_types::{ParseError, RetentionPolicy};
+use reel_types::{ParseError, RetentionPolicy, Role};
 
 /// Unpacks the folder of the configuration; none (and a word about it) where there are no fixtures.
 fn unpacked() -> Option<(tempfile::TempDir, ConfigDir)> {
@@ -78,7 +78,7 @@ fn section_files_are_written_as_pbs_wrote_them() {
         ("remote.cfg", &OTHERS),
         ("sync.cfg", &OTHERS),
         ("tape-job.cfg", &OTHERS),
-        ("user.cfg", &OTHERS),
+        ("user.cfg", &UserConfig::FILE.schema),
     ];
     for (name, schema) in rows {
         let text = read(&dir, name);
@@ -87,6 +87,18 @@ fn section_files_are_written_as_pbs_wrote_them() {
     // This one was typed by hand: keys unsorted, a blank line at the end.
     let canonical = "virtual: vt0\n\tmax-size 8388608\n\tpath /srv/vtape/set1\n";
     assert_eq!(rewritten(&read(&dir, "tape.cfg"), &VirtualDrive::FILE.schema), canonical);
+}
+
+#[test]
+fn rights() {
+    let Some((_folder, dir)) = unpacked() else { return };
+    let (tree, _) = AclFile::new(&dir).load().unwrap();
+    assert_eq!(tree.to_text(), read(&dir, "acl.cfg"));
+    let token = "alice@pbs!tok1".parse().unwrap();
+    let (privileges, _) = tree.privileges(&token, ["datastore", "store1"]);
+    assert_eq!(privileges, Role::DatastorePowerUser.privileges());
+    let (tokens, _) = Tokens::new(&dir).list().unwrap();
+    assert_eq!(tokens.len(), 2);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The API on the daemon's socket: HTTP and JSON, for `reelctl`, jobs and scripts.
 //!
-//! Requests and answers are the types of [`reel_types::api`]. Until permissions exist, root and the daemon's own
-//! user are served, both as `root@pam`, and nobody else.
+//! Requests and answers are the types of [`reel_types::api`]. The system says which user a peer is: see
+//! [`Rights::identify`](crate::rights::Rights::identify).
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use reel_types::api::{CommandAnswer, CommandRequest, ErrorBody, TaskLogPage};
-use reel_types::commands::Command;
+use reel_types::commands::{Command, SnapshotCat, TaskLog, TaskStatus};
 use reel_types::{AuthId, Namespace, Snapshot, StoreName, Upid};
 use serde::Deserialize;
 use tokio::net::UnixListener;
@@ -48,15 +48,10 @@ impl Connected<IncomingStream<'_, UnixListener>> for Peer {
 
 impl Peer {
     /// As whom the peer acts.
-    fn user(self) -> Outcome<AuthId> {
-        let own = nix::unistd::geteuid().as_raw();
-        match self.uid {
-            Some(uid) if uid == 0 || uid == own => Ok(AuthId::root()),
-            _ => Err(Failure::new(
-                nix::libc::EACCES,
-                "permission check failed - only root and the daemon's own user are served",
-            )),
-        }
+    fn user(self, reeld: &Reeld) -> Outcome<AuthId> {
+        let text = "permission check failed - the system does not say who asks";
+        let uid = self.uid.ok_or_else(|| Failure::new(nix::libc::EACCES, text))?;
+        reeld.rights().identify(uid)
     }
 }
 
@@ -108,9 +103,12 @@ async fn command(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Json(request): Json<CommandRequest>,
 ) -> Outcome<Json<CommandAnswer>> {
-    let who = peer.user()?;
     let command = Command::from_params(&request.command, &request.params)?;
-    let done = blocking(move || reeld.run(&command, &who, request.id.as_deref())).await?;
+    let done = blocking(move || {
+        let who = peer.user(&reeld)?;
+        reeld.run(&command, &who, request.id.as_deref())
+    })
+    .await?;
     Ok(Json(match done {
         Done::Data(value) => CommandAnswer::Data(value),
         Done::Task(upid) => CommandAnswer::Task(upid.to_string()),
@@ -125,6 +123,12 @@ async fn blocking<T: Send + 'static>(
     ended.unwrap_or_else(|_| {
         Err(Failure::new(nix::libc::EIO, "internal error, see the daemon's log"))
     })
+}
+
+/// Refuses what the peer may not ask for.
+async fn permit(reeld: &Arc<Reeld>, peer: Peer, command: impl Into<Command>) -> Outcome<()> {
+    let (reeld, command) = (Arc::clone(reeld), command.into());
+    blocking(move || reeld.permit(&command, &peer.user(&reeld)?).map(drop)).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,9 +148,15 @@ async fn content(
     ConnectInfo(peer): ConnectInfo<Peer>,
     Query(query): Query<ContentQuery>,
 ) -> Outcome<Body> {
-    peer.user()?;
     let start = query.start;
     let opened = blocking(move || {
+        let asked = SnapshotCat {
+            store: query.store.clone(),
+            snapshot: query.snapshot.clone(),
+            file: query.file.parse()?,
+            ns: query.ns.clone(),
+        };
+        reeld.permit(&asked.into(), &peer.user(&reeld)?)?;
         let path = snapshot_path(query.ns.as_ref(), &query.snapshot);
         crate::content::open(&reeld, &query.store, &path, &query.file.parse()?)
     })
@@ -177,8 +187,8 @@ async fn task_log(
     UrlPath(upid): UrlPath<String>,
     Query(query): Query<LogQuery>,
 ) -> Outcome<Json<TaskLogPage>> {
-    peer.user()?;
     let upid: Upid = upid.parse()?;
+    permit(&reeld, peer, TaskLog { upid: upid.clone() }).await?;
     let limit = query.limit.unwrap_or(LOG_LINES);
     let start = query.start.saturating_sub(1);
     if query.wait != 0 {
@@ -202,7 +212,7 @@ async fn task_status(
     ConnectInfo(peer): ConnectInfo<Peer>,
     UrlPath(upid): UrlPath<String>,
 ) -> Outcome<Json<reel_types::api::TaskStatusInfo>> {
-    peer.user()?;
     let upid: Upid = upid.parse()?;
+    permit(&reeld, peer, TaskStatus { upid: upid.clone() }).await?;
     blocking(move || reeld.task_status(&upid)).await.map(Json)
 }

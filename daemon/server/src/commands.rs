@@ -4,6 +4,7 @@
 //! answers with exactly the keys that PBS prints; long work becomes a task. One permission check stands in front
 //! of all of it.
 
+mod acl;
 mod cert;
 mod changer;
 mod client_key;
@@ -25,6 +26,7 @@ mod sync_job;
 mod tape;
 mod task;
 mod tool;
+mod user;
 
 use std::sync::Arc;
 
@@ -83,6 +85,18 @@ impl Reeld {
         who: &AuthId,
         token: Option<&str>,
     ) -> Outcome<Done> {
+        let permitted = self.permit(command, who)?;
+        let command = permitted.as_ref().unwrap_or(command);
+        let done = self.run_once(command, who, token)?;
+        Ok(self.only_visible(command, who, done))
+    }
+
+    fn run_once(
+        self: &Arc<Self>,
+        command: &Command,
+        who: &AuthId,
+        token: Option<&str>,
+    ) -> Outcome<Done> {
         let Some(token) = token else { return self.dispatch(command, who) };
         if !may_be_a_task(command) {
             let text = "'id' keeps a command that is given twice from starting two tasks, and this one starts none; leave it out";
@@ -106,7 +120,7 @@ impl Reeld {
             Command::DatastoreCreate(command) => self.datastore_create(command, who),
             Command::DatastoreUpdate(command) => self.datastore_update(command),
             Command::DatastoreRemove(command) => self.datastore_remove(command),
-            Command::ClientKeyAdd(command) => self.client_key_add(command),
+            Command::ClientKeyAdd(command) => self.client_key_add(command, who),
             Command::ClientKeyList(command) => self.client_key_list(command),
             Command::ClientKeyRemove(command) => self.client_key_remove(command),
             Command::SnapshotList(command) => self.snapshot_list(command),
@@ -200,8 +214,8 @@ impl Reeld {
             Command::RemoteList(_) => self.remote_list(),
             Command::RemoteShow(command) => self.remote_show(command),
             Command::RemoteCheck(command) => self.remote_check(command),
-            Command::RemoteCreate(command) => self.remote_create(command),
-            Command::RemoteUpdate(command) => self.remote_update(command),
+            Command::RemoteCreate(command) => self.remote_create(command, who),
+            Command::RemoteUpdate(command) => self.remote_update(command, who),
             Command::RemoteRemove(command) => self.remote_remove(command),
             Command::SyncJobList(_) => self.sync_job_list(),
             Command::SyncJobShow(command) => self.sync_job_show(command),
@@ -213,10 +227,20 @@ impl Reeld {
             Command::SyncJobRemove(command) => self.sync_job_remove(command),
             Command::CertInfo(_) => self.cert_info(),
             Command::CertUpdate(command) => self.cert_update(command),
+            Command::UserList(_) => self.user_list(),
+            Command::UserCreate(command) => self.user_create(command, who),
+            Command::UserUpdate(command) => self.user_update(command, who),
+            Command::UserRemove(command) => self.user_remove(command),
+            Command::UserListTokens(command) => self.user_list_tokens(command),
+            Command::UserGenerateToken(command) => self.user_generate_token(command),
+            Command::UserDeleteToken(command) => self.user_delete_token(command),
+            Command::UserPermissions(command) => self.user_permissions(command),
+            Command::AclList(_) => self.acl_list(),
+            Command::AclUpdate(command) => self.acl_update(command),
             Command::Backup(command) => self.backup(command, who),
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),
-            Command::TaskList(command) => self.task_list(command),
+            Command::TaskList(command) => self.task_list(command, who),
             Command::TaskLog(command) => self.task_log(command),
             Command::TaskStatus(command) => Done::data(self.task_status(&command.upid)?),
             Command::TaskStop(command) => self.task_stop(command),

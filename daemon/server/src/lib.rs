@@ -4,7 +4,6 @@
 //! Two doors lead in, the socket ([`api`]) and the mount (`tree`); behind both stands the same function for each
 //! command ([`Reeld::run`]).
 
-pub mod access;
 pub mod api;
 mod auto_clean;
 mod cartridge_moves;
@@ -22,6 +21,7 @@ mod memo;
 pub mod notify;
 pub mod options;
 pub mod reeld;
+pub mod rights;
 pub mod runtime;
 pub mod serving;
 pub mod stores;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use reel_fs::{Acl, MountOptions, Mounted};
+use reel_fs::{Acl, EngineOptions, MountOptions, Mounted};
 use reel_remote::serve::Server;
 use reel_types::{Clock, CommitPoints, ManualClock, NoCommitPoints, SystemClock, TimeZone};
 use reeld::options::Options;
+use reeld::rights::MountRights;
 use reeld::runtime::Runtime;
 use reeld::{Failure, Outcome, Reeld, Surroundings, api, notify};
 use tokio::signal::unix::{SignalKind, signal};
@@ -84,11 +85,36 @@ fn mount(
     }
     let root = reeld::tree::root(Arc::clone(reeld));
     let spawner = Arc::new(Runtime::new(runtime.handle().clone()));
-    let mount_options = MountOptions { acl: acl(), ..MountOptions::default() };
-    let access = Arc::new(reeld::access::RootAndOwner::new());
-    let mounted = reel_fs::mount(root, &options.mount, spawner, access, &mount_options)
+    let mount_options = match options.allow_other {
+        true => for_everybody()?,
+        false => MountOptions { acl: acl(), ..MountOptions::default() },
+    };
+    let rights = Arc::new(MountRights::new(Arc::clone(reeld)));
+    let mounted = reel_fs::mount(root, &options.mount, spawner, rights, &mount_options)
         .map_err(|error| Failure::new(error.errno(), error.to_string()))?;
     Ok(Some(mounted))
+}
+
+/// A mount for all users. The kernel keeps what it has seen for whoever asks next, and knows nothing of rights: so it
+/// keeps nothing, and asks each time.
+fn for_everybody() -> Outcome<MountOptions> {
+    if !nix::unistd::geteuid().is_root() && !others_allowed() {
+        let text =
+            "--allow-other: 'user_allow_other' must stand in /etc/fuse.conf, or reeld run as root";
+        return Err(Failure::invalid(text));
+    }
+    let engine = EngineOptions {
+        directory_ttl: Duration::ZERO,
+        immutable_ttl: Duration::ZERO,
+        ..EngineOptions::default()
+    };
+    Ok(MountOptions { acl: Acl::All, kernel_permissions: false, engine, ..MountOptions::default() })
+}
+
+/// Whether users other than root may mount for others.
+fn others_allowed() -> bool {
+    std::fs::read_to_string("/etc/fuse.conf")
+        .is_ok_and(|text| text.lines().any(|line| line.trim() == "user_allow_other"))
 }
 
 /// Who the kernel lets in: root and the daemon's user, where that isn't root itself.
@@ -96,9 +122,7 @@ fn acl() -> Acl {
     if nix::unistd::geteuid().is_root() {
         return Acl::Owner;
     }
-    let allowed = std::fs::read_to_string("/etc/fuse.conf")
-        .is_ok_and(|text| text.lines().any(|line| line.trim() == "user_allow_other"));
-    if allowed {
+    if others_allowed() {
         return Acl::RootAndOwner;
     }
     tracing::warn!(

@@ -17,6 +17,11 @@ pub struct Options {
     #[arg(long, value_name = "FOLDER", default_value = "/srv/reelfs")]
     pub mount: PathBuf,
 
+    /// Let all users of this computer into the mount, each to what they may see: see docs/users.md. Unless reeld runs as
+    /// root, 'user_allow_other' must stand in /etc/fuse.conf.
+    #[arg(long, conflicts_with = "no_mount")]
+    pub allow_other: bool,
+
     /// Mount nothing; reelctl still works.
     #[arg(long)]
     pub no_mount: bool,

@@ -21,16 +21,18 @@ use reel_types::{
     PoolName, StoreName, TimeZone,
 };
 
-use crate::access::Unrestricted;
 use crate::auto_clean::AutoClean;
 use crate::drives::Drives;
 use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
 use crate::holes::Holes;
 use crate::libraries::Libraries;
+use crate::memo::{Memo, Stamp};
+use crate::rights::Rights;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
 use crate::tokens::Tokens;
+use crate::tree::MediaNames;
 
 /// Chunks that a reader going forward asks for ahead.
 const AHEAD_CHUNKS: u64 = 4;
@@ -57,6 +59,7 @@ pub struct Reeld {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) zone: TimeZone,
     pub(crate) config: ConfigDir,
+    pub(crate) rights: Arc<Rights>,
     pub(crate) stores: Stores,
     pub(crate) drives: Arc<Drives>,
     pub(crate) tape: Arc<TapeEnv>,
@@ -68,6 +71,7 @@ pub struct Reeld {
     pub(crate) libraries: Arc<Libraries>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
+    media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
 }
 
 impl Reeld {
@@ -121,6 +125,8 @@ impl Reeld {
             },
             holes: Arc::new(Holes::new()),
             tokens: Mutex::default(),
+            media: Memo::new(1),
+            rights: Arc::new(Rights::new(config.clone(), Arc::clone(&clock))),
             folders,
             clock,
             zone,
@@ -140,9 +146,15 @@ impl Reeld {
         self.folders.socket()
     }
 
-    /// What users may do.
-    pub(crate) fn rights(&self) -> Arc<dyn Authorizer> {
-        Arc::new(Unrestricted)
+    /// Users, tokens, and what they may do.
+    pub fn rights(&self) -> &Arc<Rights> {
+        &self.rights
+    }
+
+    /// The inventory as its file is now, with the names of media in the tree.
+    pub(crate) fn media_names(&self) -> Outcome<Arc<MediaNames>> {
+        let stamp = Stamp::of(&self.tape.state.inventory())?;
+        self.media.get_or((), stamp, || Ok(Arc::new(MediaNames::new(self.tape.inventory.load()?))))
     }
 
     /// The configured pools.

@@ -12,11 +12,12 @@ use reel_remote::serve::{
     Gate, HostNames, LoginOutcome, RealPause, Refused, Server, StoreInUse, StoreInfo, Stores,
     Surroundings, Worker, Workers, create_keys,
 };
-use reel_types::{AuthId, Privilege, StoreName, TaskContext};
+use reel_types::{AuthId, Authorizer, Privilege, Privileges, StoreName, TaskContext};
 use tokio::sync::watch;
 
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
+use crate::rights::Rights;
 use crate::tasks::{Task, TaskFailure, Tasks};
 
 /// How often the task of a connection looks whether it should stop.
@@ -31,7 +32,7 @@ pub async fn listen(reeld: &Arc<Reeld>, address: SocketAddr) -> Outcome<Server> 
     let keys = move || create_keys(&config, &names, false, now);
     tokio::task::spawn_blocking(keys).await.map_err(std::io::Error::other)??;
     let around = Surroundings {
-        gate: Arc::new(NobodyKnown),
+        gate: Arc::clone(reeld.rights()) as Arc<dyn Gate>,
         stores: Arc::new(ServedStores(Arc::clone(reeld))),
         workers: Arc::new(TaskWorkers(reeld.tasks.clone())),
         clock: Arc::clone(&reeld.clock),
@@ -65,28 +66,27 @@ fn domain(resolver: &str) -> Option<&str> {
     })
 }
 
-/// The gate as long as the daemon knows no users: nobody comes in.
-struct NobodyKnown;
-
-impl Gate for NobodyKnown {
-    fn login(&self, _: &AuthId, _: &str) -> LoginOutcome {
-        LoginOutcome::Refused
+impl Gate for Rights {
+    fn login(&self, user: &AuthId, password: &str) -> LoginOutcome {
+        let fits = user.to_string().parse().is_ok_and(|user| Self::login(self, &user, password));
+        if fits { LoginOutcome::Welcome } else { LoginOutcome::Refused }
     }
 
-    fn token(&self, _: &AuthId, _: &str) -> bool {
-        false
+    fn token(&self, id: &AuthId, secret: &str) -> bool {
+        Self::token(self, id, secret)
     }
 
-    fn is_active(&self, _: &AuthId) -> bool {
-        false
+    fn is_active(&self, id: &AuthId) -> bool {
+        Self::is_active(self, id)
     }
 
-    fn allows(&self, _: &AuthId, _: &str, _: Privilege) -> bool {
-        false
+    fn allows(&self, id: &AuthId, path: &str, privilege: Privilege) -> bool {
+        Authorizer::allows(self, id, path, privilege)
     }
 
-    fn allows_below(&self, _: &AuthId, _: &str, _: &[Privilege]) -> bool {
-        false
+    fn allows_below(&self, id: &AuthId, path: &str, privileges: &[Privilege]) -> bool {
+        let below = path.parse().ok().and_then(|path| self.privileges_below(id, &path).ok());
+        below.is_some_and(|have| !have.and(Privileges::of(privileges)).is_empty())
     }
 }
 

@@ -4,7 +4,7 @@
 //! /  README version abi ctl
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
 //! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     ┘ of code: `catalogue`
-//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/   one object a folder, one fact a file
+//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  users/ID/  acl/   one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
 //!
@@ -32,6 +32,7 @@ mod sizes;
 mod snapshot;
 mod tape_places;
 mod tasks;
+mod users;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -42,12 +43,13 @@ use reel_types::commands::Place;
 
 use crate::content::FinishedSnapshot;
 use crate::failure::Outcome;
-use crate::memo::{Memo, Stamp};
 use crate::reeld::Reeld;
+
+pub(crate) use media::MediaNames;
+pub(crate) use snapshot::FIXED as SNAPSHOT_NAMES;
 
 use control::ControlLogs;
 use listing::Listings;
-use media::MediaNames;
 use set_listing::SetListings;
 use sizes::Sizes;
 
@@ -74,7 +76,6 @@ struct Tree {
     logs: ControlLogs,
     listings: Listings,
     sizes: Sizes,
-    media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
     sets: SetListings,
     /// Snapshots that somebody has a file open in.
     open: Mutex<HeldSnapshots>,
@@ -87,7 +88,6 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
         logs: ControlLogs::new(Arc::new(move || facts::system_time(clock.now()))),
         listings: Listings::new(),
         sizes: Sizes::new(Arc::clone(&reeld.holes)),
-        media: Memo::new(1),
         sets: SetListings::new(),
         open: Mutex::default(),
         reeld,
@@ -106,6 +106,8 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("drives", drives::drives(&tree))
             .with("remotes", remotes::remotes(&tree))
             .with("sync-jobs", remotes::sync_jobs(&tree))
+            .with("users", users::users(&tree))
+            .with("acl", users::acl(&tree))
             .with("tasks", tasks::tasks(&tree)),
     )
 }

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::ParseError;
-use crate::names::check_safe_id;
-use crate::text::serde_as_text;
+use crate::names::{TokenName, check_safe_id};
+use crate::privilege::Privilege;
+use crate::text::{checked_text, serde_as_text};
 
 /// A user `name@realm` or one of its tokens `name@realm!token` (`datastore.md` §4.4).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,21 @@ impl AuthId {
     /// The superuser, `root@pam`.
     pub fn root() -> Self {
         Self { user: "root@pam".into(), token: None }
+    }
+
+    /// A token of `user`.
+    pub fn of_token(user: &UserId, token: &TokenName) -> Self {
+        Self { user: user.as_str().into(), token: Some(token.as_str().into()) }
+    }
+
+    /// The user itself, of a user as of a token.
+    pub fn owner(&self) -> Self {
+        Self { user: self.user.clone(), token: None }
+    }
+
+    /// Whether it is the superuser itself; its tokens are not.
+    pub fn is_root(&self) -> bool {
+        *self == Self::root()
     }
 
     /// The user without the token's name.
@@ -74,30 +90,47 @@ impl FromStr for AuthId {
 
 serde_as_text!(AuthId);
 
-/// A right on an object of the ACL tree (`config.md` §4.12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are PBS's own and say it")]
-pub enum Privilege {
-    SysAudit,
-    SysModify,
-    SysPowerManagement,
-    DatastoreAudit,
-    DatastoreAllocate,
-    DatastoreModify,
-    DatastoreRead,
-    DatastoreVerify,
-    DatastoreBackup,
-    DatastorePrune,
-    PermissionsModify,
-    RemoteAudit,
-    RemoteModify,
-    RemoteRead,
-    SysConsole,
-    TapeAudit,
-    TapeModify,
-    TapeWrite,
-    TapeRead,
-    RealmAllocate,
+checked_text!(
+    /// A user `name@realm`, 3 to 64 characters (`remote-protocol.md` §3.1).
+    UserId, |text| check_user_id(text)
+);
+
+fn check_user_id(text: &str) -> Result<(), ParseError> {
+    let id: AuthId = text.parse()?;
+    if id.token.is_some() {
+        return Err(ParseError::new("user id", text, "must be a user, not a token"));
+    }
+    check_safe_id("user id", realm_of(text), REALM_CHARS)
+}
+
+/// Characters of a realm in a user id.
+const REALM_CHARS: std::ops::RangeInclusive<usize> = 3..=32;
+
+fn realm_of(user: &str) -> &str {
+    user.rsplit_once('@').map_or("", |(_, realm)| realm)
+}
+
+impl UserId {
+    /// The user of this name among those of the system.
+    pub fn of_system(name: &str) -> Result<Self, ParseError> {
+        format!("{name}@pam").parse()
+    }
+
+    /// The name without the realm.
+    pub fn name(&self) -> &str {
+        self.as_str().rsplit_once('@').map_or("", |(name, _)| name)
+    }
+
+    /// Who knows the user's password: `pam` is the system, `pbs` the server itself.
+    pub fn realm(&self) -> &str {
+        realm_of(self.as_str())
+    }
+}
+
+impl From<&UserId> for AuthId {
+    fn from(user: &UserId) -> Self {
+        Self { user: user.as_str().into(), token: None }
+    }
 }
 
 /// Answers whether somebody may do something; asked once for each command.
@@ -120,6 +153,19 @@ mod tests {
         assert!(!id("u@pbs").is_owned_by(&id("u@pbs!t")));
         assert!(!id("u@pbs!t").is_owned_by(&id("u@pbs!other")));
         assert!(id("u@pbs").is_owned_by(&id("u@pbs")));
+    }
+
+    #[test]
+    fn users_are_no_tokens_and_have_a_realm() {
+        let user: UserId = "a@b@pbs".parse().unwrap();
+        assert_eq!((user.name(), user.realm()), ("a@b", "pbs"));
+        for bad in ["u@pbs!tok", "u@p", "u@ab", "root", "", "@pbs", "a b@pbs"] {
+            assert!(bad.parse::<UserId>().is_err(), "{bad}");
+        }
+        let token = AuthId::of_token(&user, &"tok".parse().unwrap());
+        assert_eq!(token.to_string(), "a@b@pbs!tok");
+        assert_eq!(token.owner(), AuthId::from(&user));
+        assert!(!id("root@pam!tok").is_root());
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod remote;
 pub mod results;
 mod snapshot;
 mod usage;
+mod user;
 mod values;
 
 use thiserror::Error;
@@ -55,6 +56,7 @@ pub use places::Place;
 pub use remote::*;
 pub use snapshot::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
+pub use user::*;
 pub use values::*;
 
 command_enum! {
@@ -78,6 +80,8 @@ command_enum! {
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
     SyncJobList, SyncJobShow, SyncJobStatus, SyncJobRun, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
     Pull, CertInfo, CertUpdate,
+    UserList, UserCreate, UserUpdate, UserRemove, UserListTokens, UserGenerateToken, UserDeleteToken,
+    UserPermissions, AclList, AclUpdate,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -5,6 +5,7 @@
 //! inside of the house has already been checked against the rules of `config.md` §3 and
 //! `datastore.md` §4. The crate does no I/O of any kind; time comes in through [`Clock`].
 
+mod acl_path;
 pub mod api;
 mod archive;
 mod auth;
@@ -24,6 +25,7 @@ mod names;
 mod namespace;
 mod password;
 mod policy;
+mod privilege;
 mod property;
 mod size;
 mod span;
@@ -33,8 +35,9 @@ mod time_text;
 mod upid;
 mod words;
 
+pub use acl_path::AclPath;
 pub use archive::{ArchiveKind, ArchiveName};
-pub use auth::{AuthId, Authorizer, Privilege};
+pub use auth::{AuthId, Authorizer, UserId};
 pub use backup::{BackupGroup, BackupTime, BackupType, GroupPath, Snapshot, SnapshotPath};
 pub use calendar::CalendarEvent;
 pub use cancel::Cancel;
@@ -54,10 +57,11 @@ pub use names::{
 pub use namespace::Namespace;
 pub use password::Password;
 pub use policy::{AllocationPolicy, RetentionPolicy, TapeTemplate};
+pub use privilege::{Privilege, Privileges, Role};
 pub use property::{PropertyString, split_list};
 pub use size::{ByteSize, SizeUnit, human_bytes_binary, human_bytes_decimal};
 pub use span::{TimeSpan, human_duration};
 pub use task::{NoTask, TaskContext, TaskStopped};
 pub use time_text::{local_time_c, parse_rfc3339, rfc3339, strftime};
 pub use upid::{Upid, UpidParts, escape_worker_id, unescape_worker_id};
-pub use words::{Comment, NamespaceDepth, PasswordHint, parse_bool};
+pub use words::{Comment, NamespaceDepth, PasswordHint, PersonalDetail, parse_bool};

@@ -45,6 +45,10 @@ single_line!(
     /// What reminds the owner of a key's passphrase, 1 to 64 characters (`config.md` §4.9).
     PasswordHint, "password hint", 1..=64
 );
+single_line!(
+    /// A user's first name, last name or email address, 2 to 64 characters (`config.md` §3).
+    PersonalDetail, "name or email address", 2..=64
+);
 
 /// How deep below a namespace to go: 0 is the namespace alone, 7 everything (`config.md` §4.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -49,14 +49,14 @@ impl FileSystem {
         handle: u64,
         offset: u64,
     ) -> Result<SharedDirectoryListing, FsError> {
-        let Handle::Directory(slot) = self.handles.get(handle)?.handle else {
+        let Open { handle: Handle::Directory(slot), opener, .. } = self.handles.get(handle)? else {
             return Err(FsError::new(libc::ENOTDIR, "not a folder"));
         };
         let kept = locked(&slot).clone();
         if let Some(listing) = kept.filter(|_| offset > 0) {
             return Ok(listing);
         }
-        let listing = Arc::new(self.make_listing(ino)?);
+        let listing = Arc::new(self.make_listing(ino, &opener)?);
         *locked(&slot) = Some(Arc::clone(&listing));
         Ok(listing)
     }
@@ -84,18 +84,22 @@ impl FileSystem {
         })
     }
 
-    fn make_listing(&self, ino: InodeNumber) -> Result<Vec<Listed>, FsError> {
+    /// The names that `reader` may see.
+    fn make_listing(&self, ino: InodeNumber, reader: &Caller) -> Result<Vec<Listed>, FsError> {
         let (inode, directory) = self.directory(ino)?;
         let entries = guarded("readdir", || directory.entries())?;
         let above = inode.path.parent().unwrap_or(Path::new(""));
         let dot = |name: &str, ino| Listed { name: name.into(), kind: EntryKind::Directory, ino };
         let mut listing = vec![dot(".", ino), dot("..", self.inodes.number(above))];
-        listing.extend(entries.into_iter().filter(|entry| is_shown(&inode.path, entry)).map(
-            |Entry { name, kind }| {
-                let ino = self.inodes.number(&inode.path.join(&name));
-                Listed { name, kind, ino }
-            },
-        ));
+        let may_see = |name: &OsString| {
+            self.authorizer.check(reader, &inode.path.join(name), Access::Look).is_ok()
+        };
+        let entries = entries.into_iter().filter(|entry| is_shown(&inode.path, entry));
+        let seen = entries.filter(|entry| may_see(&entry.name));
+        listing.extend(seen.map(|Entry { name, kind }| {
+            let ino = self.inodes.number(&inode.path.join(&name));
+            Listed { name, kind, ino }
+        }));
         Ok(listing)
     }
 }

@@ -59,6 +59,9 @@ impl FileSystem {
             )));
         }
         if let Err(error) = self.check_open(&caller, &inode, mode) {
+            if let Some(log) = &inode.log {
+                log.refused(&caller, &format!("open {}", inode.name().display()), &error);
+            }
             return Answer::Now(Err(error));
         }
         match &inode.node {

@@ -139,7 +139,7 @@ impl Run<'_> {
             return Ok(());
         }
         Err(PullError::Refused(format!(
-            "'{}' lacks the privilege {privilege:?} on '{}'",
+            "'{}' lacks the privilege {privilege} on '{}'",
             self.job.owner,
             acl_path(store, namespace)
         )))

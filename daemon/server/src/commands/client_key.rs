@@ -9,7 +9,7 @@ use reel_config::{ClientKey, ClientKeys, SecretKey};
 use reel_store::key::KeyFile;
 use reel_types::commands::results::ClientKeyEntry;
 use reel_types::commands::{ClientKeyAdd, ClientKeyList, ClientKeyRemove};
-use reel_types::{MediaSetId, StoreName};
+use reel_types::{AuthId, MediaSetId, StoreName};
 
 use super::Done;
 use super::secrets::{first_line, read_secret};
@@ -17,11 +17,11 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 impl Reeld {
-    pub(super) fn client_key_add(&self, command: &ClientKeyAdd) -> Outcome<Done> {
+    pub(super) fn client_key_add(&self, command: &ClientKeyAdd, who: &AuthId) -> Outcome<Done> {
         let stores = self.stores_of(command.store.as_ref(), command.media_set)?;
-        let file = KeyFile::parse(&read_secret(command.key_file.as_path())?)?;
+        let file = KeyFile::parse(&read_secret(command.key_file.as_path(), who)?)?;
         let crypt = file.unlock(|| match &command.passphrase_file {
-            Some(path) => first_line(path.as_path()).map_err(std::io::Error::other),
+            Some(path) => first_line(path.as_path(), who).map_err(std::io::Error::other),
             None => Err(std::io::Error::other(
                 "the key has a passphrase: put it into a file and name that by --passphrase-file",
             )),

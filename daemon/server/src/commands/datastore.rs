@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reel_config::{DatastoreConfig, Datastores, Entry};
+use reel_config::{AclFile, DatastoreConfig, Datastores, Entry};
 use reel_store::StoreErrorKind;
 use reel_store::chunk_store::ChunkStore;
 use reel_types::commands::results::DatastoreEntry;
 use reel_types::commands::{DatastoreCreate, DatastoreRemove, DatastoreShow, DatastoreUpdate};
-use reel_types::{AuthId, TaskContext};
+use reel_types::{AclPath, AuthId, TaskContext};
 use serde_json::{Map, Value};
 
 use super::{Done, config_digest, kept};
@@ -121,6 +121,9 @@ impl Reeld {
         }
         Datastores::new(&self.config).remove(&command.name, digest.as_ref())?;
         self.stores.close(&command.name);
+        // Whoever makes another one of that name decides anew who may use it.
+        let object = AclPath::datastore(&command.name);
+        AclFile::new(&self.config).update(None, |tree| Ok(tree.remove_object(&object)))?;
         self.jobs.remove("garbage_collection", command.name.as_str())?;
         Done::nothing()
     }

@@ -2,7 +2,7 @@
 
 use reel_config::Operation;
 use reel_types::commands::results::GroupListItem;
-use reel_types::commands::{GroupChangeOwner, GroupForget, GroupList};
+use reel_types::commands::{GroupChangeOwner, GroupForget, GroupList, ParamErrors};
 use reel_types::{GroupPath, Namespace};
 
 use super::Done;
@@ -50,6 +50,10 @@ impl Reeld {
     }
 
     pub(super) fn group_change_owner(&self, command: &GroupChangeOwner) -> Outcome<Done> {
+        if !self.rights.is_active(&command.new_owner) {
+            let reason = "there is no such user or token, or it is disabled or expired";
+            return Err(ParamErrors::one("new-owner", reason).into());
+        }
         let in_use = self.stores.begin_writing(&command.store)?;
         let store = in_use.store();
         store.set_owner(&group_path(command.ns.as_ref(), &command.group), &command.new_owner)?;

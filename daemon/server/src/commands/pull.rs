@@ -7,7 +7,7 @@ use reel_remote::pull::{self, NamespaceMapping, PullJob, Source, WORKERS};
 use reel_remote::{Client, ClientOptions, Endpoint, Login};
 use reel_types::commands::results::SyncJobStateEntry;
 use reel_types::commands::{Pull, SyncJobRun, SyncJobStatus};
-use reel_types::{AuthId, JobId, Namespace, RemoteName, TaskContext, Upid};
+use reel_types::{AuthId, Authorizer, JobId, Namespace, RemoteName, TaskContext, Upid};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -138,7 +138,7 @@ impl Reeld {
                 .worker_threads
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(WORKERS),
-            rights: self.rights(),
+            rights: Arc::clone(self.rights()) as Arc<dyn Authorizer>,
             commit_points: Arc::clone(&self.tape.commit_points),
         };
         job.check()?;

@@ -4,11 +4,11 @@ use reel_config::{RemoteConfig, Remotes, StoredPassword};
 use reel_remote::{Client, ClientOptions, Endpoint, Login, RemoteError};
 use reel_types::commands::results::{RemoteCheckEntry, RemoteEntry};
 use reel_types::commands::{
-    LocalPath, ParamErrors, RemoteCheck, RemoteCreate, RemoteRemove, RemoteShow, RemoteUpdate,
+    ParamErrors, RemoteCheck, RemoteCreate, RemoteRemove, RemoteShow, RemoteUpdate,
 };
-use reel_types::{Password, RemoteName};
+use reel_types::{AuthId, RemoteName};
 
-use super::secrets::first_line;
+use super::secrets::password;
 use super::{Done, config_digest, kept};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
@@ -41,8 +41,8 @@ impl Reeld {
         })
     }
 
-    pub(super) fn remote_create(&self, command: &RemoteCreate) -> Outcome<Done> {
-        let password = password(command.password.as_ref(), command.password_file.as_ref())?;
+    pub(super) fn remote_create(&self, command: &RemoteCreate, who: &AuthId) -> Outcome<Done> {
+        let password = password(command.password.as_ref(), command.password_file.as_ref(), who)?;
         let password = password
             .ok_or_else(|| Failure::from(ParamErrors::one("password", ParamErrors::MISSING)))?;
         let remote = RemoteConfig {
@@ -58,8 +58,8 @@ impl Reeld {
         Done::nothing()
     }
 
-    pub(super) fn remote_update(&self, command: &RemoteUpdate) -> Outcome<Done> {
-        let password = password(command.password.as_ref(), command.password_file.as_ref())?;
+    pub(super) fn remote_update(&self, command: &RemoteUpdate, who: &AuthId) -> Outcome<Done> {
+        let password = password(command.password.as_ref(), command.password_file.as_ref(), who)?;
         let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
         Remotes::new(&self.config).update(&command.name, &delete, digest.as_ref(), |remote| {
@@ -84,21 +84,6 @@ impl Reeld {
         let digest = config_digest(command.digest.as_ref())?;
         RemoteConfig::remove(&self.config, &command.name, digest.as_ref())?;
         Done::nothing()
-    }
-}
-
-/// The password that was given, itself or by the name of a file.
-fn password(given: Option<&Password>, file: Option<&LocalPath>) -> Outcome<Option<Password>> {
-    match (given, file) {
-        (Some(_), Some(_)) => {
-            Err(ParamErrors::one("password-file", "give the password or a file, not both").into())
-        }
-        (None, Some(file)) => {
-            let line = String::from_utf8(first_line(file.as_path())?);
-            let line = line.map_err(|_| Failure::invalid("the password in the file is no text"))?;
-            Ok(Some(line.parse()?))
-        }
-        (given, None) => Ok(given.cloned()),
     }
 }
 

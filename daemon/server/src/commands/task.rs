@@ -1,9 +1,10 @@
 //! Tasks: list, log, status, stop (`cli-manager.md` §3.7, `config.md` §9.4).
 
-use reel_types::Upid;
+use reel_types::Privilege::SysAudit;
 use reel_types::api::{TaskLogLine, TaskLogPage, TaskProgress, TaskStatusInfo};
 use reel_types::commands::results::TaskListItem;
 use reel_types::commands::{TaskList, TaskLog, TaskStop};
+use reel_types::{AuthId, Upid};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -15,9 +16,10 @@ use crate::tasks::{TaskEnd, TaskEntry};
 const LOG_LINES_MAX: u64 = 10_000;
 
 impl Reeld {
-    pub(super) fn task_list(&self, command: &TaskList) -> Outcome<Done> {
+    pub(super) fn task_list(&self, command: &TaskList, who: &AuthId) -> Outcome<Done> {
         let tasks = self.tasks.list()?;
         let wanted = tasks.iter().filter(|task| command.all || task.end.is_none());
+        let wanted = wanted.filter(|task| self.require_task(who, &task.upid, SysAudit).is_ok());
         let limit = usize::try_from(command.limit.get()).unwrap_or(usize::MAX);
         Done::data(wanted.take(limit).map(list_item).collect::<Vec<_>>())
     }

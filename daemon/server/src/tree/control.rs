@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_fs::{Attempt, Attributes, Caller, Clock, Control, ControlLog, FsError, StaticDir, Work};
-use reel_types::AuthId;
 use reel_types::commands::{CtlCommand, Place, ctl_grammar, parse_ctl_line};
 
 use super::{Tree, facts};
@@ -14,8 +13,6 @@ use crate::reeld::Reeld;
 
 /// Logs kept before those that remember nothing are dropped.
 const LOGS_SWEPT_AT: usize = 4096;
-/// Whom everybody who may use the mount acts as.
-const ACTOR: &str = "root@pam";
 
 /// The logs of all objects: folders are made anew at each look-up, what they refused is remembered here.
 pub(super) struct ControlLogs {
@@ -69,19 +66,19 @@ impl Control for TreeControl {
         ctl_grammar(&self.place.verbs())
     }
 
-    fn execute(&self, line: &str, _caller: &Caller) -> Work {
+    fn execute(&self, line: &str, caller: &Caller) -> Work {
         let parsed = parse_ctl_line(&self.place.verbs(), line);
         let command = match parsed {
             Ok(command) => command,
             Err(error) => return Work::refuse(FsError::new(error.errno(), error.to_string())),
         };
-        let reeld = Arc::clone(&self.reeld);
-        Work::blocking(move || run(&reeld, &command).map_err(facts::fs_error))
+        let (reeld, uid) = (Arc::clone(&self.reeld), caller.uid);
+        Work::blocking(move || run(&reeld, &command, uid).map_err(facts::fs_error))
     }
 }
 
-fn run(reeld: &Arc<Reeld>, command: &CtlCommand) -> Outcome<reel_fs::Outcome> {
-    let actor: AuthId = ACTOR.parse()?;
+fn run(reeld: &Arc<Reeld>, command: &CtlCommand, uid: u32) -> Outcome<reel_fs::Outcome> {
+    let actor = reeld.rights().identify(uid)?;
     Ok(match reeld.run(&command.command, &actor, command.token.as_deref())? {
         Done::Data(_) => reel_fs::Outcome::Done,
         Done::Task(upid) => reel_fs::Outcome::Task(upid.to_string()),

@@ -14,20 +14,20 @@ use super::Tree;
 use super::facts::{as_text, fact, fs_error, key_values, no_such, plain, rows, utc};
 use super::health::health;
 use crate::failure::{Failure, Outcome};
-use crate::memo::Stamp;
 use crate::reeld::Reeld;
 
 /// Digits of the uuid behind a label that several media carry.
 const UUID_DIGITS: usize = 8;
 
 /// The inventory with the names that media have in the tree.
-pub(super) struct MediaNames {
+pub(crate) struct MediaNames {
     inventory: Inventory,
     by_name: BTreeMap<String, MediaId>,
 }
 
 impl MediaNames {
-    fn new(inventory: Inventory) -> Self {
+    /// The names of what an inventory holds.
+    pub(crate) fn new(inventory: Inventory) -> Self {
         let mut carriers: HashMap<&LabelText, usize> = HashMap::new();
         for entry in inventory.iter() {
             *carriers.entry(&entry.labels.label.label_text).or_default() += 1;
@@ -47,12 +47,12 @@ impl MediaNames {
     }
 
     /// All media.
-    pub(super) fn inventory(&self) -> &Inventory {
+    pub(crate) fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
     /// The medium of that name.
-    pub(super) fn get(&self, name: &str) -> Option<&InventoryEntry> {
+    pub(crate) fn get(&self, name: &str) -> Option<&InventoryEntry> {
         self.inventory.get(*self.by_name.get(name)?)
     }
 
@@ -73,9 +73,7 @@ impl MediaNames {
 impl Tree {
     /// The inventory as its file is now.
     pub(super) fn media_names(&self) -> Outcome<Arc<MediaNames>> {
-        let tape = &self.reeld.tape;
-        let stamp = Stamp::of(&tape.state.inventory())?;
-        self.media.get_or((), stamp, || Ok(Arc::new(MediaNames::new(tape.inventory.load()?))))
+        self.reeld.media_names()
     }
 }
 

@@ -6,4 +6,5 @@ mod datastore;
 mod media_sets;
 mod mounted;
 mod objects;
+mod rights;
 mod support;

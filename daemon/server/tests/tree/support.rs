@@ -4,14 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::libc;
-use reel_fs::{
-    AllowAll, Answer, Caller, EngineOptions, EntryKind, FileSystem, FsError, InodeNumber, Stat,
-};
+use reel_fs::{Answer, Caller, EngineOptions, EntryKind, FileSystem, FsError, InodeNumber, Stat};
 use reel_store::plain_digest;
 use reel_types::NoCommitPoints;
 use reel_types::{ManualClock, TimeZone};
+use reeld::rights::MountRights;
 use reeld::runtime::Runtime;
 use reeld::{Folders, Reeld, Surroundings, tree};
 
@@ -58,10 +58,7 @@ pub struct Daemon {
     pub reeld: Arc<Reeld>,
     runtime: tokio::runtime::Runtime,
     pub base: tempfile::TempDir,
-}
-
-fn me() -> Caller {
-    Caller { uid: 0, gid: 0, pid: std::process::id() }
+    uid: AtomicU32,
 }
 
 impl Daemon {
@@ -87,9 +84,9 @@ impl Daemon {
         .unwrap();
         let options = EngineOptions::default();
         let root = tree::root(Arc::clone(&reeld));
-        let engine =
-            FileSystem::new(root, Arc::new(blocking), Arc::new(AllowAll), options).unwrap();
-        Self { engine, reeld, runtime, base }
+        let rights = Arc::new(MountRights::new(Arc::clone(&reeld)));
+        let engine = FileSystem::new(root, Arc::new(blocking), rights, options).unwrap();
+        Self { engine, reeld, runtime, base, uid: AtomicU32::new(0) }
     }
 
     /// A daemon with one datastore at `path`.
@@ -98,6 +95,16 @@ impl Daemon {
             let section = format!("datastore: {name}\n\tpath {}\n", path.display());
             fs::write(folders.config.join("datastore.cfg"), section).unwrap();
         })
+    }
+
+    fn me(&self) -> Caller {
+        let uid = self.uid.load(Ordering::Relaxed);
+        Caller { uid, gid: uid, pid: std::process::id() }
+    }
+
+    /// Looks and acts as this user of the system from here on.
+    pub fn act_as(&self, uid: u32) {
+        self.uid.store(uid, Ordering::Relaxed);
     }
 
     /// Where a mount of this daemon's tree runs its work.
@@ -113,18 +120,18 @@ impl Daemon {
     }
 
     pub fn find(&self, path: &str) -> Result<Stat, FsError> {
-        let root = self.engine.stat(&me(), InodeNumber::ROOT, None);
+        let root = self.engine.stat(&self.me(), InodeNumber::ROOT, None);
         let names = Path::new(path).iter();
-        names.fold(root, |parent, name| self.engine.lookup(&me(), parent?.ino, name))
+        names.fold(root, |parent, name| self.engine.lookup(&self.me(), parent?.ino, name))
     }
 
     pub fn open(&self, path: &str, flags: i32) -> Result<u64, FsError> {
         let stat = self.find(path)?;
-        Ok(self.finish(self.engine.open(&me(), stat.ino, flags))?.handle)
+        Ok(self.finish(self.engine.open(&self.me(), stat.ino, flags))?.handle)
     }
 
     pub fn read(&self, handle: u64, offset: u64, size: u32) -> Result<Vec<u8>, FsError> {
-        Ok(self.finish(self.engine.read(&me(), handle, offset, size))?.to_vec())
+        Ok(self.finish(self.engine.read(&self.me(), handle, offset, size))?.to_vec())
     }
 
     /// The whole of a file.
@@ -158,7 +165,8 @@ impl Daemon {
     /// What `echo LINE > PATH` does.
     pub fn echo(&self, line: &str, path: &str) -> Result<(), FsError> {
         let handle = self.open(path, libc::O_WRONLY | libc::O_TRUNC)?;
-        let written = self.finish(self.engine.write(&me(), handle, format!("{line}\n").as_bytes()));
+        let written =
+            self.finish(self.engine.write(&self.me(), handle, format!("{line}\n").as_bytes()));
         self.engine.release(handle);
         written.map(drop)
     }
@@ -168,11 +176,11 @@ impl Daemon {
         let ino = self.find(path).unwrap_or_else(|error| panic!("{path}: {error}")).ino;
         let handle = self
             .engine
-            .open_directory(&me(), ino)
+            .open_directory(&self.me(), ino)
             .unwrap_or_else(|error| panic!("{path}: {error}"));
         let listing = self.engine.list(ino, handle, 0).unwrap();
         let names = listing.iter().filter(|listed| !listed.is_dot()).map(|listed| {
-            let stat = self.engine.look_up_listed(&me(), ino, listed).unwrap();
+            let stat = self.engine.look_up_listed(&self.me(), ino, listed).unwrap();
             (listed.name.to_str().unwrap().to_string(), stat.kind)
         });
         let names = names.collect();
@@ -203,12 +211,12 @@ impl Daemon {
 
     pub fn link(&self, path: &str) -> String {
         let ino = self.find(path).unwrap().ino;
-        self.engine.read_link(&me(), ino).unwrap().display().to_string()
+        self.engine.read_link(&self.me(), ino).unwrap().display().to_string()
     }
 
     pub fn xattr(&self, path: &str, name: &str) -> String {
         let ino = self.find(path).unwrap().ino;
-        let value = self.engine.xattr(&me(), ino, std::ffi::OsStr::new(name)).unwrap();
+        let value = self.engine.xattr(&self.me(), ino, std::ffi::OsStr::new(name)).unwrap();
         String::from_utf8(value).unwrap()
     }
 

@@ -22,6 +22,10 @@ pub enum Answer {
     ListOrObject(&'static Listing, &'static [Column]),
     /// An object whose one property is printed bare.
     Text(&'static str),
+    /// An object that is shown once, `Result: ` and indented JSON in any format.
+    Result,
+    /// For each path the privileges on it.
+    Permissions,
     /// The log of a task, followed.
     Log,
     /// A stream of bytes.
@@ -33,7 +37,7 @@ pub enum Answer {
 impl Answer {
     /// Whether `--output-format` says anything about it.
     pub fn has_formats(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Report | Self::Log | Self::Content)
+        !matches!(self, Self::Nothing | Self::Result | Self::Report | Self::Log | Self::Content)
     }
 }
 
@@ -117,6 +121,12 @@ pub enum Render {
     Lines,
     /// Filters joined by `OR`; `all` for none.
     GroupFilter,
+    /// Yes where nothing is said.
+    DefaultTrue,
+    /// Seconds since 1970 as local time; `never` for 0 and for nothing.
+    Expire,
+    /// A user or token; a group with `@` before it.
+    Grantee,
     /// What was seen of a drive or medium, one look a line, newest first; only the last of many.
     HealthHistory,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::{
     BackupGroup, ChangerName, DriveName, GroupPath, JobId, LabelText, MediaId, MediaSetId,
-    Namespace, PoolName, RemoteName, Snapshot, SnapshotPath, StoreName, Upid,
+    Namespace, PoolName, RemoteName, Snapshot, SnapshotPath, StoreName, Upid, UserId,
 };
 
 /// A folder with a `ctl` file.
@@ -46,6 +46,12 @@ pub enum Place {
     SyncJobs,
     /// A sync job.
     SyncJob(JobId),
+    /// `users`.
+    Users,
+    /// A user.
+    User(UserId),
+    /// `acl`.
+    Acl,
     /// `changers`.
     Changers,
     /// A changer.
@@ -124,6 +130,19 @@ impl Place {
                     .bind("id", id.as_str())
                     .confirm(id.as_str()),
             ],
+            Self::Users => vec![
+                Verb::new(&["create"], &UserCreate::INFO),
+                Verb::new(&["update"], &UserUpdate::INFO),
+                Verb::new(&["remove"], &UserRemove::INFO),
+            ],
+            Self::User(user) => vec![
+                Verb::new(&["update"], &UserUpdate::INFO).bind("userid", user.as_str()),
+                Verb::new(&["delete-token"], &UserDeleteToken::INFO).bind("userid", user.as_str()),
+                Verb::new(&["remove"], &UserRemove::INFO)
+                    .bind("userid", user.as_str())
+                    .confirm(user.as_str()),
+            ],
+            Self::Acl => vec![Verb::new(&["update"], &AclUpdate::INFO)],
             Self::Drives => vec![
                 Verb::new(&["create"], &DriveCreate::INFO),
                 Verb::new(&["update"], &DriveUpdate::INFO),

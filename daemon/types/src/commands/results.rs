@@ -11,6 +11,7 @@ mod health;
 mod media;
 mod remote;
 mod task;
+mod user;
 
 pub use cert::*;
 pub use content::*;
@@ -19,6 +20,7 @@ pub use health::*;
 pub use media::*;
 pub use remote::*;
 pub use task::*;
+pub use user::*;
 
 /// A time in JSON: seconds since 1970.
 mod epoch {

@@ -19,11 +19,11 @@ pub use slots::SlotList;
 
 use crate::names::check_safe_id;
 use crate::{
-    AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType, ByteSize,
-    CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName, Fingerprint,
-    GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, Namespace, NamespaceDepth,
-    ParseError, Password, PoolName, RemoteName, RetentionPolicy, Snapshot, StoreName, TapeTemplate,
-    Upid,
+    AclPath, AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType,
+    ByteSize, CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName,
+    Fingerprint, GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, Namespace,
+    NamespaceDepth, ParseError, Password, PersonalDetail, PoolName, RemoteName, RetentionPolicy,
+    Role, Snapshot, StoreName, TapeTemplate, TokenName, Upid, UserId,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -72,6 +72,11 @@ text_values! {
     Upid => Kind::Text("<string>"),
     ByteSize => Kind::Text("<string>"),
     Comment => Kind::Text("<string>"),
+    AclPath => Kind::Text("<string>"),
+    PersonalDetail => Kind::Text("<string>"),
+    Role => Kind::Words(Role::NAMES),
+    TokenName => Kind::Text("<string>"),
+    UserId => Kind::Text("<string>"),
     Notes => Kind::Text("<string>"),
     TapeTemplate => Kind::Text("<string>"),
     FileName => Kind::Text("<string>"),
@@ -167,6 +172,8 @@ impl ParamValue for NamespaceDepth {
 
 /// Number of a storage or import-export slot, from 1.
 pub type SlotParam = Bounded<1, { u64::MAX }>;
+/// Seconds since 1970; 0 is never.
+pub type Expiry = Bounded<0, { i64::MAX as u64 }>;
 /// A TCP port.
 pub type Port = Bounded<0, 65535>;
 /// How many of something, at least one.
@@ -400,6 +407,18 @@ words! {
         ResyncCorrupt = "resync-corrupt",
         /// How many groups at once.
         WorkerThreads = "worker-threads",
+    }
+
+    /// Properties of a user that an update may delete (`cli-manager.md` §3.5).
+    UserProperty {
+        /// The operator's words.
+        Comment = "comment",
+        /// First name.
+        Firstname = "firstname",
+        /// Last name.
+        Lastname = "lastname",
+        /// Email address.
+        Email = "email",
     }
 
     /// Properties of a datastore that an update may delete (`config.md` §4.3).
