@@ -46,8 +46,8 @@ pub use content::{Caching, Content, ContentHandle, Seek};
 pub use control::{Clock, Control, ControlFile, ControlLog, FnControl, Outcome, Work};
 pub use directory::{Attempt, Directory, Freshness, Move};
 pub use engine::{
-    Access, AllowAll, Answer, Authorizer, EngineOptions, FileSystem, Listed, Opened, PollState, Prepared,
-    SharedDirectoryListing,
+    Access, AllowAll, Answer, Authorizer, EngineOptions, FileSystem, Listed, Opened, PollState,
+    Prepared, SharedDirectoryListing,
 };
 pub use error::{FsError, errno_name};
 pub use fact::Fact;

@@ -106,9 +106,7 @@ impl SnapshotReader {
     /// # Errors
     /// Status 404 where there is no such blob, 400 where there is no such index.
     pub async fn download(&self, file: &str) -> Result<Download, RemoteError> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let query = query.append_pair("file-name", file).finish();
-        self.ask(format!("download '{file}'"), &format!("/download?{query}")).await
+        self.ask(format!("download '{file}'"), &download_target(file)).await
     }
 
     /// A chunk as it is stored.
@@ -135,6 +133,11 @@ impl SnapshotReader {
         let text = download.all(REFUSAL_MAX).await.unwrap_or_default();
         Err(call.refused(status, &text))
     }
+}
+
+fn download_target(file: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    format!("/download?{}", query.append_pair("file-name", file).finish())
 }
 
 /// A file that comes piece by piece.

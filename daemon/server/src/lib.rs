@@ -17,6 +17,7 @@ pub mod failure;
 pub mod folders;
 mod holes;
 mod libraries;
+mod live;
 mod memo;
 pub mod notify;
 pub mod options;

@@ -15,7 +15,7 @@ use crate::content::FinishedSnapshot;
 use crate::failure::Outcome;
 
 /// Names in a snapshot's folder that are no files of the snapshot.
-const FIXED: [&str; 12] = [
+pub(super) const FIXED: [&str; 12] = [
     "ctl",
     "last-error",
     "last-task",

@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail their test")]
 
 mod datastore;
+mod live;
 mod media_sets;
 mod mounted;
 mod objects;
+mod pbs;
+#[path = "../../../remote/tests/all/support.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
 mod support;
