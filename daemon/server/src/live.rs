@@ -22,12 +22,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::libc;
-use reel_config::{ConfigDir, RemoteConfig, Remotes};
+use reel_config::{ConfigDir, Entry, RemoteConfig, Remotes};
 use reel_remote::RemoteError;
 use reel_store::cache::DiskCache;
 use reel_types::{Clock, RemoteName};
 
 use crate::failure::{Failure, Outcome};
+use crate::memo::Stamp;
 use crate::runtime::Runtime;
 
 pub(crate) use answers::Question;
@@ -50,8 +51,11 @@ pub(crate) struct Parts {
 /// The remotes that somebody has looked into.
 pub(crate) struct LiveRemotes {
     parts: Arc<Parts>,
-    remotes: Mutex<HashMap<RemoteName, Arc<LiveRemote>>>,
+    remotes: Mutex<HashMap<RemoteName, Known>>,
 }
+
+/// A remote, and the state of the configuration's file that it was found in.
+type Known = (Option<Stamp>, Arc<LiveRemote>);
 
 impl LiveRemotes {
     /// Nobody has looked yet; what a former process left in the folder goes.
@@ -65,14 +69,18 @@ impl LiveRemotes {
 
     /// A remote as it is configured now: where that has changed, all that is known of it is forgotten.
     pub(crate) fn of(&self, config: &ConfigDir, name: &RemoteName) -> Outcome<Arc<LiveRemote>> {
-        let configured = Remotes::new(config).get(name);
+        let stamp = Stamp::of(&config.file(RemoteConfig::FILE.name))?;
         let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted: RemoteConfig = configured.inspect_err(|_| drop(remotes.remove(name)))?;
-        if let Some(known) = remotes.get(name).filter(|known| *known.config() == wanted) {
+        if let Some((_, known)) = remotes.get(name).filter(|(found_in, _)| *found_in == stamp) {
             return Ok(Arc::clone(known));
         }
-        let remote = Arc::new(LiveRemote::new(wanted, &self.parts)?);
-        remotes.insert(name.clone(), Arc::clone(&remote));
+        let known = remotes.remove(name);
+        let wanted = Remotes::new(config).get(name)?;
+        let remote = match known.filter(|(_, known)| *known.config() == wanted) {
+            Some((_, known)) => known,
+            None => Arc::new(LiveRemote::new(wanted, &self.parts)?),
+        };
+        remotes.insert(name.clone(), (stamp, Arc::clone(&remote)));
         Ok(remote)
     }
 }

@@ -14,15 +14,16 @@ use crate::server::{Answer, Asked, Server, ok, refusal};
 use crate::support::{Daemon, fixtures, unpacked};
 
 const STORE: &str = "remotes/pbs2/datastores/store1";
-const SNAPSHOT: &str = "remotes/pbs2/datastores/store1/vm/100/2024-06-05T08:00:00Z";
-const IMAGE_SUM: &str = "40ac976bf0ecc2f9dcf26983d9a860ad7f861907ab524c980bd12c6e3781235c";
+pub const SNAPSHOT: &str = "remotes/pbs2/datastores/store1/vm/100/2024-06-05T08:00:00Z";
+pub const CONF_SUM: &str = "5b7db9d752dda9a56bdeb23f562051ee383814ed3fc2888e86fded9ed7caad2e";
+pub const IMAGE_SUM: &str = "40ac976bf0ecc2f9dcf26983d9a860ad7f861907ab524c980bd12c6e3781235c";
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     Some(unpacked(&fixtures()?, "pbs-datastore-store1.tar.zst").join("store1"))
 }
 
 /// A daemon with the remote `pbs2`, which is the datastore in `folder` as `twist` wants it.
-fn over(
+pub fn over(
     folder: &Path,
     twist: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static,
 ) -> (Daemon, Server) {
@@ -93,7 +94,7 @@ fn look_ups_ask_once_and_bring_nothing() {
     daemon.walk(STORE);
     assert_eq!(server.asked().len(), questions, "all is still good");
     assert_eq!(asked(&server, "/api2/json/admin/datastore/store1/namespace"), 1);
-    assert_eq!(daemon.link(&format!("{STORE}/vm/100/latest")), "2024-06-06T08:02:48Z");
+    assert_eq!(daemon.link(&format!("{STORE}/vm/100/latest")), "2024-06-07T08:05:36Z");
     assert_eq!(daemon.list(&format!("{SNAPSHOT}/raw"))[0].1, EntryKind::File);
 }
 
@@ -123,9 +124,12 @@ fn facts_come_with_the_lists_and_the_size_of_a_blob_when_it_was_read() {
 #[test]
 fn a_server_that_is_gone_or_refuses_is_told_and_comes_back() {
     let Some(folder) = folder() else { return };
-    let refuses = Arc::new(AtomicBool::new(true));
-    let refusing = Arc::clone(&refuses);
-    let (daemon, server) = over(&folder, move |asked| {
+    let (refuses, gone) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+    let (refusing, going) = (Arc::clone(&refuses), Arc::clone(&gone));
+    let (daemon, _server) = over(&folder, move |asked| {
+        if going.load(Ordering::SeqCst) {
+            return Some(Answer::Breaks(Vec::new()));
+        }
         let refuses = refusing.load(Ordering::SeqCst) && asked.target.ends_with("admin/datastore");
         refuses.then(|| refusal(403, "permission check failed."))
     });
@@ -138,7 +142,7 @@ fn a_server_that_is_gone_or_refuses_is_told_and_comes_back() {
     assert!(daemon.find(STORE).is_err(), "a refusal is kept as long as an answer");
     daemon.pass_seconds(10);
     assert!(daemon.find(STORE).is_ok());
-    drop(server);
+    gone.store(true, Ordering::SeqCst);
     daemon.pass_seconds(10);
     assert_eq!(daemon.find(STORE).unwrap_err().errno(), libc::EHOSTDOWN);
     let questions = || daemon.cat("remotes/pbs2/last-error").lines().count();
@@ -147,7 +151,9 @@ fn a_server_that_is_gone_or_refuses_is_told_and_comes_back() {
     assert_eq!(questions(), before, "it is not asked again so soon");
     let status = daemon.cat("remotes/pbs2/status");
     assert!(status.contains("reachable: false\n") && status.contains("last-error: "), "{status}");
-    assert_eq!(daemon.names("datastores"), ["ctl", "last-error", "last-task"]);
+    gone.store(false, Ordering::SeqCst);
+    daemon.pass_seconds(10);
+    assert!(daemon.find(&format!("{STORE}/vm")).is_ok());
 }
 
 #[test]
