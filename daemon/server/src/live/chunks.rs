@@ -14,7 +14,7 @@ use super::files::LiveSnapshot;
 
 /// How much of an image or stream is asked for ahead: with half of it under way, a line of 1 Gbit/s and 150 ms, which
 /// holds 19 MB, does not run dry.
-const AHEAD_BYTES: u64 = 40 << 20;
+const AHEAD_BYTES: u64 = 64 << 20;
 /// What was got last or ahead, and not taken yet.
 const MEMORY_BYTES: usize = 96 << 20;
 /// Chunks asked for at a time; readers of more wait here, where no patience runs out.
