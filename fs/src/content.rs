@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 
 use crate::attributes::{Attributes, Caller};
 use crate::error::FsError;
+use crate::spawn::Preparation;
 
 /// A file with content of its own.
 pub trait Content: Send + Sync + 'static {
@@ -38,6 +39,11 @@ pub trait Content: Send + Sync + 'static {
     /// Where several names are one file (hard links): the path from the root that names it, the
     /// same for all of them.
     fn link_identity(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// What is awaited before it is opened; nothing where all is at hand.
+    fn prepare(&self) -> Option<Preparation> {
         None
     }
 

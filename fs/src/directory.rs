@@ -8,17 +8,25 @@ use crate::attributes::{Attributes, Entry};
 use crate::control::ControlLog;
 use crate::error::FsError;
 use crate::node::Node;
+use crate::spawn::Preparation;
 
 /// A folder, computed on demand.
 ///
 /// Look-ups and listings run on the threads that serve the kernel: they may read files, but must
-/// not wait for people, devices or networks without a short bound.
+/// not wait for people, devices or networks. What comes over a network is waited for in
+/// [`prepare`](Self::prepare).
 pub trait Directory: Send + Sync + 'static {
     /// The child of this name. ENOENT where there is none.
     fn lookup(&self, name: &OsStr) -> Result<Node, FsError>;
 
     /// All names with their kinds, in the order to show.
     fn entries(&self) -> Result<Vec<Entry>, FsError>;
+
+    /// What is awaited before this name is looked up, or before the names are listed where there
+    /// is none; nothing where all is at hand.
+    fn prepare(&self, _name: Option<&OsStr>) -> Option<Preparation> {
+        None
+    }
 
     /// Owner, permissions and time.
     fn attributes(&self) -> Attributes {

@@ -5,8 +5,9 @@
 //! panic is EIO and nothing worse. Requests come in as plain values and go out as [`Answer`]s;
 //! tests drive it without a mount. `fuse.rs` joins it to the kernel.
 //!
-//! Look-ups, listings and facts are answered on the thread that asks. Content, waits, commands
-//! and moves are futures for the program's executor, under a watchdog that drops them when the
+//! Look-ups, listings and facts are answered on the thread that asks, once what they come from
+//! has been brought where that is far away. Content, waits, commands, moves and what brings
+//! something are futures for the program's executor, under a watchdog that drops them when the
 //! asking process gets a signal.
 
 mod listing;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 pub use listing::{Listed, SharedDirectoryListing};
@@ -28,11 +30,11 @@ use crate::attributes::{Attributes, Caller, Stat};
 use crate::content::Caching;
 use crate::directory::{Directory, Freshness};
 use crate::error::FsError;
-use crate::guard::guarded;
+use crate::guard::{guarded, guarded_async};
 use crate::handles::Handles;
 use crate::inodes::{Inode, InodeNumber, Inodes};
 use crate::node::Node;
-use crate::spawn::Spawner;
+use crate::spawn::{Preparation, Spawner};
 use crate::waiters::Waiters;
 
 /// The longest name that programs expect (`NAME_MAX`).
@@ -50,6 +52,9 @@ pub enum Answer<T> {
     /// May take its time.
     Later(BoxFuture<'static, Result<T, FsError>>),
 }
+
+/// Ends when something can be asked for, or fails where the caller got a signal first.
+pub type Prepared = BoxFuture<'static, Result<(), FsError>>;
 
 /// What a caller is about to do with a path.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -158,6 +163,28 @@ impl FileSystem {
     /// Ends all waits, now and from now on. Their callers get EINTR.
     pub fn close(&self) {
         self.waiters.close();
+    }
+
+    /// What is to be awaited before a name is looked up ([`lookup`](Self::lookup)) or, without
+    /// one, before the names are listed ([`list`](Self::list)); nothing where all is at hand, or
+    /// where the caller may not ask.
+    pub fn prepare_names(
+        &self,
+        caller: &Caller,
+        parent: InodeNumber,
+        name: Option<&OsStr>,
+    ) -> Option<Prepared> {
+        let (inode, directory) = self.directory(parent).ok()?;
+        let path = name.map_or_else(|| inode.path.to_path_buf(), |name| inode.path.join(name));
+        self.authorizer.check(caller, &path, Access::Look).ok()?;
+        let preparation = guarded("lookup", || Ok(directory.prepare(name))).ok().flatten()?;
+        Some(self.until_signal(caller, preparation))
+    }
+
+    fn until_signal(&self, caller: &Caller, preparation: Preparation) -> Prepared {
+        let (watch, pid) = (self.waiters.watch(), caller.pid);
+        let preparation = guarded_async("prepare", preparation.map(Ok));
+        async move { watch.until_signal(pid, preparation).await }.boxed()
     }
 
     /// Finds a name. The kernel now knows the inode and will forget it later.

@@ -8,12 +8,18 @@ use bytes::Bytes;
 use crate::attributes::Attributes;
 use crate::error::FsError;
 use crate::guard::locked;
+use crate::spawn::Preparation;
 
 /// A file whose text is computed.
 pub trait Fact: Send + Sync + 'static {
     /// The text, as of now. It may read files, but must not wait for people or devices, unless it is
     /// [`slow`](Self::slow).
     fn render(&self) -> Result<Vec<u8>, FsError>;
+
+    /// What is awaited before it is rendered at open; nothing where all is at hand.
+    fn prepare(&self) -> Option<Preparation> {
+        None
+    }
 
     /// Owner, permissions and when the fact last changed.
     fn attributes(&self) -> Attributes {

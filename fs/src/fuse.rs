@@ -22,9 +22,10 @@ use fuser::{
 
 use crate::attributes::Caller;
 use crate::directory::Attempt;
-use crate::engine::{Access, FileSystem, NAME_BYTES_MAX, Opened, PollState};
+use crate::engine::{Access, FileSystem, NAME_BYTES_MAX, Opened, PollState, Prepared};
 use crate::fuse::convert::{attributes, caller, file_type, ino};
-use crate::fuse::reply::{answer, log_error, number_or_error};
+use crate::fuse::reply::{after, answer, log_error, number_or_error};
+use crate::inodes::InodeNumber;
 
 /// An inode number never means another file, so one generation is enough.
 const GENERATION: Generation = Generation(0);
@@ -65,10 +66,15 @@ impl Filesystem for Adapter {
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        match self.engine.lookup(&caller(request), ino(parent), name) {
-            Ok(stat) => reply.entry(&stat.ttl, &attributes(&stat), GENERATION),
-            Err(error) => reply.error(log_error("lookup", &caller(request), &error)),
-        }
+        let (caller, parent) = (caller(request), ino(parent));
+        let prepared = self.engine.prepare_names(&caller, parent, Some(name));
+        let (engine, name) = (Arc::clone(&self.engine), name.to_owned());
+        after(self.engine.spawner(), prepared, move |prepared| {
+            match prepared.and_then(|()| engine.lookup(&caller, parent, &name)) {
+                Ok(stat) => reply.entry(&stat.ttl, &attributes(&stat), GENERATION),
+                Err(error) => reply.error(log_error("lookup", &caller, &error)),
+            }
+        });
     }
 
     fn forget(&self, _request: &Request, node: INodeNo, count: u64) {
@@ -308,16 +314,19 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectory,
     ) {
-        let listing = match self.engine.list(ino(node), handle.into(), offset) {
-            Ok(listing) => listing,
-            Err(error) => return reply.error(log_error("readdir", &caller(request), &error)),
-        };
-        for (listed, next) in listing.iter().zip(1u64..).skip(position(offset)) {
-            if reply.add(INodeNo(listed.ino.0), next, file_type(listed.kind), &listed.name) {
-                break;
+        let (engine, caller, node) = (Arc::clone(&self.engine), caller(request), ino(node));
+        after(self.engine.spawner(), self.prepared_list(&caller, node, offset), move |prepared| {
+            let listing = match prepared.and_then(|()| engine.list(node, handle.into(), offset)) {
+                Ok(listing) => listing,
+                Err(error) => return reply.error(log_error("readdir", &caller, &error)),
+            };
+            for (listed, next) in listing.iter().zip(1u64..).skip(position(offset)) {
+                if reply.add(INodeNo(listed.ino.0), next, file_type(listed.kind), &listed.name) {
+                    break;
+                }
             }
-        }
-        reply.ok();
+            reply.ok();
+        });
     }
 
     fn readdirplus(
@@ -328,27 +337,30 @@ impl Filesystem for Adapter {
         offset: u64,
         mut reply: ReplyDirectoryPlus,
     ) {
-        let listing = match self.engine.list(ino(node), handle.into(), offset) {
-            Ok(listing) => listing,
-            Err(error) => return reply.error(log_error("readdir", &caller(request), &error)),
-        };
-        for (listed, next) in listing.iter().zip(1u64..).skip(position(offset)) {
-            // The kernel doesn't count `.` and `..` as looked up.
-            let stat = match listed.is_dot() {
-                true => self.engine.stat(&caller(request), listed.ino, None),
-                false => self.engine.look_up_listed(&caller(request), ino(node), listed),
+        let (engine, caller, node) = (Arc::clone(&self.engine), caller(request), ino(node));
+        after(self.engine.spawner(), self.prepared_list(&caller, node, offset), move |prepared| {
+            let listing = match prepared.and_then(|()| engine.list(node, handle.into(), offset)) {
+                Ok(listing) => listing,
+                Err(error) => return reply.error(log_error("readdir", &caller, &error)),
             };
-            let Ok(stat) = stat else { continue };
-            let number = INodeNo(stat.ino.0);
-            let attributes = attributes(&stat);
-            if reply.add(number, next, &listed.name, &stat.ttl, &attributes, GENERATION) {
-                if !listed.is_dot() {
-                    self.engine.forget(stat.ino, 1);
+            for (listed, next) in listing.iter().zip(1u64..).skip(position(offset)) {
+                // The kernel doesn't count `.` and `..` as looked up.
+                let stat = match listed.is_dot() {
+                    true => engine.stat(&caller, listed.ino, None),
+                    false => engine.look_up_listed(&caller, node, listed),
+                };
+                let Ok(stat) = stat else { continue };
+                let number = INodeNo(stat.ino.0);
+                let attributes = attributes(&stat);
+                if reply.add(number, next, &listed.name, &stat.ttl, &attributes, GENERATION) {
+                    if !listed.is_dot() {
+                        engine.forget(stat.ino, 1);
+                    }
+                    break;
                 }
-                break;
             }
-        }
-        reply.ok();
+            reply.ok();
+        });
     }
 
     fn releasedir(
@@ -495,6 +507,12 @@ impl Filesystem for Adapter {
 }
 
 impl Adapter {
+    /// A listing is made at its beginning, and kept.
+    fn prepared_list(&self, caller: &Caller, node: InodeNumber, offset: u64) -> Option<Prepared> {
+        let begins = offset == 0;
+        begins.then(|| self.engine.prepare_names(caller, node, None)).flatten()
+    }
+
     fn refuse(&self, request: &Request, parent: INodeNo, attempt: &Attempt<'_>) -> Errno {
         let caller: Caller = caller(request);
         let error = self.engine.refuse(&caller, ino(parent), attempt);

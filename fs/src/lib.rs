@@ -47,7 +47,7 @@ pub use control::{Clock, Control, ControlFile, ControlLog, FnControl, Outcome, W
 pub use directory::{Attempt, Directory, Freshness, Move};
 pub use engine::{
     Access, AllowAll, Answer, Authorizer, EngineOptions, FileSystem, Listed, Opened, PollState,
-    SharedDirectoryListing,
+    Prepared, SharedDirectoryListing,
 };
 pub use error::{FsError, errno_name};
 pub use fact::Fact;
@@ -55,5 +55,5 @@ pub use inodes::InodeNumber;
 pub use key_values::{KeyValues, Value, key_values};
 pub use mount::{Acl, Invalidator, MountError, MountOptions, Mounted, mount, recover_stale_mount};
 pub use node::{Node, Special, SpecialKind, Symlink};
-pub use spawn::{Spawner, ThreadPool};
+pub use spawn::{Preparation, Spawner, ThreadPool};
 pub use wait::{Wait, Waited};

@@ -11,6 +11,10 @@ pub use pool::ThreadPool;
 
 use futures_util::future::BoxFuture;
 
+/// What is awaited, on no thread, before a node is asked something that it then answers at once: it brings what comes
+/// from far away. It doesn't fail; the node's own answer tells what went wrong. A dropped one is a caller that left.
+pub type Preparation = BoxFuture<'static, ()>;
+
 /// The executor of the program that mounts.
 pub trait Spawner: Send + Sync + 'static {
     /// Runs a future to its end. Thousands may wait at once.

@@ -12,6 +12,7 @@
 
 pub mod emulated;
 pub mod in_process;
+pub mod relay;
 pub mod said;
 pub mod scene;
 pub mod tape_key;

@@ -7,7 +7,6 @@ use http::header::{CONNECTION, CONTENT_LENGTH, UPGRADE, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reel_types::{Digest, Namespace, Snapshot, StoreName};
 use tokio::task::JoinSet;
 
@@ -24,8 +23,6 @@ const WINDOW: u32 = 32 << 20;
 const FRAME_MAX: u32 = 4 << 20;
 /// The longest chunk as it is stored: 16 MiB and the header of an encrypted blob (`remote-protocol.md` §7).
 const CHUNK_MAX: usize = (16 << 20) + 44;
-/// What is encoded in the name of a file.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 /// How much of a refusal is read.
 const REFUSAL_MAX: usize = 4096;
 
@@ -109,9 +106,7 @@ impl SnapshotReader {
     /// # Errors
     /// Status 404 where there is no such blob, 400 where there is no such index.
     pub async fn download(&self, file: &str) -> Result<Download, RemoteError> {
-        let encoded = utf8_percent_encode(file, ENCODED);
-        let query = format!("file-name={encoded}");
-        self.ask(format!("download '{file}'"), &format!("/download?{query}")).await
+        self.ask(format!("download '{file}'"), &download_target(file)).await
     }
 
     /// A chunk as it is stored.
@@ -142,6 +137,11 @@ impl SnapshotReader {
         let text = download.all(REFUSAL_MAX).await.unwrap_or_default();
         Err(call.refused(status, &text))
     }
+}
+
+fn download_target(file: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    format!("/download?{}", query.append_pair("file-name", file).finish())
 }
 
 /// A file that comes piece by piece.

@@ -1,8 +1,8 @@
 //! Decoded content of snapshots, wherever they lie: what the mount's files and the API's downloads read.
 //!
 //! ```text
-//! a snapshot's folder (datastore, or cache of a media set) ── FinishedSnapshot ── open_file ── OpenContent
-//! chunks (datastore, or the queues of tape drives) ───────────────┘
+//! a snapshot's folder (datastore, or cache of a media set or remote) ── FinishedSnapshot ── open_file ── OpenContent
+//! chunks (datastore, the queues of tape drives, or a connection) ───────────┘
 //! ```
 //!
 //! A [`FinishedSnapshot`] gives checked indexes and blobs and says where chunks come from; [`open_file`] chooses the
@@ -12,6 +12,7 @@
 mod datastore;
 mod kept;
 mod keys;
+mod live;
 mod media_set;
 
 use std::fs::File;
@@ -36,6 +37,7 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 pub(crate) use datastore::DatastoreSnapshot;
+pub(crate) use live::RemoteSnapshot;
 pub(crate) use media_set::SetSnapshot;
 
 /// A snapshot whose manifest could be read, held while somebody reads it.
@@ -55,8 +57,8 @@ pub(crate) trait FinishedSnapshot: Send + Sync {
     /// A blob whose CRC is right and that agrees with the manifest where that lists it.
     fn blob(&self, name: &ArchiveName) -> Outcome<DataBlob>;
 
-    /// A reader of the chunks, for one open file.
-    fn chunks(&self) -> Outcome<Arc<dyn ChunkReader>>;
+    /// A reader of the chunks of an index, for one open file.
+    fn chunks(&self, index: &ArchiveName) -> Outcome<Arc<dyn ChunkReader>>;
 
     /// The client key of this fingerprint; a failure that says what to do where none was given.
     fn key(&self, fingerprint: &Fingerprint) -> Outcome<Arc<CryptConfig>>;
@@ -233,7 +235,7 @@ fn parts(snapshot: &dyn FinishedSnapshot, name: &ArchiveName) -> Outcome<ViewPar
     let (index, crypt_mode) = snapshot.index(name)?;
     let what = snapshot.text(name);
     let crypt = keys::key_for(snapshot, crypt_mode == CryptMode::Encrypt, &what)?;
-    Ok(ViewParts { what, index, crypt_mode, crypt, reader: snapshot.chunks()? })
+    Ok(ViewParts { what, index, crypt_mode, crypt, reader: snapshot.chunks(name)? })
 }
 
 /// What a snapshot promises and doesn't have is damage, not a name that doesn't exist.

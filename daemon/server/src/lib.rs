@@ -17,6 +17,7 @@ pub mod folders;
 mod holes;
 mod jobs;
 mod libraries;
+mod live;
 mod memo;
 pub mod notify;
 pub mod options;

@@ -47,7 +47,7 @@ fn run(options: &Options) -> Outcome<()> {
         Surroundings {
             clock: clock(options),
             zone: TimeZone::system(),
-            blocking: Arc::new(Runtime::new(runtime.handle().clone())),
+            runtime: Runtime::new(runtime.handle().clone()),
             commit_points: commit_points(options)?,
             chunk_cache_bytes: options.chunk_cache.bytes(),
             chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),

@@ -29,6 +29,8 @@ use crate::holes::Holes;
 use crate::libraries::Libraries;
 use crate::memo::{Memo, Stamp};
 use crate::rights::Rights;
+use crate::live::{LiveRemotes, Parts};
+use crate::runtime::Runtime;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
 use crate::tokens::Tokens;
@@ -43,8 +45,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Local time.
     pub zone: TimeZone,
-    /// Runs what blocks.
-    pub blocking: Arc<dyn Blocking>,
+    /// Runs what blocks, and what waits for other servers.
+    pub runtime: Runtime,
     /// Is told of commit points.
     pub commit_points: Arc<dyn CommitPoints>,
     /// How much of verified chunks is kept on disk, in bytes.
@@ -69,6 +71,7 @@ pub struct Reeld {
     pub(crate) holes: Arc<Holes>,
     pub(crate) auto_clean: Arc<AutoClean>,
     pub(crate) libraries: Arc<Libraries>,
+    pub(crate) live: LiveRemotes,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
     media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
@@ -77,7 +80,8 @@ pub struct Reeld {
 impl Reeld {
     /// Makes a daemon in `folders`, which exist and are locked for this process.
     pub fn new(folders: Folders, surroundings: Surroundings) -> Outcome<Arc<Self>> {
-        let Surroundings { clock, zone, blocking, commit_points, .. } = surroundings;
+        let Surroundings { clock, zone, runtime, commit_points, .. } = surroundings;
+        let blocking: Arc<dyn Blocking> = Arc::new(runtime.clone());
         let config = ConfigDir::new(&folders.config);
         let user = ServiceUser::detect();
         let environment = StoreEnvironment {
@@ -108,10 +112,17 @@ impl Reeld {
             Drives::new(config.clone(), folders.pbs_run.clone(), Arc::clone(&clock), followers);
         let drives = Arc::new(drives);
         let cache = open_chunk_cache(&folders, surroundings.chunk_cache_bytes)?;
+        let live = LiveRemotes::new(Parts {
+            runtime,
+            clock: Arc::clone(&clock),
+            cache: Arc::clone(&cache),
+            folder: folders.cache.join("remotes"),
+        })?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
         let reeld = Arc::new(Self {
             auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
+            live,
             staging: Staging::new(cache, staging_bytes),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
             drives,

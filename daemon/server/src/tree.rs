@@ -3,7 +3,8 @@
 //! ```text
 //! /  README version abi ctl
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
-//! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     ┘ of code: `catalogue`
+//! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     │ of code: `catalogue`
+//! ├── remotes/NAME/datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what others hold   ┘
 //! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  users/ID/  acl/   one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
@@ -11,7 +12,7 @@
 //! Everything is found when it is asked for and nothing is built ahead. What look-ups would read again and again
 //! (the inventory, manifests, lists of snapshots) is remembered for as long as its file stays the same
 //! ([`crate::memo`]), so that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading
-//! content in a media set does. Each folder with a `ctl` runs the very commands of the command line ([`control`]).
+//! content in a media set does. What a remote holds is asked for before a look-up, by a future ([`crate::live`]). Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
 mod catalogue;
 mod changers;
@@ -23,6 +24,8 @@ mod drives;
 mod facts;
 mod health;
 mod listing;
+mod live;
+mod live_snapshot;
 mod media;
 mod media_sets;
 mod pools;

@@ -7,6 +7,7 @@
 //! What a source delivers is checked: the CRC always, the digest where that takes no key.
 
 mod datastore;
+mod shared;
 
 use std::error::Error;
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::error::{FormatError, FormatResult};
 use crate::failure::StoreError;
 
 pub use datastore::DatastoreSource;
+pub use shared::{Landing, Origin, SharedSource};
 
 /// Something that has chunks.
 pub trait ChunkSource: Send + Sync {

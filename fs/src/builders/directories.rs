@@ -10,12 +10,16 @@ use crate::control::{Control, ControlLog};
 use crate::directory::{Attempt, Directory, Freshness, Move, not_movable};
 use crate::error::FsError;
 use crate::node::Node;
+use crate::spawn::Preparation;
 
 /// Makes the refusal of a file verb, with the command to use instead.
 type Refuse = Arc<dyn Fn(&Attempt<'_>) -> FsError + Send + Sync>;
 
 /// Begins the move of a child to a name in the folder at a path.
 type BeginMove = Arc<dyn Fn(&OsStr, &Path, &OsStr) -> Result<Move, FsError> + Send + Sync>;
+
+/// Begins to bring what computed names come from.
+type Prepare = Arc<dyn Fn() -> Option<Preparation> + Send + Sync>;
 
 /// A folder whose names are known.
 #[derive(Clone)]
@@ -159,6 +163,7 @@ pub struct FnDir<E, L> {
     fixed: StaticDir,
     entries: E,
     lookup: L,
+    prepare: Option<Prepare>,
 }
 
 impl<E, L> FnDir<E, L>
@@ -168,12 +173,20 @@ where
 {
     /// `entries` lists the names, `lookup` finds one; ENOENT where there is none.
     pub fn new(entries: E, lookup: L) -> Self {
-        Self { fixed: StaticDir::new(), entries, lookup }
+        Self { fixed: StaticDir::new(), entries, lookup, prepare: None }
     }
 
     /// The fixed names, with attributes, control log and refusals of the whole folder.
     pub fn beside(self, fixed: StaticDir) -> Self {
         Self { fixed, ..self }
+    }
+
+    /// What is awaited before computed names are looked up or listed ([`Directory::prepare`]).
+    pub fn prepared_by(
+        self,
+        prepare: impl Fn() -> Option<Preparation> + Send + Sync + 'static,
+    ) -> Self {
+        Self { prepare: Some(Arc::new(prepare)), ..self }
     }
 
     /// As a node.
@@ -214,6 +227,13 @@ where
         let mut entries = self.fixed.entries()?;
         entries.extend((self.entries)()?.into_iter().map(|entry| self.shown(entry)));
         Ok(entries)
+    }
+
+    /// Fixed names are there whatever comes.
+    fn prepare(&self, name: Option<&OsStr>) -> Option<Preparation> {
+        let prepare = self.prepare.as_ref()?;
+        let is_fixed = name.is_some_and(|name| self.fixed.child(name).is_some());
+        if is_fixed { None } else { prepare() }
     }
 
     fn attributes(&self) -> Attributes {

@@ -13,11 +13,13 @@ use crate::content::{Caching, Content, ContentHandle};
 use crate::error::FsError;
 use crate::fact::{Fact, slice};
 use crate::node::{Node, Symlink};
+use crate::spawn::Preparation;
 
 /// A fact that a function tells.
 pub struct FnFact {
     render: Box<dyn Fn() -> Result<String, FsError> + Send + Sync>,
     modified: Option<Box<dyn Fn() -> Option<SystemTime> + Send + Sync>>,
+    prepare: Option<Box<dyn Fn() -> Option<Preparation> + Send + Sync>>,
     attributes: Attributes,
     live: bool,
     cheap: bool,
@@ -30,6 +32,7 @@ impl FnFact {
         Self {
             render: Box::new(render),
             modified: None,
+            prepare: None,
             attributes: Attributes::FILE,
             live: false,
             cheap: false,
@@ -48,6 +51,14 @@ impl FnFact {
         modified: impl Fn() -> Option<SystemTime> + Send + Sync + 'static,
     ) -> Self {
         Self { modified: Some(Box::new(modified)), ..self }
+    }
+
+    /// What is awaited before it is rendered ([`Fact::prepare`]).
+    pub fn prepared_by(
+        self,
+        prepare: impl Fn() -> Option<Preparation> + Send + Sync + 'static,
+    ) -> Self {
+        Self { prepare: Some(Box::new(prepare)), ..self }
     }
 
     /// A read at offset 0 renders anew.
@@ -74,6 +85,10 @@ impl FnFact {
 impl Fact for FnFact {
     fn render(&self) -> Result<Vec<u8>, FsError> {
         (self.render)().map(String::into_bytes)
+    }
+
+    fn prepare(&self) -> Option<Preparation> {
+        self.prepare.as_ref()?()
     }
 
     fn attributes(&self) -> Attributes {

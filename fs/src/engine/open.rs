@@ -16,7 +16,7 @@ use crate::guard::{guarded, guarded_async};
 use crate::handles::{Handle, Open};
 use crate::inodes::{Inode, InodeNumber};
 use crate::node::Node;
-use crate::spawn::run_blocking;
+use crate::spawn::{Preparation, run_blocking};
 use crate::wait::{PollWaker, WaitHandle};
 
 /// A file was opened.
@@ -65,13 +65,7 @@ impl FileSystem {
             return Answer::Now(Err(error));
         }
         match &inode.node {
-            Node::Fact(fact) if fact.slow() => {
-                self.open_slow_fact(caller, &inode, Arc::clone(fact))
-            }
-            Node::Fact(fact) => {
-                let fact = guarded("open", || FactHandle::open(Arc::clone(fact)));
-                self.opened(caller, &inode, fact.map(|fact| Handle::Fact(Arc::new(fact))))
-            }
+            Node::Fact(fact) => self.open_fact(caller, &inode, Arc::clone(fact)),
             Node::Control(file) => {
                 let session = self.open_control(file);
                 self.opened(caller, &inode, session)
@@ -108,6 +102,36 @@ impl FileSystem {
         Ok(Handle::Control(Arc::new(session)))
     }
 
+    fn open_fact(&self, opener: Caller, inode: &Inode, fact: Arc<dyn Fact>) -> Answer<Opened> {
+        match guarded("open", || Ok(fact.prepare())) {
+            Ok(Some(preparation)) => self.open_fact_after(opener, inode, fact, preparation),
+            Ok(None) if fact.slow() => self.open_slow_fact(opener, inode, fact),
+            prepared => {
+                let handle = prepared.and_then(|_| guarded("open", || FactHandle::open(fact)));
+                self.opened(opener, inode, handle.map(|fact| Handle::Fact(Arc::new(fact))))
+            }
+        }
+    }
+
+    fn open_fact_after(
+        &self,
+        opener: Caller,
+        inode: &Inode,
+        fact: Arc<dyn Fact>,
+        preparation: Preparation,
+    ) -> Answer<Opened> {
+        let (handles, path) = (Arc::clone(&self.handles), Arc::clone(&inode.path));
+        let prepared = self.until_signal(&opener, preparation);
+        let later = async move {
+            prepared.await?;
+            let fact = guarded("open", || FactHandle::open(fact))?;
+            let handle = Handle::Fact(Arc::new(fact));
+            let handle = handles.insert(Open { handle, opener, path });
+            Ok(Opened { handle, cached: false, keep_cache: false })
+        };
+        Answer::Later(later.boxed())
+    }
+
     fn open_slow_fact(&self, opener: Caller, inode: &Inode, fact: Arc<dyn Fact>) -> Answer<Opened> {
         let (handles, path) = (Arc::clone(&self.handles), Arc::clone(&inode.path));
         let watch = self.waiters.watch();
@@ -131,10 +155,17 @@ impl FileSystem {
         let (inodes, handles) = (Arc::clone(&self.inodes), Arc::clone(&self.handles));
         let (number, path) = (inode.number, Arc::clone(&inode.path));
         let watch = self.waiters.watch();
-        let opening = run_blocking(self.spawner.as_ref(), "open", move || {
-            Ok((OpenContent::open(content.as_ref(), &opener)?, content.caching()))
-        });
+        let preparation = guarded("open", || Ok(content.prepare()));
+        let prepared = preparation
+            .map(|preparation| preparation.map(|awaited| self.until_signal(&opener, awaited)));
+        let spawner = Arc::clone(&self.spawner);
         let later = async move {
+            if let Some(prepared) = prepared? {
+                prepared.await?;
+            }
+            let opening = run_blocking(spawner.as_ref(), "open", move || {
+                Ok((OpenContent::open(content.as_ref(), &opener)?, content.caching()))
+            });
             let (content, caching) = watch.until_signal(opener.pid, opening).await?;
             let handle = Handle::Content(Arc::new(content));
             let handle = handles.insert(Open { handle, opener, path });

@@ -3,7 +3,7 @@
 use fuser::{Errno, PollNotifier};
 
 use crate::attributes::Caller;
-use crate::engine::Answer;
+use crate::engine::{Answer, Prepared};
 use crate::error::{FsError, errno_name};
 use crate::spawn::Spawner;
 use crate::wait::PollWaker;
@@ -22,6 +22,18 @@ pub(super) fn answer<T: 'static>(
     match answer {
         Answer::Now(result) => reply(log(result)),
         Answer::Later(result) => spawner.spawn(Box::pin(async move { reply(log(result.await)) })),
+    }
+}
+
+/// Does `work`, which answers, now or once what it needs has come.
+pub(super) fn after(
+    spawner: &dyn Spawner,
+    prepared: Option<Prepared>,
+    work: impl FnOnce(Result<(), FsError>) + Send + 'static,
+) {
+    match prepared {
+        None => work(Ok(())),
+        Some(prepared) => spawner.spawn(Box::pin(async move { work(prepared.await) })),
     }
 }
 

@@ -8,4 +8,5 @@
 
 mod engine;
 mod mounted;
+mod prepared;
 mod support;

@@ -34,7 +34,9 @@ async fn files_and_chunks_come_as_they_are_stored() {
         "/api2/json/reader?ns=a%2Fb&backup-type=vm&backup-id=100&backup-time=1717581614&store=store1&debug=true"
     );
     assert_eq!(asked.header("upgrade"), Some("proxmox-backup-reader-protocol-v1"));
+    let over = asked.target.clone();
     let mut download = reader.download("a.img.fidx").await.unwrap();
+    assert_eq!(server.asked()[1].over, over, "it came over that connection");
     let mut bytes = Vec::new();
     while let Some(piece) = download.next().await.unwrap() {
         bytes.extend_from_slice(&piece);

@@ -31,6 +31,8 @@ pub struct Asked {
     pub target: String,
     pub headers: http::HeaderMap,
     pub body: String,
+    /// On a reader connection: the target of the request that it began with.
+    pub over: String,
 }
 
 impl Asked {
@@ -185,6 +187,7 @@ async fn answer(
         target: head.uri.to_string(),
         headers: head.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
+        over: String::new(),
     };
     shared.asked.lock().unwrap().push(asked.clone());
     let (status, body) = match (shared.rest)(&asked) {
@@ -195,7 +198,7 @@ async fn answer(
     if let Some(upgrade) = upgrade.filter(|_| status == 101) {
         tokio::spawn(async move {
             let upgraded = upgrade.await.unwrap();
-            read_protocol(TokioIo::new(upgraded), shared).await;
+            read_protocol(TokioIo::new(upgraded), shared, asked.target).await;
         });
     }
     let response = Response::builder().status(status);
@@ -209,7 +212,11 @@ async fn answer(
     Ok(response.body(Full::new(body.into())).unwrap())
 }
 
-async fn read_protocol(stream: TokioIo<hyper::upgrade::Upgraded>, shared: Arc<Shared>) {
+async fn read_protocol(
+    stream: TokioIo<hyper::upgrade::Upgraded>,
+    shared: Arc<Shared>,
+    over: String,
+) {
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
     let mut unanswered = Vec::new();
     while let Some(Ok((request, mut respond))) = connection.accept().await {
@@ -218,6 +225,7 @@ async fn read_protocol(stream: TokioIo<hyper::upgrade::Upgraded>, shared: Arc<Sh
             target: request.uri().path_and_query().unwrap().to_string(),
             headers: request.headers().clone(),
             body: String::new(),
+            over: over.clone(),
         };
         let answer = (shared.reader)(&asked);
         shared.asked.lock().unwrap().push(asked);

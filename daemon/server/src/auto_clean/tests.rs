@@ -32,7 +32,7 @@ impl Rig {
         let surroundings = Surroundings {
             clock: Arc::clone(&clock) as Arc<dyn reel_types::Clock>,
             zone: TimeZone::UTC,
-            blocking: Arc::new(Runtime::new(runtime.handle().clone())),
+            runtime: Runtime::new(runtime.handle().clone()),
             commit_points: Arc::new(NoCommitPoints),
             chunk_cache_bytes: 1 << 20,
             chunk_memory_bytes: 1 << 20,

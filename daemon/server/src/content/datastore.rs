@@ -64,7 +64,7 @@ impl FinishedSnapshot for DatastoreSnapshot {
         Ok(self.reader.blob(name).map_err(damaged)?.blob)
     }
 
-    fn chunks(&self) -> Outcome<Arc<dyn ChunkReader>> {
+    fn chunks(&self, _index: &ArchiveName) -> Outcome<Arc<dyn ChunkReader>> {
         Ok(self.source.reader())
     }
 

@@ -60,7 +60,7 @@ impl FinishedSnapshot for SetSnapshot {
         self.files.blob(name)
     }
 
-    fn chunks(&self) -> Outcome<Arc<dyn ChunkReader>> {
+    fn chunks(&self, _index: &ArchiveName) -> Outcome<Arc<dyn ChunkReader>> {
         Ok(self.reeld.set_source(self.place.set, &self.place.store)?.reader())
     }
 

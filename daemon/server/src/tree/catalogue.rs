@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use reel_fs::{Entry, FnDir, FsError, Node, StaticDir, symlink};
+use reel_fs::{Entry, FnDir, FsError, Node, Preparation, StaticDir, symlink};
 use reel_types::{
     BackupGroup, BackupId, BackupTime, BackupType, GroupPath, Namespace, SnapshotPath,
 };
@@ -28,6 +28,16 @@ pub(super) struct SnapshotName {
 
 /// Something that holds snapshots in groups in namespaces.
 pub(super) trait Catalogue: Send + Sync + 'static {
+    /// What is awaited before a namespace's groups and the namespaces below it are known; nothing where they are.
+    fn prepare_namespace(&self, _namespace: &Namespace) -> Option<Preparation> {
+        None
+    }
+
+    /// The same for a group's snapshots.
+    fn prepare_group(&self, _group: &GroupPath) -> Option<Preparation> {
+        None
+    }
+
     /// The namespaces right inside `parent`.
     fn namespaces(&self, parent: &Namespace) -> Outcome<Vec<Namespace>>;
 
@@ -76,7 +86,16 @@ pub(super) fn namespace_folder(
         groups.iter().find(|group| group.kind == kind).ok_or_else(|| no_such(name))?;
         Ok(type_folder(&one, &one_in, kind))
     };
-    FnDir::new(entries, lookup).beside(fixed).node()
+    let prepare = prepare_namespace(catalogue, namespace);
+    FnDir::new(entries, lookup).prepared_by(prepare).beside(fixed).node()
+}
+
+fn prepare_namespace(
+    catalogue: &Arc<dyn Catalogue>,
+    namespace: &Namespace,
+) -> impl Fn() -> Option<Preparation> + Send + Sync + 'static {
+    let (catalogue, namespace) = (Arc::clone(catalogue), namespace.clone());
+    move || catalogue.prepare_namespace(&namespace)
 }
 
 fn namespace_entries(catalogue: &dyn Catalogue, namespace: &Namespace) -> Outcome<Vec<Entry>> {
@@ -106,7 +125,8 @@ fn nested_folder(catalogue: &Arc<dyn Catalogue>, parent: &Namespace) -> Node {
             false => Err(no_such(name)),
         }
     };
-    FnDir::new(entries, lookup).beside(plain(REFUSAL)).node()
+    let prepare = prepare_namespace(catalogue, parent);
+    FnDir::new(entries, lookup).prepared_by(prepare).beside(plain(REFUSAL)).node()
 }
 
 fn type_folder(catalogue: &Arc<dyn Catalogue>, namespace: &Namespace, kind: BackupType) -> Node {
@@ -126,7 +146,8 @@ fn type_folder(catalogue: &Arc<dyn Catalogue>, namespace: &Namespace, kind: Back
         }
     };
     let refusal = "'forget TYPE/ID' in the group's own ctl removes it";
-    FnDir::new(entries, lookup).beside(plain(refusal)).node()
+    let prepare = prepare_namespace(catalogue, namespace);
+    FnDir::new(entries, lookup).prepared_by(prepare).beside(plain(refusal)).node()
 }
 
 fn group_folder(catalogue: &Arc<dyn Catalogue>, group: &GroupPath) -> Node {
@@ -149,7 +170,9 @@ fn group_folder(catalogue: &Arc<dyn Catalogue>, group: &GroupPath) -> Node {
             false => Err(no_such(name)),
         }
     };
-    FnDir::new(entries, lookup).beside(catalogue.group_files(group)).node()
+    let (prepared, prepared_in) = (Arc::clone(catalogue), group.clone());
+    let prepare = move || prepared.prepare_group(&prepared_in);
+    FnDir::new(entries, lookup).prepared_by(prepare).beside(catalogue.group_files(group)).node()
 }
 
 fn latest(catalogue: &dyn Catalogue, group: &GroupPath) -> Result<Option<Node>, FsError> {

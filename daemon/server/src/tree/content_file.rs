@@ -7,8 +7,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reel_fs::{Attributes, Caching, Caller, Content, ContentHandle, ControlLog, FsError, Seek};
-use reel_store::CryptConfig;
 use reel_store::view;
+use reel_store::{CryptConfig, ManifestFile};
 use reel_types::{ArchiveKind, ArchiveName};
 
 use super::Tree;
@@ -79,18 +79,14 @@ impl Content for DecodedFile {
 
     /// What the manifest lists can't change; the manifest itself and the client's log can.
     fn caching(&self) -> Caching {
-        self.file.listed.as_ref().map_or(Caching::Never, |listed| {
-            let version =
-                listed.csum.iter().take(8).fold(0, |version, byte| version << 8 | u64::from(*byte));
-            Caching::Immutable { version }
-        })
+        self.file.listed.as_ref().map_or(Caching::Never, immutable)
     }
 
     fn open(&self, caller: &Caller) -> Result<Arc<dyn ContentHandle>, FsError> {
         let faults = Faults::new(self.place.log(), *caller, &self.file.name);
         let opened = self.open_content().map_err(unfinished);
         let content = opened.map_err(|failure| faults.noted(failure))?;
-        Ok(Arc::new(Handle { content, faults: Arc::new(faults) }))
+        Ok(Arc::new(Handle::new(content, faults)))
     }
 
     fn xattr_names(&self) -> Result<Vec<OsString>, FsError> {
@@ -105,8 +101,14 @@ impl Content for DecodedFile {
     }
 }
 
+/// The kernel may keep what a manifest lists, as long as it lists the same.
+pub(super) fn immutable(listed: &ManifestFile) -> Caching {
+    let bytes = listed.csum.iter().take(8);
+    Caching::Immutable { version: bytes.fold(0, |version, byte| version << 8 | u64::from(*byte)) }
+}
+
 /// The name was listed, so what is missing is content.
-fn unfinished(failure: Failure) -> Failure {
+pub(super) fn unfinished(failure: Failure) -> Failure {
     match failure.errno {
         nix::libc::ENOENT => Failure { errno: nix::libc::EIO, ..failure },
         _ => failure,
@@ -137,14 +139,21 @@ impl Content for StoredFile {
             OpenContent::stored(path, Arc::clone(&self.tree.reeld.views.blocking))
         };
         let content = open().map_err(|failure| faults.noted(failure))?;
-        Ok(Arc::new(Handle { content, faults: Arc::new(faults) }))
+        Ok(Arc::new(Handle::new(content, faults)))
     }
 }
 
 /// An open file of either kind.
-struct Handle {
+pub(super) struct Handle {
     content: OpenContent,
     faults: Arc<Faults>,
+}
+
+impl Handle {
+    /// A handle that notes what can't be read.
+    pub(super) fn new(content: OpenContent, faults: Faults) -> Self {
+        Self { content, faults: Arc::new(faults) }
+    }
 }
 
 impl ContentHandle for Handle {
@@ -166,7 +175,7 @@ impl ContentHandle for Handle {
 
 /// Notes in the snapshot's `last-error` what could not be read, each fault once a handle: the kernel asks for a bad
 /// piece several times.
-struct Faults {
+pub(super) struct Faults {
     log: Arc<ControlLog>,
     caller: Caller,
     command: String,
@@ -174,11 +183,11 @@ struct Faults {
 }
 
 impl Faults {
-    fn new(log: Arc<ControlLog>, caller: Caller, name: &ArchiveName) -> Self {
+    pub(super) fn new(log: Arc<ControlLog>, caller: Caller, name: &ArchiveName) -> Self {
         Self { log, caller, command: format!("read {name}"), last: Mutex::default() }
     }
 
-    fn noted(&self, failure: Failure) -> FsError {
+    pub(super) fn noted(&self, failure: Failure) -> FsError {
         let error = fs_error(failure);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_deref() != Some(error.message()) {

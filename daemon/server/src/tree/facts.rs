@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reel_fs::{FnFact, FsError, KeyValues, Node, Value};
+use reel_fs::{FnFact, FsError, KeyValues, Node, Preparation, Value};
 use reel_types::commands::Command;
 use reel_types::{TimeZone, strftime};
 use serde::Serialize;
@@ -57,6 +57,21 @@ pub(super) fn key_values(
     values: impl Fn() -> Outcome<KeyValues> + Send + Sync + 'static,
 ) -> [(String, Node); 2] {
     reel_fs::key_values(name, move || values().map_err(fs_error))
+}
+
+/// The two files `NAME` and `NAME.json`, whose values are brought first.
+pub(super) fn prepared_key_values(
+    name: &str,
+    prepare: impl Fn() -> Option<Preparation> + Clone + Send + Sync + 'static,
+    values: impl Fn() -> Outcome<KeyValues> + Clone + Send + Sync + 'static,
+) -> [(String, Node); 2] {
+    let (as_text, as_json) = (values.clone(), values);
+    let text = move || Ok(as_text().map_err(fs_error)?.to_text());
+    let json = move || as_json().map_err(fs_error)?.to_json();
+    [
+        (name.into(), FnFact::new(text).prepared_by(prepare.clone()).node()),
+        (format!("{name}.json"), FnFact::new(json).prepared_by(prepare).node()),
+    ]
 }
 
 /// The two files of what a command answers with.

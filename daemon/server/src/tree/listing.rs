@@ -143,7 +143,7 @@ fn shown_files(
 }
 
 /// Gives each file its plain name, with as many `~` behind it as it takes to be no other's.
-fn name_files(files: Vec<ListedFile>, fixed: &[&str]) -> BTreeMap<String, ListedFile> {
+pub(super) fn name_files(files: Vec<ListedFile>, fixed: &[&str]) -> BTreeMap<String, ListedFile> {
     let mut taken: HashSet<String> = fixed.iter().map(ToString::to_string).collect();
     let named = files.into_iter().map(|file| {
         let mut name = file.name.plain().to_string();

@@ -8,8 +8,8 @@ use reel_fs::{Entry, FnDir, Node};
 use reel_types::commands::{Place, RemoteShow, SyncJobShow, SyncJobStatus};
 use reel_types::{JobId, RemoteName};
 
-use super::Tree;
 use super::facts::{answer, fact, fs_error, no_such, parsed, utc};
+use super::{Tree, live};
 
 /// The folder of all remotes.
 pub(super) fn remotes(tree: &Arc<Tree>) -> Node {
@@ -31,7 +31,9 @@ pub(super) fn remotes(tree: &Arc<Tree>) -> Node {
 fn remote(tree: &Arc<Tree>, name: RemoteName) -> Node {
     let refusal = format!("'remove {name}' in the remote's ctl takes it out of the configuration");
     tree.controlled(Place::Remote(name.clone()), refusal)
-        .with_all(answer(tree, "config", RemoteShow { name }))
+        .with_all(answer(tree, "config", RemoteShow { name: name.clone() }))
+        .with_all(live::status(tree, &name))
+        .with("datastores", live::datastores(tree, &name))
         .node()
 }
 

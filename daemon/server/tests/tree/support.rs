@@ -54,11 +54,24 @@ pub fn unpack(archive: &Path, into: &Path) {
 
 /// A daemon with its tree.
 pub struct Daemon {
-    pub engine: FileSystem,
+    pub engine: Arc<FileSystem>,
+    clock: Arc<ManualClock>,
     pub reeld: Arc<Reeld>,
     runtime: tokio::runtime::Runtime,
     pub base: tempfile::TempDir,
     uid: AtomicU32,
+}
+
+/// Looks up name by name, as the kernel does: what a look-up needs is awaited first.
+async fn find(engine: Arc<FileSystem>, me: Caller, path: PathBuf) -> Result<Stat, FsError> {
+    let mut stat = engine.stat(&me, InodeNumber::ROOT, None)?;
+    for name in path.iter() {
+        if let Some(prepared) = engine.prepare_names(&me, stat.ino, Some(name)) {
+            prepared.await?;
+        }
+        stat = engine.lookup(&me, stat.ino, name)?;
+    }
+    Ok(stat)
 }
 
 impl Daemon {
@@ -70,12 +83,13 @@ impl Daemon {
         prepare(&folders);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let blocking = Runtime::new(runtime.handle().clone());
+        let clock = Arc::new(ManualClock::at(RECORDED));
         let reeld = Reeld::new(
             folders,
             Surroundings {
-                clock: Arc::new(ManualClock::at(RECORDED)),
+                clock: Arc::clone(&clock) as Arc<dyn reel_types::Clock>,
                 zone: TimeZone::UTC,
-                blocking: Arc::new(blocking.clone()),
+                runtime: blocking.clone(),
                 commit_points: Arc::new(NoCommitPoints),
                 chunk_cache_bytes: 64 << 20,
                 chunk_memory_bytes: 32 << 20,
@@ -86,7 +100,7 @@ impl Daemon {
         let root = tree::root(Arc::clone(&reeld));
         let rights = Arc::new(MountRights::new(Arc::clone(&reeld)));
         let engine = FileSystem::new(root, Arc::new(blocking), rights, options).unwrap();
-        Self { engine, reeld, runtime, base, uid: AtomicU32::new(0) }
+        Self { engine: Arc::new(engine), clock, reeld, runtime, base, uid: AtomicU32::new(0) }
     }
 
     /// A daemon with one datastore at `path`.
@@ -120,9 +134,22 @@ impl Daemon {
     }
 
     pub fn find(&self, path: &str) -> Result<Stat, FsError> {
-        let root = self.engine.stat(&self.me(), InodeNumber::ROOT, None);
-        let names = Path::new(path).iter();
-        names.fold(root, |parent, name| self.engine.lookup(&self.me(), parent?.ino, name))
+        self.runtime.block_on(find(Arc::clone(&self.engine), self.me(), path.into()))
+    }
+
+    /// Looks for a path, and leaves it at that.
+    pub fn begin_look(&self, path: &str) -> tokio::task::JoinHandle<()> {
+        let finding = find(Arc::clone(&self.engine), self.me(), path.into());
+        self.runtime.spawn(async move { drop(finding.await) })
+    }
+
+    pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Lets time pass for the daemon.
+    pub fn pass_seconds(&self, seconds: i64) {
+        self.clock.advance(seconds);
     }
 
     pub fn open(&self, path: &str, flags: i32) -> Result<u64, FsError> {
@@ -178,6 +205,9 @@ impl Daemon {
             .engine
             .open_directory(&self.me(), ino)
             .unwrap_or_else(|error| panic!("{path}: {error}"));
+        if let Some(prepared) = self.engine.prepare_names(&self.me(), ino, None) {
+            self.runtime.block_on(prepared).unwrap();
+        }
         let listing = self.engine.list(ino, handle, 0).unwrap();
         let names = listing.iter().filter(|listed| !listed.is_dot()).map(|listed| {
             let stat = self.engine.look_up_listed(&self.me(), ino, listed).unwrap();
