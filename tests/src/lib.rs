@@ -15,6 +15,7 @@ pub mod in_process;
 pub mod relay;
 pub mod said;
 pub mod scene;
+pub mod serving;
 pub mod tape_key;
 
 use std::ffi::OsStr;

@@ -28,7 +28,7 @@ const PIECE_BYTES: usize = 64 << 10;
 pub struct Line {
     /// How long a byte is under way, each way.
     pub delay: Duration,
-    /// Bytes a second that each direction of each connection carries; none is as many as the computer can.
+    /// Bytes a second that all connections together get each way; none is as many as the computer can.
     pub bandwidth: Option<u64>,
 }
 
@@ -58,6 +58,8 @@ pub struct Relay {
 struct Shared {
     target: SocketAddr,
     line: Line,
+    /// When the line is free again, each way.
+    free_at: [Mutex<Instant>; 2],
     open: Mutex<Vec<Link>>,
     connections: AtomicU64,
     /// Bytes that went from the server to clients.
@@ -94,6 +96,7 @@ impl Relay {
         let shared = Arc::new(Shared {
             target,
             line,
+            free_at: [Mutex::new(Instant::now()), Mutex::new(Instant::now())],
             open: Mutex::default(),
             connections: AtomicU64::new(0),
             down_bytes: AtomicU64::new(0),
@@ -176,8 +179,8 @@ impl Shared {
 
     fn carry(self: &Arc<Self>, from: TcpStream, to: TcpStream, down: bool) -> Arc<Queue> {
         let queue = Arc::new(Queue::new(self.line.queue_bytes()));
-        let (line, filled) = (self.line, Arc::clone(&queue));
-        thread::spawn(move || fill(from, &filled, line));
+        let (filling, filled) = (Arc::clone(self), Arc::clone(&queue));
+        thread::spawn(move || filling.fill(from, &filled, down));
         let (shared, drained) = (Arc::clone(self), Arc::clone(&queue));
         thread::spawn(move || shared.drain(&drained, to, down));
         queue
@@ -202,6 +205,27 @@ impl Shared {
         queue.close();
     }
 
+    /// Reads pieces and says when each has gone the whole way.
+    fn fill(&self, mut from: TcpStream, queue: &Queue, down: bool) {
+        loop {
+            let mut piece = vec![0; PIECE_BYTES];
+            let length = from.read(&mut piece).unwrap_or(0);
+            piece.truncate(length);
+            let due = self.send(length, down) + self.line.delay;
+            if !queue.push((due, piece)) || length == 0 {
+                return;
+            }
+        }
+    }
+
+    /// When the line has taken up so many more bytes.
+    fn send(&self, length: usize, down: bool) -> Instant {
+        let free_at = &self.free_at[usize::from(down)];
+        let mut free_at = free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *free_at = (*free_at).max(Instant::now()) + self.line.time_for(length);
+        *free_at
+    }
+
     /// Counts a piece for clients, cut to where the line breaks; whether it does behind it.
     fn count(&self, piece: &mut Vec<u8>) -> bool {
         let before = self.down_bytes.fetch_add(piece.len() as u64, Ordering::SeqCst);
@@ -217,20 +241,6 @@ impl Shared {
     fn reset(&self) {
         let open = std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner));
         open.iter().for_each(Link::break_off);
-    }
-}
-
-/// Reads pieces and says when each has gone the whole way.
-fn fill(mut from: TcpStream, queue: &Queue, line: Line) {
-    let mut free_at = Instant::now();
-    loop {
-        let mut piece = vec![0; PIECE_BYTES];
-        let length = from.read(&mut piece).unwrap_or(0);
-        piece.truncate(length);
-        free_at = free_at.max(Instant::now()) + line.time_for(length);
-        if !queue.push((free_at + line.delay, piece)) || length == 0 {
-            return;
-        }
     }
 }
 

@@ -17,8 +17,8 @@ use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
 use reel_tape::{Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
 use reel_types::{
-    Authorizer, ChangerName, Clock, CommitPoints, Digest, Fingerprint, LabelText, MediaSetId,
-    PoolName, StoreName, TimeZone,
+    ChangerName, Clock, CommitPoints, Digest, Fingerprint, LabelText, MediaSetId, PoolName,
+    StoreName, TimeZone,
 };
 
 use crate::auto_clean::AutoClean;
@@ -27,9 +27,9 @@ use crate::failure::{Failure, Outcome};
 use crate::folders::Folders;
 use crate::holes::Holes;
 use crate::libraries::Libraries;
+use crate::live::{LiveRemotes, Parts};
 use crate::memo::{Memo, Stamp};
 use crate::rights::Rights;
-use crate::live::{LiveRemotes, Parts};
 use crate::runtime::Runtime;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};

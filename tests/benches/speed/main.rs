@@ -12,6 +12,7 @@
 
 mod lto;
 mod mount;
+mod pull;
 mod support;
 mod tape;
 
@@ -24,6 +25,9 @@ fn main() {
     }
     if lto::NAMES.iter().any(|name| options.wants(name)) {
         lto::measure(&options);
+    }
+    if pull::NAMES.iter().any(|name| options.wants(name)) {
+        pull::measure(&options);
     }
     if mount::NAMES.iter().any(|name| options.wants(name)) {
         mount::measure(&options);
