@@ -5,6 +5,10 @@
 mod content;
 mod groups;
 mod namespaces;
+mod remote;
 mod scene;
+#[path = "../all/support.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
 mod snapshots;
 mod vanished;
