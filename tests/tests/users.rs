@@ -87,7 +87,7 @@ fn what_is_refused_and_changes_nothing() {
         ("user create v@pbs!tok", "must be a user, not a token"),
         ("user create v@pbs --email x", "2 to 64 characters"),
         ("user update w@pbs --comment x", "no such user 'w@pbs'"),
-        ("user update u@pbs --delete expire", "must be one of"),
+        ("user update u@pbs --delete expire", "is not one of comment"),
         ("user remove root@pam", "always there"),
         ("user list-tokens w@pbs", "no such user"),
         ("user generate-token w@pbs tok", "no such user"),
