@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use reel_tests::Home;
 use reel_tests::said::Said;
-use reel_tests::{Daemon, Home};
 use serde_json::{Value, json};
 
 /// Who is nobody's user: `nobody` of every Linux.
@@ -112,14 +112,13 @@ fn what_is_refused_and_changes_nothing() {
     daemon.ctl("acl update /foo Admin --auth-id w@pbs --delete");
 }
 
-/// Runs a program as `nobody`; none where this process may not.
-fn as_nobody(daemon: &Daemon<'_>, home: &Home, program: &Path, arguments: &[&str]) -> Said {
-    let _ = daemon;
+/// Runs a program as `nobody`.
+fn as_nobody(home: &Home, program: &Path, arguments: &[&str]) -> Said {
     let mut command = Command::new("setpriv");
     command.args([&format!("--reuid={NOBODY}"), &format!("--regid={NOBODY}")]);
     command.args(["--clear-groups", "--"]).arg(program).args(arguments).current_dir("/");
     command.env("REELFS_SOCKET", home.join("run/api.sock")).env("LC_ALL", "C.UTF-8");
-    command.output().expect("setpriv").into()
+    command.output().unwrap().into()
 }
 
 #[test]
@@ -135,11 +134,10 @@ fn another_user_is_served_as_far_as_its_rights_go() {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let reelctl = home.copy_of("reelctl");
-    let ctl =
-        |line: &str| as_nobody(&daemon, &home, &reelctl, &line.split(' ').collect::<Vec<_>>());
+    let ctl = |line: &str| as_nobody(&home, &reelctl, &line.split(' ').collect::<Vec<_>>());
     let cat = |path: &str| {
         let path = daemon.at(path).display().to_string();
-        as_nobody(&daemon, &home, Path::new("cat"), &[&path])
+        as_nobody(&home, Path::new("cat"), &[&path])
     };
     let content = "datastores/store1/vm/100/2026-01-10T08:00:00Z/vm.conf";
     let refused = ctl("datastore list");

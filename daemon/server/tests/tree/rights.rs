@@ -333,6 +333,12 @@ fn commands_ask_for_what_pbs_asks_for() {
             json!({"store": "store1", "pool": "daily"}),
             true,
         ),
+        (
+            "acl:1:/:daemon@pam:Admin",
+            "drive create",
+            json!({"name": "drive1", "path": "virtual:/nowhere"}),
+            true,
+        ),
         ("acl:1:/:daemon@pam:Admin", "mt rewind", json!({"drive": "drive1"}), true),
         ("acl:1:/remote:daemon@pam:RemoteAudit", "remote show", json!({"name": "pbs2"}), false),
         (
