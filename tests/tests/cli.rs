@@ -303,8 +303,8 @@ fn other_users_are_refused_at_the_socket_and_the_mount() {
         command.env("REELFS_SOCKET", home.join("run/api.sock")).env("LC_ALL", "C.UTF-8");
         command.args(arguments).current_dir("/").output().expect("setpriv").into()
     };
-    let denied =
-        "Error: permission check failed - only root and the daemon's own user are served\n";
+    let denied = "Error: permission check failed - user 'nobody@pam' is not known here, disabled or expired; \
+                  'reelctl user create nobody@pam' makes it known\n";
     for line in [&["pool", "list"][..], &["pool", "remove", "daily"], &["task", "list"]] {
         let said = as_nobody(&reelctl, line);
         assert_eq!((said.code, &*said.stdout, &*said.stderr), (Some(255), "", denied), "{line:?}");

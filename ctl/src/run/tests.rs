@@ -80,7 +80,8 @@ fn other_spellings_of_commands_are_taken_in_full() {
 fn no_command_and_unknown_commands_list_usage_lines() {
     let none = refusal_of(&[]);
     assert!(
-        none.starts_with("Error: no command specified.\nUsage:\n\n reelctl backup <store> <pool>")
+        none.starts_with("Error: no command specified.\nUsage:\n\n reelctl acl list"),
+        "{none}"
     );
     insta::assert_snapshot!(refusal_of(&["pool"]));
     insta::assert_snapshot!(refusal_of(&["pool", "frobnicate"]));

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!((mode("shadow.json"), mode("token.shadow")), (0o600, 0o640));
         let hash = |token: &AuthId| TokenSecrets::new(&dir).hash_of(token).unwrap();
         assert!(hash(&token).unwrap().fits("secret"));
-        TokenSecrets::new(&dir).remove(&[token.clone()]).unwrap();
+        TokenSecrets::new(&dir).remove(std::slice::from_ref(&token)).unwrap();
         assert!(hash(&token).is_none());
         UserPasswords::new(&dir).remove(&user).unwrap();
         assert_eq!(text("shadow.json"), "{}");

@@ -182,7 +182,10 @@ fn giving_and_taking() {
     acl.revoke(&path, &user, Role::Audit);
     assert_eq!(acl.grants().len(), 1);
     acl.grant(&path, &id("u@pbs!t"), Role::Audit, true);
-    assert!(acl.revoke_all(&[user.clone(), id("u@pbs!t")]) && !acl.revoke_all(&[user.clone()]));
+    assert!(
+        acl.revoke_all(&[user.clone(), id("u@pbs!t")])
+            && !acl.revoke_all(std::slice::from_ref(&user))
+    );
     assert_eq!(acl, AclTree::default());
     acl.grant(&"/datastore/s1/ns".parse().unwrap(), &user, Role::Audit, true);
     assert!(acl.remove_object(&path) && !acl.remove_object(&path));

@@ -26,7 +26,8 @@ pub(super) fn read_secret(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
     let open = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = open.map_err(|error| if who.is_root() { named(error) } else { not_yours(path) })?;
     let meta = file.metadata().map_err(named)?;
-    if !who.is_root() && !(meta.is_file() && belongs_to(meta.uid(), who)) {
+    let may_name = who.is_root() || meta.is_file() && belongs_to(meta.uid(), who);
+    if !may_name {
         return Err(not_yours(path));
     }
     if meta.mode() & 0o077 != 0 {

@@ -5,7 +5,8 @@
 
 use reel_config::{SyncJobConfig, SyncJobs};
 use reel_types::commands::{
-    Backup, Command, GroupChangeOwner, Pull, Restore, SyncJobCreate, SyncJobUpdate, UserUpdate,
+    Backup, ChangerPath, Command, DrivePath, GroupChangeOwner, Pull, Restore, SyncJobCreate,
+    SyncJobUpdate, UserUpdate,
 };
 use reel_types::{
     AclPath, AuthId, GroupPath, MediaId, Namespace, Privilege, StoreName, Upid, UserId,
@@ -124,8 +125,18 @@ impl Reeld {
             C::DriveScan(_) | C::ChangerScan(_) | C::MtScan(_) | C::MtxScan(_) => {
                 on(&devices(), &[TapeAudit])
             }
-            C::DriveCreate(_) | C::ChangerCreate(_) => on(&devices(), &[TapeModify]),
-            C::DriveUpdate(c) => self.require_drive(who, Some(&c.name), TapeModify),
+            C::DriveCreate(c) => {
+                expect_device(matches!(c.path, DrivePath::Device(_)))?;
+                on(&devices(), &[TapeModify])
+            }
+            C::DriveUpdate(c) => {
+                expect_device(matches!(c.path, None | Some(DrivePath::Device(_))))?;
+                self.require_drive(who, Some(&c.name), TapeModify)
+            }
+            C::ChangerCreate(c) => {
+                expect_device(matches!(c.path, ChangerPath::Device(_)))?;
+                on(&devices(), &[TapeModify])
+            }
             C::DriveRemove(c) => self.require_drive(who, Some(&c.name), TapeModify),
             C::DriveStatus(c) => self.require_drive(who, c.drive.as_ref(), TapeAudit),
             C::ReadLabel(c) => self.require_drive(who, c.drive.as_ref(), TapeAudit),
@@ -177,7 +188,10 @@ impl Reeld {
             | C::MtxTransfer(_)
             | C::MtxUnload(_) => Err(only_root("drives devices by hand")),
             C::ChangerConfig(c) => on(&AclPath::tape_device(c.name.as_str()), &[TapeAudit]),
-            C::ChangerUpdate(c) => on(&AclPath::tape_device(c.name.as_str()), &[TapeModify]),
+            C::ChangerUpdate(c) => {
+                expect_device(matches!(c.path, None | Some(ChangerPath::Device(_))))?;
+                on(&AclPath::tape_device(c.name.as_str()), &[TapeModify])
+            }
             C::ChangerRemove(c) => on(&AclPath::tape_device(c.name.as_str()), &[TapeModify]),
             C::ChangerTransfer(c) => match &c.name {
                 Some(name) => on(&AclPath::tape_device(name.as_str()), &[TapeRead]),
@@ -395,6 +409,11 @@ impl Reeld {
 
 fn only_root(what: &str) -> crate::failure::Failure {
     denied(format!("only the superuser {what}"))
+}
+
+/// Tapes in a folder are files that the daemon makes where it may write.
+fn expect_device(is_device: bool) -> Outcome<()> {
+    if is_device { Ok(()) } else { Err(only_root("puts tapes into folders of this machine")) }
 }
 
 fn devices() -> AclPath {

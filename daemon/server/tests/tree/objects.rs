@@ -28,6 +28,8 @@ fn the_root_says_what_it_is() {
             "drives",
             "remotes",
             "sync-jobs",
+            "users",
+            "acl",
             "tasks",
         ]
     );
