@@ -223,7 +223,8 @@ mod tests {
         let worker = started(&tasks);
         let upid = tasks.active()[0].clone();
         tasks.stop(&upid);
-        futures_util::future::block_on(worker.stopped());
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(worker.stopped());
         worker.end(Err("the task was stopped".into()));
         assert!(tasks.stop_all(Duration::from_secs(60)));
         let end = tasks.end_of(&upid).unwrap().unwrap();
