@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
@@ -17,7 +19,7 @@ use reel_store::locks::FolderLock;
 use reel_store::{ChunkIndex, Index};
 use reel_types::{ArchiveKind, ArchiveName, Digest, Privilege, Snapshot, SnapshotPath, StoreName};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::answer::{Answer, Reply, bare};
 use super::api::SnapshotQuery;
@@ -39,6 +41,8 @@ const STREAMS_MAX: u32 = 64;
 const HEAD_MAX: u32 = 16 << 10;
 /// What a stream holds ready beyond what the client has taken.
 const SEND_BUFFER: usize = 256 << 10;
+/// How long a client may take for its first request.
+const FIRST_PATIENCE: Duration = Duration::from_secs(120);
 const SPEEDTEST_BYTES: usize = 1 << 20;
 
 static SPEEDTEST: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(vec![b'A'; SPEEDTEST_BYTES]));
@@ -51,6 +55,8 @@ pub(super) struct Session {
     /// Chunks of the indexes that were downloaded so far.
     allowed: Mutex<HashSet<Digest>>,
     worker: Arc<dyn Worker>,
+    /// Whether the client has asked for anything.
+    begun: AtomicBool,
     _lock: FolderLock,
     _place: OwnedSemaphorePermit,
 }
@@ -84,8 +90,9 @@ impl Session {
             worker.log("the client asks for debugging, which changes nothing here");
         }
         let shared = asked.shared;
-        let allowed = Mutex::default();
-        Ok(Self { shared, opened, snapshot, allowed, worker, _lock: lock, _place: place })
+        let (allowed, begun) = (Mutex::default(), AtomicBool::default());
+        let (_lock, _place) = (lock, place);
+        Ok(Self { shared, opened, snapshot, allowed, worker, begun, _lock, _place })
     }
 
     /// The answer that changes the protocol.
@@ -104,11 +111,21 @@ impl Session {
         let outcome = tokio::select! {
             outcome = Arc::clone(&session).speak(upgrade) => outcome,
             () = stopped => Err("the task was stopped".to_owned()),
+            () = session.is_silent() => Err("the client asks for nothing".to_owned()),
         };
         if outcome.is_ok() {
             worker.log("the client is done");
         }
         worker.end(outcome);
+    }
+
+    /// Comes where a client has the snapshot locked and does not begin. Later it may be silent for as long as it likes,
+    /// as one that shows it as a file system is.
+    async fn is_silent(&self) {
+        sleep(FIRST_PATIENCE).await;
+        if self.begun.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
     }
 
     async fn speak(self: Arc<Self>, upgrade: OnUpgrade) -> Result<(), String> {
@@ -139,12 +156,10 @@ impl Session {
         let (head, body) = request.into_parts();
         // No request here has one, and what is not kept needs no memory.
         drop(body);
+        self.begun.store(true, Ordering::Relaxed);
         let shared = Arc::clone(&self.shared);
-        let working = move || self.reply(&head.method, head.uri.path(), head.uri.query());
-        let replied = match spawn_blocking(working).await {
-            Ok(replied) => replied,
-            Err(error) => Err(Refusal::bad(format!("answer the request: {error}"))),
-        };
+        let working = move |_: &Shared| self.reply(&head.method, head.uri.path(), head.uri.query());
+        let replied = shared.work(working).await;
         Ok(match replied {
             Ok(reply) => reply.into_answer(Format::Json),
             Err(refusal) => {

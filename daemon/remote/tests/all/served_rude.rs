@@ -88,3 +88,16 @@ async fn nonsense_ends_a_connection() {
     }
     assert!(serves_others(&served).await);
 }
+
+#[tokio::test]
+async fn whoever_locks_a_snapshot_must_begin_to_read_it() {
+    let served = Served::start().await;
+    let snapshot = served.add_snapshot("host/alpha/2024-06-05T08:00:00Z", "alice@pbs", 1);
+    let (store, client) = ("store1".parse().unwrap(), served.client("alice@pbs!sync"));
+    let silent =
+        client.read_snapshot(&store, &snapshot.namespace, &snapshot.snapshot).await.unwrap();
+    let task = served.tasks.last();
+    tokio::time::pause();
+    assert_eq!(task.ended().await, Err("the client asks for nothing".to_owned()));
+    drop(silent);
+}

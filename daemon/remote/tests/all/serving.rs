@@ -82,10 +82,7 @@ impl Table {
         Self { known, inactive: Mutex::default(), grants }
     }
 
-    fn grants_of<'t>(
-        &'t self,
-        id: &str,
-    ) -> impl Iterator<Item = (&'static str, &'static [Privilege])> {
+    fn grants_of(&self, id: &str) -> impl Iterator<Item = (&'static str, &'static [Privilege])> {
         let id = id.to_owned();
         self.grants.iter().filter(move |grant| grant.0 == id).map(|grant| (grant.1, grant.2))
     }
