@@ -36,7 +36,8 @@ async fn files_and_chunks_come_as_they_are_stored() {
     assert_eq!(asked.header("upgrade"), Some("proxmox-backup-reader-protocol-v1"));
     let over = asked.target.clone();
     let mut download = reader.download("a.img.fidx").await.unwrap();
-    assert_eq!(server.asked()[1].over, over, "it came over that connection");
+    let first = &server.asked()[1];
+    assert_eq!((&first.over, first.session), (&over, 1), "it came over that connection");
     let mut bytes = Vec::new();
     while let Some(piece) = download.next().await.unwrap() {
         bytes.extend_from_slice(&piece);

@@ -33,6 +33,8 @@ pub struct Asked {
     pub body: String,
     /// On a reader connection: the target of the request that it began with.
     pub over: String,
+    /// Which reader connection, from 1; 0 on the API.
+    pub session: usize,
 }
 
 impl Asked {
@@ -66,6 +68,7 @@ struct Shared {
     reader: Box<Answers>,
     asked: Mutex<Vec<Asked>>,
     connections: Mutex<usize>,
+    sessions: Mutex<usize>,
 }
 
 /// A server that runs until it is dropped.
@@ -90,6 +93,7 @@ impl Server {
             reader: Box::new(reader),
             asked: Mutex::default(),
             connections: Mutex::default(),
+            sessions: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared)));
         Self { address, fingerprint, shared, accepting }
@@ -188,6 +192,7 @@ async fn answer(
         headers: head.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
         over: String::new(),
+        session: 0,
     };
     shared.asked.lock().unwrap().push(asked.clone());
     let (status, body) = match (shared.rest)(&asked) {
@@ -218,6 +223,11 @@ async fn read_protocol(
     over: String,
 ) {
     let Ok(mut connection) = h2::server::handshake(stream).await else { return };
+    let session = {
+        let mut sessions = shared.sessions.lock().unwrap();
+        *sessions += 1;
+        *sessions
+    };
     let mut unanswered = Vec::new();
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let asked = Asked {
@@ -226,6 +236,7 @@ async fn read_protocol(
             headers: request.headers().clone(),
             body: String::new(),
             over: over.clone(),
+            session,
         };
         let answer = (shared.reader)(&asked);
         shared.asked.lock().unwrap().push(asked);

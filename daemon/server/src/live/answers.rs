@@ -174,7 +174,7 @@ mod tests {
     fn old_answers_make_room() {
         let mut answers = Answers::default();
         for number in 0..2 * ANSWERS_MAX {
-            let store = format!("s{number}").parse().unwrap();
+            let store = format!("store{number}").parse().unwrap();
             answers.keep(Question::Namespaces(store), number as i64, version("1"));
         }
         assert!(answers.0.len() <= ANSWERS_MAX);

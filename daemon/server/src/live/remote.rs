@@ -20,8 +20,8 @@ use super::{PATIENCE, Parts, failure, is_down};
 use crate::failure::{Failure, Outcome};
 use crate::memo::Memo;
 
-/// Blobs whose decoded size is remembered, in one generation.
-const SIZES_KEPT: usize = 4096;
+/// Files that were measured, in one generation.
+const MEASURED_KEPT: usize = 4096;
 
 /// Told what was asked in vain, and why.
 pub(crate) type Note = Arc<dyn Fn(&str, &Failure) + Send + Sync>;
@@ -41,7 +41,7 @@ pub(crate) struct LiveRemote {
     snapshots: Mutex<HashMap<SnapshotKey, Weak<LiveSnapshot>>>,
     /// Why files could not be brought when they were wanted last.
     faults: Mutex<HashMap<(SnapshotKey, ArchiveName), Failure>>,
-    sizes: Memo<(SnapshotKey, ArchiveName), Option<u64>, u64>,
+    measured: Memo<(SnapshotKey, ArchiveName), Option<u64>, u64>,
 }
 
 /// How a remote was found when it was asked last.
@@ -86,7 +86,7 @@ impl LiveRemote {
             health: Mutex::default(),
             snapshots: Mutex::default(),
             faults: Mutex::default(),
-            sizes: Memo::new(SIZES_KEPT),
+            measured: Memo::new(MEASURED_KEPT),
         })
     }
 
@@ -250,16 +250,17 @@ impl LiveRemote {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
-    /// The decoded size of a blob of `stored` bytes, where it was read; `read` is remembered.
-    pub(crate) fn blob_size(
+    /// What only reading a file tells of it: of a blob the decoded size, of an image the bytes that are no holes; none
+    /// where it was not read. `found` is remembered, as long as the server lists it with `listed` bytes.
+    pub(crate) fn measured(
         &self,
         (store, path): (&StoreName, &SnapshotPath),
         name: &ArchiveName,
-        stored: Option<u64>,
-        read: Option<u64>,
+        listed: Option<u64>,
+        found: Option<u64>,
     ) -> Option<u64> {
         let key = ((store.clone(), path.clone()), name.clone());
-        self.sizes.get_or(key, stored, || read.ok_or(())).ok()
+        self.measured.get_or(key, listed, || found.ok_or(())).ok()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The folder of a snapshot on a remote: its names from the server's listing, its files brought when they are opened.
 //!
-//! A look-up brings nothing. So the size of a decoded blob is that of the stored one until it was read, and that of a
-//! stored index of a stream is 0.
+//! A look-up brings nothing. So until a file was opened the size of a decoded blob is that of the stored one, that of a
+//! stored index of a stream is 0, and an image has no holes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -176,9 +176,26 @@ impl LiveFile {
         })
     }
 
-    fn blob_size(&self, read: Option<u64>) -> Option<u64> {
+    fn measured(&self, found: Option<u64>) -> Option<u64> {
         let LivePlace { remote, store, path, .. } = &*self.place;
-        remote.blob_size((store, path), &self.file.name, self.file.stored_bytes, read)
+        remote.measured((store, path), &self.file.name, self.file.stored_bytes, found)
+    }
+
+    /// Measures what was opened, whose index is the one of the manifest.
+    fn measure(&self, snapshot: &LiveSnapshot, content: &OpenContent) -> Option<u64> {
+        let (tree, name) = (&self.place.tree, &self.file.name);
+        let key = || {
+            let fingerprint = snapshot.manifest()?.key_fingerprint().ok()??;
+            tree.reeld.client_key_of_any(&fingerprint).ok()?
+        };
+        match name.kind() {
+            ArchiveKind::Blob => Some(content.size()),
+            ArchiveKind::Fixed => {
+                let listed = snapshot.manifest()?.file(name.as_str()).ok()?;
+                tree.sizes.allocated(&snapshot.folder().join(name.as_str()), listed, key)
+            }
+            ArchiveKind::Dynamic => None,
+        }
     }
 
     fn open_content(&self) -> Outcome<OpenContent> {
@@ -194,9 +211,7 @@ impl LiveFile {
         };
         let held = tree.held_snapshot(snapshot.folder().into(), open)?;
         let content = open_file(&held, name, &tree.reeld.views)?;
-        if name.kind() == ArchiveKind::Blob {
-            self.blob_size(Some(content.size()));
-        }
+        self.measured(self.measure(&snapshot, &content));
         Ok(content)
     }
 }
@@ -206,9 +221,15 @@ impl Content for LiveFile {
         let stored = self.file.stored_bytes.unwrap_or(0);
         Ok(match self.file.name.kind() {
             _ if self.raw => self.raw_size(),
-            ArchiveKind::Blob => self.blob_size(None).unwrap_or(stored),
+            ArchiveKind::Blob => self.measured(None).unwrap_or(stored),
             ArchiveKind::Fixed | ArchiveKind::Dynamic => stored,
         })
+    }
+
+    fn allocated(&self) -> Result<u64, FsError> {
+        let is_image = !self.raw && self.file.name.kind() == ArchiveKind::Fixed;
+        let measured = if is_image { self.measured(None) } else { None };
+        measured.map_or_else(|| self.size(), Ok)
     }
 
     fn attributes(&self) -> Attributes {

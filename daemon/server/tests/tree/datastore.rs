@@ -31,7 +31,7 @@ fn private(folder: &Path, name: &str, content: &[u8]) -> String {
     path.display().to_string()
 }
 
-fn give_key(daemon: &Daemon, fixtures: &Path, name: &str) {
+pub fn give_key(daemon: &Daemon, fixtures: &Path, name: &str) {
     let key = fs::read(fixtures.join("pbs-datastore-store1.keys").join(name)).unwrap();
     let key = private(daemon.base.path(), name, &key);
     let passphrase = private(daemon.base.path(), "passphrase", PASSPHRASE.as_bytes());

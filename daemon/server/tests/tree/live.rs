@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use nix::libc;
 use reel_fs::EntryKind;
 
-use crate::datastore::restored_by_pbs;
+use crate::datastore::{give_key, restored_by_pbs};
 use crate::pbs::Pbs;
 use crate::server::{Answer, Asked, Server, ok, refusal};
 use crate::support::{Daemon, fixtures, unpacked};
@@ -47,21 +47,22 @@ fn asked(server: &Server, beginning: &str) -> usize {
 fn every_file_reads_as_pbs_restored_it() {
     let (Some(fixtures), Some(folder)) = (fixtures(), folder()) else { return };
     let (daemon, server) = over(&folder, |_| None);
-    let mut compared = 0;
+    let encrypted = format!("{STORE}/vm/300/2024-06-05T08:00:00Z");
+    assert_eq!(daemon.errno(&format!("{encrypted}/drive-scsi0.img")), libc::ENOKEY);
+    assert!(daemon.bytes(&format!("{encrypted}/raw/drive-scsi0.img.fidx")).is_ok());
+    let section = format!("datastore: store1\n\tpath {}\n", folder.display());
+    fs::write(daemon.base.path().join("etc/datastore.cfg"), section).unwrap();
+    for key in ["enc-none.key", "enc-scrypt.key", "enc-pbkdf2.key"] {
+        give_key(&daemon, &fixtures, key);
+    }
     for (path, sum) in restored_by_pbs(&fixtures) {
         let path = format!("remotes/pbs2/{path}");
-        match daemon.sha256(&path) {
-            Ok(found) => {
-                assert_eq!(found, sum, "{path}");
-                compared += 1;
-            }
-            Err(error) => assert_eq!(error.errno(), libc::ENOKEY, "{path}: {error}"),
-        }
+        assert_eq!(daemon.sha256(&path), Ok(sum), "{path}");
+        let size = daemon.find(&path).unwrap().size;
+        assert_eq!(daemon.bytes(&path).unwrap().len() as u64, size, "{path}");
     }
-    assert!(compared > 10, "{compared}");
     // One connection for the lists, one for each snapshot.
-    let snapshots = asked(&server, "/api2/json/reader");
-    assert_eq!(server.connections(), snapshots + 1);
+    assert_eq!(server.connections(), asked(&server, "/api2/json/reader") + 1);
 }
 
 #[test]
@@ -103,7 +104,11 @@ fn facts_come_with_the_lists_and_the_size_of_a_blob_when_it_was_read() {
     let Some(folder) = folder() else { return };
     let (daemon, _server) = over(&folder, |_| None);
     let image = daemon.find(&format!("{SNAPSHOT}/drive-scsi0.img")).unwrap();
-    assert_eq!(image.size, 41_943_040);
+    assert_eq!((image.size, image.allocated), (41_943_040, 41_943_040));
+    let opened = daemon.open(&format!("{SNAPSHOT}/drive-scsi0.img"), libc::O_RDONLY).unwrap();
+    let image = daemon.find(&format!("{SNAPSHOT}/drive-scsi0.img")).unwrap();
+    assert!(image.allocated < image.size, "{}", image.allocated);
+    daemon.engine.release(opened);
     assert_eq!(daemon.cat(&format!("{SNAPSHOT}/protected")), "true\n");
     let status = daemon.cat(&format!("{SNAPSHOT}/status"));
     assert!(

@@ -22,8 +22,8 @@ pub type Twist = dyn Fn(&Asked) -> Option<Answer> + Send + Sync;
 pub struct Pbs {
     folder: PathBuf,
     twist: Arc<Twist>,
-    /// Connections with the indexes that were downloaded over them.
-    opened: Mutex<HashSet<(String, String)>>,
+    /// Connections over which an index was downloaded.
+    opened: Mutex<HashSet<usize>>,
 }
 
 impl Pbs {
@@ -126,10 +126,12 @@ impl Pbs {
         match path {
             "/download" => {
                 let name = get(&query, "file-name")?;
-                opened.insert((asked.over.clone(), name.clone()));
+                if name.ends_with("idx") {
+                    opened.insert(asked.session);
+                }
                 Some(ok(fs::read(folder.join(name)).ok()?))
             }
-            "/chunk" if opened.iter().any(|(over, _)| *over == asked.over) => {
+            "/chunk" if opened.contains(&asked.session) => {
                 let digest = get(&query, "digest")?;
                 let chunk = self.folder.join(".chunks").join(&digest[..4]).join(digest);
                 Some(ok(fs::read(chunk).ok()?))
