@@ -24,8 +24,7 @@ impl<'h> Serving<'h> {
     pub fn start(home: &'h Home) -> Self {
         let address = free_address();
         let daemon = home.start_with(&["--listen", &address.to_string()]);
-        let token = daemon.json("user generate-token root@pam sync");
-        let secret = token["value"].as_str().expect("a secret").to_owned();
+        let secret = new_token(&daemon, "root@pam", "sync");
         daemon.ctl(&format!("acl update / Admin --auth-id {TOKEN}"));
         let info = daemon.ctl("cert info");
         let fingerprint = info.lines().find_map(|line| line.strip_prefix("Fingerprint (sha256): "));
@@ -39,6 +38,14 @@ impl<'h> Serving<'h> {
         let daemon = home.start_with(&["--listen", &self.address.to_string()]);
         Self { daemon, ..self }
     }
+}
+
+/// Makes an API token of a user; its secret.
+pub fn new_token(daemon: &Daemon<'_>, user: &str, name: &str) -> String {
+    let said = daemon.ctl(&format!("user generate-token {user} {name}"));
+    let result = said.strip_prefix("Result: ").expect("a result");
+    let token: serde_json::Value = serde_json::from_str(result).expect("JSON");
+    token["value"].as_str().expect("a secret").to_owned()
 }
 
 /// Enters `serving` as the remote `name` of `daemon`, reached at `address`.

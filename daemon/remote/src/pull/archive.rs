@@ -19,9 +19,6 @@ const ENTRIES_A_LOOK: u64 = 1024;
 const HEADER: u64 = 44;
 /// Bytes that one connection fetches before another is opened; a connection costs a few times of the line's delay.
 const WIDEN_AFTER: u64 = 64 << 20;
-/// How many times the index a connection must have fetched before another one, which has to download the index as well,
-/// is worth its while.
-const INDEXES_A_CONNECTION: u64 = 8;
 
 /// How an index's chunks come along.
 pub(super) struct Archive {
@@ -153,7 +150,7 @@ impl Walk<'_> {
                 Demand::Asked => {
                     asked += entry.size();
                     (self.tell)(position as f64 / count as f64);
-                    self.widen_where_worth(asked, count);
+                    self.widen_where_worth(asked);
                 }
                 Demand::UnderWay => {
                     others.insert(entry.digest, entry);
@@ -212,9 +209,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn widen_where_worth(&self, asked: u64, entries: u64) {
-        let index_bytes = entries * 40;
-        if asked > WIDEN_AFTER.max(INDEXES_A_CONNECTION * index_bytes) && self.files.can_widen() {
+    fn widen_where_worth(&self, asked: u64) {
+        if asked > WIDEN_AFTER && self.files.can_widen() {
             self.files.widen(&self.run.network, self.name);
         }
     }

@@ -319,7 +319,7 @@ async fn another(
         Some(reader) => reader,
         None => Arc::new(way.open().await?),
     };
-    let mut download = reader.download(index).await?;
-    while download.next().await?.is_some() {}
+    // The server gives the chunks of an index as soon as it has begun to send that: the rest of it is not wanted.
+    drop(reader.download(index).await?);
     Ok(reader)
 }

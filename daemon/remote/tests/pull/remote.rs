@@ -20,9 +20,10 @@ type Manner = Arc<dyn Fn(&Asked) -> Option<Answer> + Send + Sync>;
 
 /// A server of a scene's source, and the runtime that it needs.
 struct Remote {
-    runtime: tokio::runtime::Runtime,
     server: Server,
     manner: Arc<Mutex<Manner>>,
+    /// It must not end before the server.
+    _runtime: tokio::runtime::Runtime,
 }
 
 impl Remote {
@@ -35,7 +36,7 @@ impl Remote {
             move |asked| rest.misbehave(asked).unwrap_or_else(|| rest.rest(asked)),
             move |asked| reader.misbehave(asked).unwrap_or_else(|| reader.read(asked)),
         ));
-        Self { runtime, server, manner }
+        Self { server, manner, _runtime: runtime }
     }
 
     /// From now on it answers so, where there is an answer.
