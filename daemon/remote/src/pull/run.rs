@@ -170,7 +170,7 @@ fn acl_path(store: &StoreName, namespace: &Namespace) -> String {
 /// A stop ends everything; other errors end a part.
 pub(super) fn error_or_stop(error: &PullError) -> Result<(), PullError> {
     match error {
-        PullError::Stopped(stopped) => Err(PullError::Stopped(stopped.clone())),
+        PullError::Stopped(stopped) => Err(PullError::Stopped(*stopped)),
         _ => Ok(()),
     }
 }

@@ -364,10 +364,19 @@ impl Reeld {
         upid: &Upid,
         otherwise: Privilege,
     ) -> Outcome<()> {
-        match upid.parts().auth_id.is_owned_by(who) {
-            true => Ok(()),
-            false => self.rights.require(who, &AclPath::fixed(&["system", "tasks"]), &[otherwise]),
+        if upid.parts().auth_id.is_owned_by(who) || self.could_have_started(who, upid) {
+            return Ok(());
         }
+        self.rights.require(who, &AclPath::fixed(&["system", "tasks"]), &[otherwise])
+    }
+
+    /// Whether a task is the run of a sync job that `who` may run, too (`config.md` §9.4).
+    fn could_have_started(&self, who: &AuthId, upid: &Upid) -> bool {
+        let parts = upid.parts();
+        let id = parts.worker_id.as_deref().and_then(|id| id.rsplit(':').next());
+        let job = id.filter(|_| parts.worker_type == "syncjob").and_then(|id| id.parse().ok());
+        let job = job.and_then(|id| SyncJobs::new(&self.config).get(&id).ok());
+        job.is_some_and(|job| self.require_sync_job(who, &job).is_ok())
     }
 
     fn check_user_audit(&self, who: &AuthId, user: &UserId) -> Outcome<()> {
