@@ -157,6 +157,7 @@ fn every_body_of_the_crates_is_known_here() {
         ("daemon/config/src/fuzz.rs", "reel_config::fuzz"),
         ("hw/src/fuzz.rs", "reel_hw::fuzz"),
         ("daemon/index/src/fuzz.rs", "reel_index::fuzz"),
+        ("daemon/remote/src/serve/fuzz.rs", "reel_remote::serve::fuzz"),
     ];
     let mut found = BTreeSet::new();
     for (file, module) in modules {
