@@ -46,7 +46,7 @@ fn a_certificate_is_made_once_and_told() {
 }
 
 #[test]
-fn a_remote_finds_the_server_and_nobody_comes_in_without_users() {
+fn a_remote_finds_the_server_and_nobody_unknown_comes_in() {
     let home = Home::new();
     let port = free_port();
     let daemon = home.start_with(&["--listen", &format!("127.0.0.1:{port}")]);

@@ -167,7 +167,6 @@ async fn welcome_clients(reeld: &Arc<Reeld>, address: SocketAddr) -> Outcome<Ser
     let server = reeld::serving::listen(reeld, address).await?;
     let (address, fingerprint) = (server.address()?, server.fingerprint()?);
     tracing::info!(%address, %fingerprint, "serving clients");
-    tracing::warn!("no users are known yet: every login is refused");
     Ok(server)
 }
 

@@ -98,18 +98,20 @@ impl Reeld {
     /// Starts the sync jobs that are due.
     pub(crate) fn start_due_sync_jobs(self: &Arc<Self>) -> Outcome<()> {
         for config in SyncJobs::new(&self.config).list()?.0 {
-            let Some(schedule) = config.schedule.clone() else { continue };
-            if self.tasks.is_stopping() || !self.is_due(job_of(&config.id), &schedule)? {
-                continue;
-            }
             let id = config.id.clone();
-            if let Err(failure) =
-                self.start_sync_job(config, &AuthId::root(), Some(schedule.to_string()))
-            {
-                tracing::error!(%failure, %id, "a sync job that is due can't be started");
+            if let Err(failure) = self.start_if_due(config) {
+                tracing::error!(%failure, %id, "a sync job can't be started by its schedule");
             }
         }
         Ok(())
+    }
+
+    fn start_if_due(self: &Arc<Self>, config: SyncJobConfig) -> Outcome<()> {
+        let Some(schedule) = config.schedule.clone() else { return Ok(()) };
+        if self.tasks.is_stopping() || !self.is_due(job_of(&config.id), &schedule)? {
+            return Ok(());
+        }
+        self.start_sync_job(config, &AuthId::root(), Some(schedule.to_string())).map(drop)
     }
 
     fn ready_pull(&self, config: &SyncJobConfig) -> Outcome<ReadyPull> {

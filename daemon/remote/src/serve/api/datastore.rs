@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use nix::sys::statvfs::statvfs;
-use reel_store::StoreErrorKind;
 use reel_store::datastore::Datastore;
 use reel_types::{
     AuthId, BackupGroup, BackupType, GroupPath, Namespace, NamespaceDepth, Privilege, StoreName,
@@ -57,12 +56,12 @@ pub(in crate::serve) fn namespaces(mut asked: Asked) -> Outcome<Reply> {
     let sees = |ns: &Namespace| asked.may(&acl_path(&store, ns), SEE_NAMESPACE);
     let forbidden = || Refusal::forbidden(PERMISSION_CHECK_FAILED);
     let levels = depth.levels().min(Namespace::DEPTH_MAX - parent.depth());
-    let found = opened.store.namespaces(&parent, Some(levels)).map_err(|error| {
-        let is_secret = error.kind() == StoreErrorKind::NotFound && !sees(&parent);
-        if is_secret { forbidden() } else { error.into() }
-    })?;
-    let seen: Vec<_> =
-        found.items.into_iter().filter(sees).map(|ns| NamespaceItem { ns }).collect();
+    // A real server lists a parent that isn't there, too (transcript 03), against its specification.
+    let found = match opened.store.has_namespace(&parent)? {
+        true => opened.store.namespaces(&parent, Some(levels))?.items,
+        false => vec![parent.clone()],
+    };
+    let seen: Vec<_> = found.into_iter().filter(sees).map(|ns| NamespaceItem { ns }).collect();
     if seen.is_empty() && !sees(&parent) {
         return Err(forbidden());
     }
