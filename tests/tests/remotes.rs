@@ -180,7 +180,16 @@ fn the_tree_shows_remotes_and_jobs_and_changes_them() {
     assert!(daemon.cat("sync-jobs/job1/config").contains("schedule: daily\n"));
     assert_eq!(
         daemon.ls("remotes/pbs2"),
-        ["config", "config.json", "ctl", "last-error", "last-task"]
+        [
+            "config",
+            "config.json",
+            "ctl",
+            "datastores",
+            "last-error",
+            "last-task",
+            "status",
+            "status.json"
+        ]
     );
     daemon.echo("check", "remotes/pbs2/ctl").unwrap_err();
     let why = daemon.cat("remotes/pbs2/last-error");
