@@ -106,7 +106,7 @@ fn what_is_refused_and_how() {
     let error = refused(&datastore(), "frobnicate");
     assert_eq!(
         error.to_string(),
-        "no verb 'frobnicate' here; there are: backup, update, snapshot create, client-key add, \
+        "no verb 'frobnicate' here; there are: backup, pull, update, snapshot create, client-key add, \
          client-key remove"
     );
     assert_eq!(error.errno(), 22);
