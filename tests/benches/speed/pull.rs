@@ -74,14 +74,14 @@ fn over_loopback(options: &Options, home: &Home, serving: &Serving<'_>, daemon: 
     let memory = PeakMemory::of(daemon.pid());
     let what = Comparison {
         name: "pull",
-        limit: "cp -r of the same chunk files",
+        limit: "cp -r of the same chunk files, flushed",
         goal: 0.75,
         bytes: options.size,
     };
     options.compare(
         &what,
         || shell(home.path(), "rm -rf copy"),
-        || shell(home.path(), "cp -r plain copy"),
+        || shell(home.path(), "cp -r plain copy; sync -f copy"),
         || {
             daemon.ctl(&format!("pull source store1 store{}", next.get()));
             next.set(next.get() + 1);
