@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::unistd::{Uid, User};
 use reel_config::{
-    AclFile, AclTree, ConfigDir, Entry, TokenConfig, TokenSecrets, Tokens, UserConfig,
+    AclFile, AclTree, ConfigDir, CryptHash, Entry, TokenConfig, TokenSecrets, Tokens, UserConfig,
     UserPasswords, Users, Validity,
 };
-use reel_types::{AclPath, AuthId, Authorizer, Clock, Privilege, Privileges, UserId};
+use reel_store::plain_digest;
+use reel_types::{AclPath, AuthId, Authorizer, Clock, Digest, Privilege, Privileges, UserId};
 
 use crate::failure::{Failure, Outcome};
 use crate::memo::{Memo, Stamp};
@@ -41,6 +42,8 @@ pub struct Rights {
     own_uid: u32,
     known: Memo<(), [Option<Stamp>; 2], Arc<Known>>,
     names: Mutex<HashMap<u32, (Instant, AuthId)>>,
+    /// Of each token the hash that its secret was found to have, and the digest of that secret.
+    fitting: Mutex<HashMap<AuthId, (CryptHash, Digest)>>,
 }
 
 /// What the files say.
@@ -71,7 +74,14 @@ impl Rights {
     /// Those of the configuration in `config`, by the time of `clock`.
     pub fn new(config: ConfigDir, clock: Arc<dyn Clock>) -> Self {
         let own_uid = nix::unistd::geteuid().as_raw();
-        Self { config, clock, own_uid, known: Memo::new(1), names: Mutex::default() }
+        Self {
+            config,
+            clock,
+            own_uid,
+            known: Memo::new(1),
+            names: Mutex::default(),
+            fitting: Mutex::default(),
+        }
     }
 
     fn known(&self) -> Outcome<Arc<Known>> {
@@ -131,7 +141,21 @@ impl Rights {
         let hash = || TokenSecrets::new(&self.config).hash_of(token).ok().flatten();
         token.token().is_some()
             && self.is_active(token)
-            && hash().is_some_and(|hash| hash.fits(secret))
+            && hash().is_some_and(|hash| self.fits(token, hash, secret))
+    }
+
+    /// Whether a secret has this hash. Hashing takes its time on purpose, and a token comes with each request.
+    fn fits(&self, token: &AuthId, hash: CryptHash, secret: &str) -> bool {
+        let digest = plain_digest(secret.as_bytes());
+        let known = || self.fitting.lock().unwrap_or_else(PoisonError::into_inner);
+        if known().get(token).is_some_and(|fitting| *fitting == (hash.clone(), digest)) {
+            return true;
+        }
+        let fits = hash.fits(secret);
+        if fits {
+            known().insert(token.clone(), (hash, digest));
+        }
+        fits
     }
 
     /// What somebody who counts may do with an object.

@@ -79,7 +79,7 @@ impl PulledSnapshot<'_> {
                 self.log("vanished since the sync began");
                 return Ok(Outcome::Vanished);
             }
-            copied => copied?,
+            copied => run.budget.saw_round_trip(copied?),
         }
         run.job.commit_points.reached("pull: manifest received");
         let raw = read_all(&file)?;

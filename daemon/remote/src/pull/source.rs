@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use reel_store::StoreError;
 use reel_store::datastore::{CopiedFile, Datastore, SnapshotReader as LocalReader};
@@ -136,20 +137,21 @@ pub(super) enum SourceFiles {
 }
 
 impl SourceFiles {
-    /// Copies a file as it is stored; it may not be longer than `max`.
+    /// Copies a file as it is stored; it may not be longer than `max`. How long the source took to begin with it.
     pub(super) fn copy(
         &self,
         network: &Network,
         name: &reel_types::ArchiveName,
         into: &CopiedFile,
         max: u64,
-    ) -> Result<(), PullError> {
+    ) -> Result<Duration, PullError> {
         match self {
             Self::Remote(files) => files.download(network, name.as_str(), into, max),
             Self::Local(reader) => {
                 let mut file = reader.open_stored(name)?.take(max);
                 let copied = std::io::copy(&mut file, &mut into.file());
-                copied.map(drop).map_err(|error| write_failed(name.as_str(), error))
+                copied.map_err(|error| write_failed(name.as_str(), error))?;
+                Ok(Duration::ZERO)
             }
         }
     }
@@ -243,8 +245,10 @@ impl RemoteFiles {
         name: &str,
         into: &CopiedFile,
         max: u64,
-    ) -> Result<(), PullError> {
+    ) -> Result<Duration, PullError> {
+        let asked = Instant::now();
         let mut download = network.wait(self.first.download(name))?;
+        let round_trip = asked.elapsed();
         let mut buffered = std::io::BufWriter::with_capacity(PIECE, into.file());
         let mut length = 0;
         while let Some(piece) = network.wait(download.next())? {
@@ -256,7 +260,8 @@ impl RemoteFiles {
             }
             buffered.write_all(&piece).map_err(|error| write_failed(name, error))?;
         }
-        buffered.flush().map_err(|error| write_failed(name, error))
+        buffered.flush().map_err(|error| write_failed(name, error))?;
+        Ok(round_trip)
     }
 
     fn ask(&self, network: &Network, order: ChunkOrder) {

@@ -1,8 +1,7 @@
 //! Bodies that are made piece by piece while they are sent, so that nobody's slowness fills the memory.
 
 use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -111,15 +110,16 @@ pub(super) struct FilePieces {
 impl Pieces for FilePieces {
     fn next(&mut self) -> io::Result<Option<Bytes>> {
         let left = self.length.map_or(u64::MAX, |length| length - self.at.min(length));
-        let mut buffer = vec![0; FILE_PIECE.min(usize::try_from(left).unwrap_or(usize::MAX))];
-        let read = self.file.read_at(&mut buffer, self.at)?;
+        let wanted = left.min(FILE_PIECE as u64);
+        let mut buffer =
+            Vec::with_capacity(FILE_PIECE.min(usize::try_from(left).unwrap_or(FILE_PIECE)));
+        let read = (&self.file).take(wanted).read_to_end(&mut buffer)?;
         if read == 0 {
             return match left {
                 0 | u64::MAX => Ok(None),
                 _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             };
         }
-        buffer.truncate(read);
         self.at += read as u64;
         Ok(Some(buffer.into()))
     }
