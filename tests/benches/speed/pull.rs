@@ -176,7 +176,9 @@ fn add_snapshot(store: &Arc<Datastore>, number: u32) {
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.parent().unwrap().join("owner"), "root@pam\n").unwrap();
     let size = PRESENT * FIXED_CHUNK_SIZE;
-    let file = File::create(folder.join("disk.img.fidx")).unwrap();
+    let mut options = File::options();
+    let options = options.read(true).write(true).create(true).truncate(true);
+    let file = options.open(folder.join("disk.img.fidx")).unwrap();
     let mut index = FixedIndexWriter::create(file, size, FIXED_CHUNK_SIZE, [7; 16], 0).unwrap();
     for number in 0..PRESENT {
         index.add((number + 1) * FIXED_CHUNK_SIZE, FIXED_CHUNK_SIZE, &digest(number)).unwrap();
