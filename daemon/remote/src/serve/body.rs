@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How much of a file is read at once: enough that a disk and a network are kept busy by few readers, little beside the
 /// memory for many.
-const FILE_PIECE: usize = 256 << 10;
+const FILE_PIECE: u64 = 256 << 10;
 
 /// The body of an answer.
 pub(super) type AnswerBody = Either<Full<Bytes>, PieceBody>;
@@ -97,30 +97,27 @@ impl Body for PieceBody {
     }
 }
 
-/// A file from its begin, up to `length` bytes where that was promised, else to its end.
+/// A file from where it is read, as many bytes as were promised, else to its end.
 pub(super) struct FilePieces {
     pub(super) file: File,
-    pub(super) at: u64,
-    pub(super) length: Option<u64>,
+    /// Bytes that were promised and are not read yet.
+    pub(super) left: Option<u64>,
     /// Kept until the file was sent.
-    #[allow(dead_code, reason = "it is kept, not used")]
-    pub(super) held: Option<Arc<dyn Send + Sync>>,
+    pub(super) _held: Option<Arc<dyn Send + Sync>>,
 }
 
 impl Pieces for FilePieces {
     fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let left = self.length.map_or(u64::MAX, |length| length - self.at.min(length));
-        let wanted = left.min(FILE_PIECE as u64);
-        let mut buffer =
-            Vec::with_capacity(FILE_PIECE.min(usize::try_from(left).unwrap_or(FILE_PIECE)));
-        let read = (&self.file).take(wanted).read_to_end(&mut buffer)?;
+        let wanted = self.left.map_or(FILE_PIECE, |left| left.min(FILE_PIECE));
+        let mut buffer = Vec::with_capacity(wanted as usize);
+        let read = (&self.file).take(wanted).read_to_end(&mut buffer)? as u64;
         if read == 0 {
-            return match left {
-                0 | u64::MAX => Ok(None),
-                _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+            return match self.left {
+                None | Some(0) => Ok(None),
+                Some(_) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
             };
         }
-        self.at += read as u64;
+        self.left = self.left.map(|left| left - read);
         Ok(Some(buffer.into()))
     }
 }
@@ -152,7 +149,7 @@ impl Pieces for Box<dyn Pieces> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::{Seek, Write};
 
     use http_body_util::BodyExt;
 
@@ -161,11 +158,12 @@ mod tests {
     fn file(content: &[u8]) -> File {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(content).unwrap();
+        file.rewind().unwrap();
         file
     }
 
     fn pieces(content: &[u8], length: Option<u64>) -> FilePieces {
-        FilePieces { file: file(content), at: 0, length, held: None }
+        FilePieces { file: file(content), left: length, _held: None }
     }
 
     #[tokio::test]
@@ -173,7 +171,7 @@ mod tests {
         let content: Vec<u8> = (0..FILE_PIECE + 5).map(|n| n as u8).collect();
         let mut body = PieceBody::new(pieces(&content, None), None);
         let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-        assert_eq!(first.len(), FILE_PIECE);
+        assert_eq!(first.len() as u64, FILE_PIECE);
         let rest = body.collect().await.unwrap().to_bytes();
         assert_eq!([first, rest].concat(), content);
     }

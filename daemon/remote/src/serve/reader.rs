@@ -202,7 +202,7 @@ impl Session {
             self.allow(&name, file.try_clone())?;
         }
         self.worker.log(&format!("download '{name}'"));
-        Ok(Reply::File(Box::new(FilePieces { file, at: 0, length: None, held: None }), None))
+        Ok(Reply::File(Box::new(FilePieces { file, left: None, _held: None }), None))
     }
 
     /// From here on the client may ask for the chunks of this index.
@@ -231,7 +231,7 @@ impl Session {
             .metadata()
             .map_err(|error| Refusal::bad(format!("look at chunk {digest}: {error}")))?;
         let length = Some(length.len());
-        Ok(Reply::File(Box::new(FilePieces { file, at: 0, length, held: None }), length))
+        Ok(Reply::File(Box::new(FilePieces { file, left: length, _held: None }), length))
     }
 }
 

@@ -21,7 +21,7 @@ pub(in crate::serve) fn download(asked: Asked) -> Outcome<Reply> {
     let (opened, snapshot, name) = open(asked)?;
     let file = opened.store.open_stored(&snapshot, &name)?;
     let held: Arc<dyn Send + Sync> = Arc::new(opened);
-    Ok(Reply::File(Box::new(FilePieces { file, at: 0, length: None, held: Some(held) }), None))
+    Ok(Reply::File(Box::new(FilePieces { file, left: None, _held: Some(held) }), None))
 }
 
 pub(in crate::serve) fn download_decoded(asked: Asked) -> Outcome<Reply> {
