@@ -61,18 +61,14 @@ impl Reeld {
         };
         let (kind, name) = (job.kind, job.name.to_owned());
         let (starting, ending) = ((Arc::clone(self), name.clone()), (Arc::clone(self), name));
-        let upid = Arc::new(std::sync::OnceLock::new());
-        let known = Arc::clone(&upid);
         let begin = move |task: &Task| {
             let (reeld, name) = starting;
-            let upid = known.get_or_init(|| task.upid().clone()).clone();
-            reeld.jobs.save(kind, &name, &JobState::Started { upid })?;
+            reeld.jobs.save(kind, &name, &JobState::Started { upid: task.upid().clone() })?;
             work(task)
         };
-        let end = move |end: &TaskEnd| {
+        let end = move |task: &Task, end: &TaskEnd| {
             let (reeld, name) = ending;
-            let Some(upid) = upid.get().cloned() else { return };
-            let state = JobState::finished(upid, end.clone());
+            let state = JobState::finished(task.upid().clone(), end.clone());
             if let Err(error) = reeld.jobs.save(kind, &name, &state) {
                 tracing::error!(%error, job = name, "the end of a job can't be kept");
             }

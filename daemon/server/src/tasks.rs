@@ -152,7 +152,7 @@ impl Tasks {
     where
         W: FnOnce(&Task) -> Result<(), TaskFailure> + Send + 'static,
     {
-        self.start_then(kind, id, who, work, |_| {})
+        self.start_then(kind, id, who, work, |_, _| {})
     }
 
     /// The same; `ended` is told how, before anybody else can know.
@@ -166,7 +166,7 @@ impl Tasks {
     ) -> io::Result<Upid>
     where
         W: FnOnce(&Task) -> Result<(), TaskFailure> + Send + 'static,
-        E: FnOnce(&TaskEnd) + Send + 'static,
+        E: FnOnce(&Task, &TaskEnd) + Send + 'static,
     {
         let task = self.0.create(kind, id, who)?;
         let upid = task.upid.clone();
@@ -174,7 +174,7 @@ impl Tasks {
         let runner = Arc::clone(&task);
         let spawned = std::thread::Builder::new().name(kind.into()).spawn(move || {
             let end = registry.end_now(runner.run(work));
-            ended(&end);
+            ended(&runner, &end);
             registry.end(&runner, end);
         });
         if let Err(error) = spawned {

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::jobs::Job;
 use crate::reeld::Reeld;
 use crate::stores::StoreInUse;
-use crate::tasks::{Task, TaskFailure};
+use crate::tasks::{JobState, Task, TaskFailure};
 
 /// PBS's name of sync jobs and of their tasks.
 const JOB_KIND: &str = "syncjob";
@@ -77,6 +77,7 @@ impl Reeld {
     pub(super) fn sync_job_status(&self, command: &SyncJobStatus) -> Outcome<Done> {
         let config = SyncJobs::new(&self.config).get(&command.id)?;
         let state = self.job_state(job_of(&command.id))?;
+        let next_run = self.next_after(&config, &state);
         let last = state.last();
         let end = last.as_ref().and_then(|(_, end)| end.clone());
         Done::data(SyncJobStateEntry {
@@ -84,15 +85,18 @@ impl Reeld {
             last_run_endtime: end.as_ref().map(|end| end.time),
             last_run_state: end.map(|end| end.status.to_string()),
             last_run_upid: last.map(|(upid, _)| upid.clone()),
-            next_run: self.next_run(&command.id)?,
+            next_run,
         })
     }
 
     /// When a sync job runs next by itself, UNIX seconds.
     pub(crate) fn next_run(&self, id: &JobId) -> Outcome<Option<i64>> {
         let config = SyncJobs::new(&self.config).get(id)?;
-        let from = self.job_state(job_of(id))?.next_counts_from();
-        Ok(config.schedule.and_then(|event| event.next_after(from, &self.zone)))
+        Ok(self.next_after(&config, &self.job_state(job_of(id))?))
+    }
+
+    fn next_after(&self, config: &SyncJobConfig, state: &JobState) -> Option<i64> {
+        config.schedule.as_ref()?.next_after(state.next_counts_from(), &self.zone)
     }
 
     /// Starts the sync jobs that are due.
