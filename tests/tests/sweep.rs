@@ -300,12 +300,13 @@ impl Case {
         for set in self.sets() {
             let map: StoreMap = name.parse().unwrap();
             let job = RestoreJob {
-                set,
+                sets: vec![set],
                 map,
                 stores: BTreeMap::from([(name.parse().unwrap(), Arc::clone(&store))]),
                 snapshots: Vec::new(),
                 namespaces: Vec::new(),
                 owner: "root@pam".parse().unwrap(),
+                skip_missing: false,
             };
             let restored = |hold: &mut DriveHold| {
                 restore(&self.env, hold, &job, &NoTask::default()).map(drop).map_err(text)

@@ -15,6 +15,7 @@ mod group;
 mod health;
 mod jobs;
 mod media;
+pub(crate) mod media_verify;
 mod plan;
 mod pool;
 mod pull;
@@ -206,6 +207,8 @@ impl Reeld {
             Command::PoolRemove(command) => self.pool_remove(command),
             Command::MediaList(command) => self.media_list(command),
             Command::MediaHealth(command) => self.media_health(command),
+            Command::MediaVerify(command) => self.media_verify(command, who),
+            Command::MediaVerified(command) => self.media_verified(command),
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
             Command::MediaSetList(command) => self.media_set_list(command),

@@ -9,6 +9,7 @@ pub mod archive;
 pub mod backup;
 pub mod catalog_index;
 pub mod catalog_restore;
+mod chunk_intake;
 pub mod drive_desk;
 pub mod drive_times;
 mod encryption;
@@ -41,6 +42,7 @@ pub mod state_dir;
 mod testing;
 pub mod timing;
 pub mod usability;
+pub mod verify;
 
 pub use archive::ContentKind;
 pub use drive_desk::{

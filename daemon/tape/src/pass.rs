@@ -42,6 +42,11 @@ pub(crate) trait Sink {
     /// All chunks of an archive were given; returns once they are where they belong.
     fn end_of_chunks(&mut self, store: &StoreName) -> Result<()>;
 
+    /// Looks at the files of a snapshot as they were just read, before they are kept. An error is damage of its archive.
+    fn check_snapshot(&mut self, _snapshot: &SnapshotOnSet, _files: &KeptSnapshot) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes a snapshot whose files were read whole.
     fn snapshot(&mut self, snapshot: &SnapshotOnSet, files: &KeptSnapshot) -> Result<()>;
 }
@@ -62,6 +67,8 @@ pub(crate) enum OldCatalog {
     Replace,
     /// It stays, if it can be read: it still names snapshots that may be read another time.
     KeepOverDamage,
+    /// It stays whatever was found, if it can be read: it is what the medium is compared with.
+    Keep,
 }
 
 /// An archive on the medium.
@@ -97,7 +104,9 @@ pub(crate) fn pass_over_medium(
     walked.map_err(|error| name_drive(hold, error))?;
     env.places.store(&mut pass.places)?;
     env.reached("catalog: places stored");
-    if old_catalog == OldCatalog::KeepOverDamage
+    if old_catalog == OldCatalog::Keep && has_catalog(env, labels) {
+        pass.catalog.abandon_temporary()?;
+    } else if old_catalog == OldCatalog::KeepOverDamage
         && pass.outcome.lost_files > 0
         && has_catalog(env, labels)
     {
@@ -339,6 +348,7 @@ impl Pass<'_> {
                 }
             };
         }
+        self.sink.check_snapshot(&on_set, &filling.files())?;
         filling.keep()?;
         self.catalog.register_snapshot(Uuid::from_bytes(header.uuid), file, &store, &snapshot)?;
         match self.env.snapshots.get(&on_set) {
@@ -393,6 +403,21 @@ fn next_chunk<R: std::io::BufRead>(
 struct Broken {
     count: u64,
     error: Error,
+}
+
+/// Whether an error costs what is on the medium in the drive, or that should be there: others may be read all the same.
+pub(crate) fn is_about_medium(error: &Error) -> bool {
+    match error {
+        Error::Locked { .. } | Error::DriveBusy { .. } | Error::NoChanger { .. } => false,
+        _ if matches!(
+            error.device(),
+            Some(reel_hw::Error::Cancelled | reel_hw::Error::Busy { .. })
+        ) =>
+        {
+            false
+        }
+        error => !is_fatal(error),
+    }
 }
 
 /// Whether an error is of the kind that reading on can't help: ours, the datastore's, a stop, or that the drive has not

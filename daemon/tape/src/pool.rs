@@ -207,6 +207,18 @@ impl MediaPool {
         Ok(None)
     }
 
+    /// The time in a new set label: `now`, unless that lies in front of labels that the pool has.
+    ///
+    /// Which set is the newest and what expires when hangs on the order of these times, so a clock that was set back must
+    /// not change that order.
+    fn label_time(&self, now: i64) -> i64 {
+        let labels = self.inventory.media_in_pool(&self.rules.name);
+        let after = labels
+            .filter_map(InventoryEntry::assigned_set)
+            .map(|label| label.ctime.saturating_add(i64::from(label.uuid != self.current_set)));
+        after.fold(now, i64::max)
+    }
+
     /// Makes a medium the last of the set.
     fn join_set(
         &mut self,
@@ -215,7 +227,7 @@ impl MediaPool {
         new_catalog: impl FnOnce(&MediaLabels) -> Result<()>,
     ) -> Result<WritableMedium> {
         let set_label = MediaSetLabel {
-            ctime: now,
+            ctime: self.label_time(now),
             encryption_key_fingerprint: self.rules.encrypt,
             key_config: None,
             pool: self.rules.name.clone(),

@@ -130,6 +130,14 @@ impl SetContents {
         self.members.iter().flat_map(on_member).collect()
     }
 
+    /// The media whose catalogs name the chunk, each once; any datastore's where none is named.
+    pub fn media_with(&self, store: Option<&StoreName>, digest: &Digest) -> Vec<Arc<SetMedium>> {
+        let has = |member: &&SetMember| {
+            member.index.as_ref().is_ok_and(|index| !index.find(store, digest).is_empty())
+        };
+        self.members.iter().filter(has).map(|member| Arc::clone(&member.medium)).collect()
+    }
+
     /// Where the chunk may be read, the best first: of the datastore itself, else of another one of this
     /// set, whose chunk of that name is the same.
     pub fn targets(

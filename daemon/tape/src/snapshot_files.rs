@@ -117,6 +117,11 @@ impl FillingSnapshot {
         io::copy(content, &mut file).map_err(Error::io(tried()))
     }
 
+    /// The files that came so far.
+    pub(crate) fn files(&self) -> KeptSnapshot {
+        KeptSnapshot { folder: self.filling.path().to_path_buf() }
+    }
+
     /// Keeps the snapshot. One that is here already stays as it is.
     pub fn keep(self) -> Result<()> {
         let tried = || format!("keep the files of a snapshot in '{}'", self.target.display());

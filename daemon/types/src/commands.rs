@@ -24,6 +24,7 @@ mod health;
 mod info;
 mod jobs;
 mod media;
+mod media_verify;
 mod mt;
 mod output;
 mod params;
@@ -49,6 +50,7 @@ pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
 pub use media::*;
+pub use media_verify::*;
 pub use mt::*;
 pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
@@ -76,7 +78,8 @@ command_enum! {
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
-    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaSetList, MediaSetPlan, Fetch,
+    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaVerify, MediaVerified,
+    MediaSetList, MediaSetPlan, Fetch,
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
     SyncJobList, SyncJobShow, SyncJobStatus, SyncJobRun, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
     Pull, CertInfo, CertUpdate,

@@ -61,16 +61,19 @@ impl Reeld {
             .map(|target| (target.store().name().clone(), Arc::clone(target.store())))
             .collect();
         let job = RestoreJob {
-            set: command.media_set,
+            sets: command.media_set.sets().to_vec(),
             map: command.store.clone(),
             stores,
             snapshots: command.snapshots.clone(),
             namespaces: command.namespaces.clone(),
             owner: command.owner.clone().unwrap_or_else(|| who.clone()),
+            skip_missing: command.skip_missing,
         };
         restore::check(&self.tape, &job)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        self.require_key(command.media_set, desk.name())?;
+        for set in &job.sets {
+            self.require_key(*set, desk.name())?;
+        }
         let names: Vec<&str> = job.stores.keys().map(StoreName::as_str).collect();
         let (reeld, id) = (Arc::clone(self), names.join(", "));
         self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
@@ -110,7 +113,7 @@ impl Reeld {
 
     /// Refuses to read a media set whose key is not known, before anything is moved. A drive of files has never
     /// encrypted anything and needs none.
-    fn require_key(&self, set: MediaSetId, drive: &DriveName) -> Outcome<()> {
+    pub(super) fn require_key(&self, set: MediaSetId, drive: &DriveName) -> Outcome<()> {
         match self.drives.config(drive)? {
             ConfiguredDrive::Virtual(_) => Ok(()),
             ConfiguredDrive::Lto(..) => Ok(reel_tape::require_key(&self.tape, set)?),

@@ -5,8 +5,8 @@
 
 use reel_config::{SyncJobConfig, SyncJobs};
 use reel_types::commands::{
-    Backup, ChangerPath, Command, DrivePath, GroupChangeOwner, Pull, Restore, SyncJobCreate,
-    SyncJobUpdate, UserUpdate,
+    Backup, ChangerPath, Command, DrivePath, GroupChangeOwner, MediaVerify, Pull, Restore,
+    SyncJobCreate, SyncJobUpdate, UserUpdate,
 };
 use reel_types::{
     AclPath, AuthId, GroupPath, MediaId, Namespace, Privilege, StoreName, Upid, UserId,
@@ -57,6 +57,7 @@ impl Reeld {
             | C::PoolList(_)
             | C::MediaList(_)
             | C::MediaContent(_)
+            | C::MediaVerified(_)
             | C::MediaSetList(_)
             | C::RemoteList(_)
             | C::SyncJobList(_)
@@ -214,6 +215,7 @@ impl Reeld {
             C::MediaDestroy(c) => {
                 self.require_medium(who, self.medium_of(&c.label_text, c.uuid), TapeWrite)
             }
+            C::MediaVerify(c) => self.check_verify(who, c),
             C::MediaSetPlan(c) => self.require_set(who, c.media_set, TapeAudit),
             C::Fetch(c) => self.require_set(who, c.media_set, TapeRead),
             C::Backup(c) => self.check_backup(who, c),
@@ -318,7 +320,9 @@ impl Reeld {
     /// To write into each target and to make namespaces and change owners there: which of those it comes to is not known
     /// before the catalogs are read. (PBS asks for the latter snapshot by snapshot.)
     fn check_restore(&self, who: &AuthId, command: &Restore) -> Outcome<()> {
-        self.require_set(who, command.media_set, TapeRead)?;
+        for set in command.media_set.sets() {
+            self.require_set(who, *set, TapeRead)?;
+        }
         self.require_drive(who, command.drive.as_ref(), TapeRead)?;
         let namespaces = command.namespaces.iter().map(|map| &map.target);
         let roots = [Namespace::root()];
@@ -330,6 +334,25 @@ impl Reeld {
             }
         }
         Ok(())
+    }
+
+    /// Reading media, and what a medium that turns out to be damaged is marked with.
+    fn check_verify(&self, who: &AuthId, command: &MediaVerify) -> Outcome<()> {
+        for privilege in [TapeRead, TapeWrite] {
+            for label in &command.labels {
+                self.require_medium(who, self.medium_of(&Some(label.clone()), None), privilege)?;
+            }
+            for uuid in &command.uuid {
+                self.require_medium(who, Some(*uuid), privilege)?;
+            }
+            if let Some(set) = command.media_set {
+                self.require_set(who, set, privilege)?;
+            }
+            if let Some(pool) = &command.pool {
+                self.rights.require(who, &AclPath::tape_pool(pool), &[privilege])?;
+            }
+        }
+        self.require_drive(who, command.drive.as_ref(), TapeRead)
     }
 
     /// A pull by hand (`sync.md` §2.3).

@@ -13,6 +13,7 @@ use reel_types::{LabelText, MediaId, MediaSetId, PoolName};
 use super::Tree;
 use super::facts::{as_text, fact, fs_error, key_values, no_such, plain, rows, utc};
 use super::health::health;
+use crate::commands::media_verify::state_word;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
@@ -142,6 +143,7 @@ fn status(reeld: &Reeld, medium: MediaId) -> Outcome<KeyValues> {
     let rows = reeld.media_rows(pool.as_ref())?;
     let row = rows.into_iter().find(|row| row.uuid == medium);
     let row = row.ok_or_else(|| Failure::not_found(format!("no such medium '{medium}'")))?;
+    let verified = reeld.verification_of(medium)?;
     Ok(KeyValues::new()
         .with("label-text", row.label_text.as_str())
         .with("status", row.status.as_str())
@@ -154,6 +156,8 @@ fn status(reeld: &Reeld, medium: MediaId) -> Outcome<KeyValues> {
         .with("seq-nr", row.seq_nr)
         .with("catalog", row.catalog)
         .with("bytes-used", row.bytes_used)
+        .with("verify-state", state_word(verified.as_ref()))
+        .with("verified", verified.map(|record| utc(record.time)))
         .with("ctime", utc(row.ctime))
         .with("uuid", row.uuid.to_string()))
 }

@@ -45,6 +45,28 @@ impl WantedChunks {
     fn contains(&self, store: &StoreName, digest: &[u8; 32]) -> bool {
         self.0.get(store).is_some_and(|set| set.contains(digest))
     }
+
+    /// The datastores that want a chunk of an archive of `store`.
+    fn wanting<'w>(
+        &'w self,
+        matching: Matching,
+        store: &StoreName,
+        digest: &'w [u8; 32],
+    ) -> impl Iterator<Item = &'w StoreName> {
+        let of_store = |(name, set): &(&StoreName, &DigestSet)| {
+            (matching == Matching::AnyStore || *name == store) && set.contains(digest)
+        };
+        self.0.iter().filter(of_store).map(|(name, _)| name).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Whose archives may give a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Matching {
+    /// Only those of the datastore that it is wanted for, as it should be on one set.
+    SameStore,
+    /// Those of any: a digest says what a chunk holds, wherever it comes from.
+    AnyStore,
 }
 
 /// Tells the copies of each chunk apart, in the order in which the catalogs name them.
@@ -94,79 +116,99 @@ pub(super) struct MediumPlan<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct PlannedArchive {
     pub(super) file: FileNumber,
+    /// The datastore that its chunks are wanted for.
     pub(super) store: StoreName,
     /// How many of its chunks.
     pub(super) chunks: usize,
 }
 
-/// Finds the wanted chunks in the catalogs: of each the copy before which there are `earlier` others. What is not
-/// there is left out.
+/// Finds the wanted chunks in the catalogs of the set: of each the copy before which there are `earlier` others. What
+/// is not there is left out.
 pub(super) fn plan<'a>(
     run: &Run<'a>,
     wanted: &WantedChunks,
     earlier: usize,
 ) -> Result<Vec<MediumPlan<'a>>> {
-    let mut copies = Copies::behind(earlier);
+    let mut planning = Planning::new(wanted, earlier, Matching::SameStore);
     let mut plans = Vec::new();
     for member in run.members.iter() {
-        let plan = plan_medium(run, member, wanted, &mut copies)?;
-        if !plan.archives.is_empty() {
-            plans.push(plan);
-        }
+        plans.extend(planning.medium(run, member)?);
     }
     Ok(plans)
 }
 
-fn plan_medium<'a>(
-    run: &Run<'a>,
-    member: &'a Member,
-    wanted: &WantedChunks,
-    copies: &mut Copies,
-) -> Result<MediumPlan<'a>> {
-    let file = tempfile::tempfile_in(&run.env.scratch).map_err(tried())?;
-    let mut digests = BufWriter::new(file);
-    let mut archives = Vec::new();
-    let mut current: Option<(FileNumber, StoreName)> = None;
-    let mut chunks = Vec::new();
-    member.visit_catalog(run.env, |record| {
-        match record {
-            CatalogRecord::ChunkArchiveStart { number, store, .. } => {
-                run.task.check()?;
-                current = Some((number, store));
-                chunks.clear();
-            }
-            CatalogRecord::Chunk(Digest(digest))
-                if current.as_ref().is_some_and(|(_, store)| wanted.contains(store, &digest)) =>
-            {
-                chunks.push(digest);
-            }
-            // Chunks count with the end of their archive.
-            CatalogRecord::ChunkArchiveEnd { .. } if !chunks.is_empty() => {
-                chunks.sort_unstable();
-                chunks.dedup();
-                let Some((file, store)) = current.take() else { return Ok(()) };
-                let chosen = copies.choose(run, &store, std::mem::take(&mut chunks))?;
-                if !chosen.is_empty() {
-                    digests.write_all(chosen.as_flattened()).map_err(tried())?;
-                    archives.push(PlannedArchive { file, store, chunks: chosen.len() });
+/// Looks for wanted chunks in one catalog after the other.
+pub(super) struct Planning<'w> {
+    wanted: &'w WantedChunks,
+    copies: Copies,
+    matching: Matching,
+}
+
+impl<'w> Planning<'w> {
+    /// Of each chunk the copy is looked for before which there are `earlier` others.
+    pub(super) fn new(wanted: &'w WantedChunks, earlier: usize, matching: Matching) -> Self {
+        Self { wanted, copies: Copies::behind(earlier), matching }
+    }
+
+    /// What the next medium gives; none where that is nothing.
+    pub(super) fn medium<'a>(
+        &mut self,
+        run: &Run<'_>,
+        member: &'a Member,
+    ) -> Result<Option<MediumPlan<'a>>> {
+        let file = tempfile::tempfile_in(&run.env.scratch).map_err(tried())?;
+        let mut digests = BufWriter::new(file);
+        let mut archives = Vec::new();
+        let mut current: Option<(FileNumber, StoreName)> = None;
+        let mut chunks: BTreeMap<StoreName, Vec<[u8; 32]>> = BTreeMap::new();
+        member.visit_catalog(run.env, |record| {
+            match record {
+                CatalogRecord::ChunkArchiveStart { number, store, .. } => {
+                    run.task.check()?;
+                    current = Some((number, store));
+                    chunks.clear();
                 }
+                CatalogRecord::Chunk(Digest(digest)) => {
+                    let Some((_, store)) = &current else { return Ok(()) };
+                    for wanting in self.wanted.wanting(self.matching, store, &digest) {
+                        chunks.entry(wanting.clone()).or_default().push(digest);
+                    }
+                }
+                // Chunks count with the end of their archive.
+                CatalogRecord::ChunkArchiveEnd { .. } => {
+                    let Some((file, _)) = current.take() else { return Ok(()) };
+                    for (store, mut chunks) in std::mem::take(&mut chunks) {
+                        chunks.sort_unstable();
+                        chunks.dedup();
+                        let chosen = self.copies.choose(run, &store, chunks)?;
+                        if !chosen.is_empty() {
+                            digests.write_all(chosen.as_flattened()).map_err(tried())?;
+                            archives.push(PlannedArchive { file, store, chunks: chosen.len() });
+                        }
+                    }
+                }
+                _ => {}
             }
-            _ => {}
-        }
-        Ok(())
-    })?;
-    let mut digests = digests.into_inner().map_err(|error| tried()(error.into_error()))?;
-    digests.rewind().map_err(tried())?;
-    Ok(MediumPlan { member, archives, digests })
+            Ok(())
+        })?;
+        let digests = digests.into_inner().map_err(|error| tried()(error.into_error()))?;
+        Ok((!archives.is_empty()).then_some(MediumPlan { member, archives, digests }))
+    }
 }
 
 impl MediumPlan<'_> {
+    /// How many chunks it has.
+    pub(super) fn chunks(&self) -> usize {
+        self.archives.iter().map(|archive| archive.chunks).sum()
+    }
+
     /// Hands out each archive with its digests.
     pub(super) fn visit(
-        self,
+        &self,
         mut visit: impl FnMut(&PlannedArchive, Vec<Digest>) -> Result<()>,
     ) -> Result<()> {
-        let mut digests = BufReader::new(self.digests);
+        (&self.digests).rewind().map_err(tried())?;
+        let mut digests = BufReader::new(&self.digests);
         for archive in &self.archives {
             let mut of_archive = vec![[0; 32]; archive.chunks];
             digests.read_exact(of_archive.as_flattened_mut()).map_err(tried())?;

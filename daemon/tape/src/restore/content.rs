@@ -16,7 +16,7 @@ use crate::{Error, Result};
 const WINDOW: usize = 65_536;
 
 /// A snapshot whose files agree with its manifest.
-pub(super) struct SnapshotContent {
+pub(crate) struct SnapshotContent {
     files: KeptSnapshot,
     manifest: Manifest,
     indexes: Vec<Index<File>>,
@@ -24,7 +24,7 @@ pub(super) struct SnapshotContent {
 
 impl SnapshotContent {
     /// Opens the files and compares them with the manifest.
-    pub(super) fn open(files: &KeptSnapshot) -> Result<Self> {
+    pub(crate) fn open(files: &KeptSnapshot) -> Result<Self> {
         let manifest = Manifest::from_raw(read_blob(files, &name(ArchiveName::MANIFEST)?)?.into())?;
         let mut indexes = Vec::new();
         for file in manifest.files() {
@@ -40,7 +40,7 @@ impl SnapshotContent {
     }
 
     /// Hands out the digests of all its chunks, many at a time; some may come twice.
-    pub(super) fn visit_digests(
+    pub(crate) fn visit_digests(
         &self,
         mut visit: impl FnMut(&mut Vec<[u8; 32]>) -> Result<()>,
     ) -> Result<()> {
@@ -58,12 +58,12 @@ impl SnapshotContent {
     }
 
     /// The manifest as it goes to a datastore: nobody verified the snapshot there.
-    pub(super) fn manifest(&self) -> Manifest {
+    pub(crate) fn manifest(&self) -> Manifest {
         self.manifest.without_verify_state()
     }
 
     /// All files but the manifest, open.
-    pub(super) fn files(&self) -> impl Iterator<Item = Result<(ArchiveName, File)>> + '_ {
+    pub(crate) fn files(&self) -> impl Iterator<Item = Result<(ArchiveName, File)>> + '_ {
         let listed = self.manifest.files().iter().map(|file| file.name.clone());
         let listed = listed.map(|name| Ok((name.clone(), self.files.open(&name)?)));
         listed.chain(self.client_log().transpose())

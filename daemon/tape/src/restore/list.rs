@@ -8,44 +8,54 @@ use std::collections::BTreeMap;
 use reel_types::SnapshotPath;
 
 use super::Run;
-use super::chunk_plan::{MediumPlan, WantedChunks, plan};
+use super::chunk_plan::{WantedChunks, plan};
+use super::chunks::{add_missing, restore_chunks};
 use super::content::SnapshotContent;
 use super::import::{count_missing, import, is_about_snapshot};
-use super::members::require_media;
-use super::read_chunks::read_chunks;
+use super::members::{Member, in_reach_first};
+use super::other_sets::restore_from_other_sets;
 use super::read_snapshots::{WantedArchive, forget_kept, read_snapshots};
-use super::report::{Report, Tally};
+use super::report::Report;
 use super::select::{Wanted, select};
 use super::targets::Target;
 use crate::drive_desk::DriveHold;
+use crate::pass::is_about_medium;
 use crate::{Error, Result};
 
 /// Restores the snapshots that the job names, or all of its namespaces.
-pub(super) fn restore_choice<'a>(run: &'a Run<'a>, hold: &mut DriveHold) -> Result<Report<'a>> {
+pub(super) fn restore_choice(
+    run: &Run<'_>,
+    hold: &mut DriveHold,
+    report: &mut Report<'_>,
+) -> Result<()> {
     let task = run.task;
-    let mut report = run.report();
-    let mut wanted = select(run, &mut report)?;
+    for seq_nr in run.members.missing() {
+        task.warn(&Error::SetIncomplete { set: run.set, seq_nr: *seq_nr }.to_string());
+    }
+    let mut wanted = select(run, report)?;
     if wanted.is_empty() {
         task.log("nothing to restore, skipping remaining phases...");
-        name_left_out(run, &report, "skipped the following snapshots:");
-        return Ok(report);
+        name_left_out(run, report, "skipped the following snapshots:");
+        return Ok(());
     }
     task.log("Phase 1: temporarily restore snapshots to temp dir");
     read_missing_snapshots(run, hold, &wanted)?;
-    let missing = missing_chunks(run, &mut wanted, &mut report)?;
+    let missing = missing_chunks(run, &mut wanted, report)?;
     if missing.is_empty() {
         task.log("All chunks are already present, skip phase 2...");
     } else {
         task.log("Phase 2: restore chunks to datastores");
-        restore_chunks(run, hold, missing, &mut report)?;
+        restore_chunks(run, hold, missing, &|chunks, earlier| plan(run, chunks, earlier), report)?;
+        let missing = missing_chunks(run, &mut wanted, report)?;
+        restore_from_other_sets(run, hold, missing, report)?;
     }
     task.log("Phase 3: copy snapshots from temp dir to datastores");
     for wanted in &wanted {
         task.check()?;
-        import_snapshot(run, wanted, &mut report)?;
+        import_snapshot(run, wanted, report)?;
     }
-    name_left_out(run, &report, "(partially) skipped the following snapshots:");
-    Ok(report)
+    name_left_out(run, report, "(partially) skipped the following snapshots:");
+    Ok(())
 }
 
 fn name_left_out(run: &Run<'_>, report: &Report<'_>, heading: &str) {
@@ -70,16 +80,31 @@ fn read_missing_snapshots(run: &Run<'_>, hold: &mut DriveHold, wanted: &[Wanted]
     if by_member.is_empty() {
         return Ok(());
     }
-    let members: Vec<_> = run.members.iter().collect();
-    let needed = by_member.keys().filter_map(|place| members.get(*place).copied());
-    require_media(hold, needed, run.task)?;
-    for (place, mut archives) in by_member {
-        let Some(member) = members.get(place) else { continue };
-        archives.sort_by_key(|archive| archive.file);
-        member.load(run.env, hold, run.task)?;
-        read_snapshots(run, hold, &archives)?;
+    let members: Vec<(usize, &Member)> = run.members.iter().enumerate().collect();
+    let needed = members.iter().filter(|(place, _)| by_member.contains_key(place));
+    for member in in_reach_first(run, hold, needed.map(|(_, member)| *member))? {
+        let place = members.iter().find(|(_, other)| other.uuid == member.uuid);
+        let archives = place.and_then(|(place, _)| by_member.remove(place));
+        let read = read_from(run, hold, member, archives.unwrap_or_default());
+        match read {
+            Err(error) if is_about_medium(&error) => run
+                .task
+                .warn(&format!("snapshots on media '{}' can't be read: {error}", member.label)),
+            read => read?,
+        }
     }
     Ok(())
+}
+
+fn read_from(
+    run: &Run<'_>,
+    hold: &mut DriveHold,
+    member: &Member,
+    mut archives: Vec<WantedArchive>,
+) -> Result<()> {
+    archives.sort_by_key(|archive| archive.file);
+    member.load(run, hold)?;
+    read_snapshots(run, hold, &archives)
 }
 
 /// Whether the snapshot's files are kept and good; broken ones are forgotten.
@@ -113,7 +138,7 @@ fn missing_chunks(
         run.task.check()?;
         match open_content(run, &wanted) {
             Ok(content) => {
-                add_missing(run, &wanted, &content, &mut missing)?;
+                add_missing(run, &wanted.snapshot.store, &content, &mut missing)?;
                 readable.push(wanted);
             }
             Err(reason) => report.failed(wanted.name(), &reason),
@@ -121,105 +146,6 @@ fn missing_chunks(
     }
     *wanted = readable;
     Ok(missing)
-}
-
-fn add_missing(
-    run: &Run<'_>,
-    wanted: &Wanted,
-    content: &SnapshotContent,
-    missing: &mut WantedChunks,
-) -> Result<()> {
-    let store = &wanted.snapshot.store;
-    let Some(target) = run.targets.of(store) else { return Ok(()) };
-    content.visit_digests(|digests| {
-        target.retain_missing(digests)?;
-        missing.add(run, store, digests)
-    })
-}
-
-/// Phase 2: reads the chunks. What could not be had from its first place on the set is read from the next.
-fn restore_chunks(
-    run: &Run<'_>,
-    hold: &mut DriveHold,
-    missing: WantedChunks,
-    report: &mut Report<'_>,
-) -> Result<()> {
-    let mut failed = Failed { chunks: missing, count: 0 };
-    let mut lost = 0;
-    for earlier_copies in 0.. {
-        let plans = plan(run, &failed.chunks, earlier_copies)?;
-        let planned: usize = plans.iter().flat_map(|plan| &plan.archives).map(|a| a.chunks).sum();
-        lost += failed.count.saturating_sub(planned);
-        if planned == 0 {
-            break;
-        }
-        if earlier_copies > 0 {
-            run.task.log(&format!("{planned} chunks that could not be read are elsewhere, too"));
-        }
-        failed = restore_planned(run, hold, plans, planned, report)?;
-    }
-    report.damaged(lost);
-    Ok(())
-}
-
-/// Chunks that could not be had from the places that were tried.
-#[derive(Default)]
-struct Failed {
-    chunks: WantedChunks,
-    count: usize,
-}
-
-/// Reads what is planned, medium by medium and archive by archive; the chunks that could not be had.
-fn restore_planned(
-    run: &Run<'_>,
-    hold: &mut DriveHold,
-    plans: Vec<MediumPlan<'_>>,
-    total: usize,
-    report: &mut Report<'_>,
-) -> Result<Failed> {
-    require_media(hold, plans.iter().map(|plan| plan.member), run.task)?;
-    let (mut failed, mut done) = (Failed::default(), 0);
-    for plan in plans {
-        restore_from_medium(run, hold, plan, report, &mut failed, &mut |chunks| {
-            done += chunks;
-            run.task.progress(done as u64, total as u64, "chunks");
-        })?;
-    }
-    Ok(failed)
-}
-
-fn restore_from_medium(
-    run: &Run<'_>,
-    hold: &mut DriveHold,
-    plan: MediumPlan<'_>,
-    report: &mut Report<'_>,
-    failed: &mut Failed,
-    tell: &mut dyn FnMut(usize),
-) -> Result<()> {
-    let member = plan.member;
-    member.load(run.env, hold, run.task)?;
-    plan.visit(|archive, digests| {
-        let Some(target) = run.targets.of(&archive.store) else { return Ok(()) };
-        let mut tally = Tally::begin();
-        let mut take = |digest, blob: reel_store::DataBlob| {
-            tally.add(blob.raw().len());
-            run.intake.put(target, digest, blob, run.task)
-        };
-        let mut not_had = read_chunks(run, hold, member, archive, digests, &mut take)?;
-        for bad in run.intake.settle(run.task)? {
-            not_had.push((bad.digest, bad.reason));
-        }
-        for (digest, why) in &not_had {
-            report.unreadable(digest, &member.label, archive.file, why);
-            failed.chunks.add(run, &archive.store, &[digest.0])?;
-            failed.count += 1;
-        }
-        report.stored(&tally);
-        run.task.log(&format!("restored {} chunks", tally.chunks));
-        run.env.reached("restore: chunks stored");
-        tell(archive.chunks);
-        Ok(())
-    })
 }
 
 /// Phase 3: imports a snapshot everywhere it should go.
@@ -244,6 +170,7 @@ fn import_snapshot(run: &Run<'_>, wanted: &Wanted, report: &mut Report<'_>) -> R
         }
     }
     if all {
+        report.settle(wanted.name());
         run.task.log(&format!("Restore snapshot '{}' done", wanted.snapshot.path));
     }
     Ok(())

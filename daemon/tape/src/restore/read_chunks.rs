@@ -65,7 +65,7 @@ fn known_places(
 ) -> Result<Option<VecDeque<(Place, Digest)>>> {
     let mut places = Vec::with_capacity(digests.len());
     for digest in digests {
-        let known = run.env.places.find(member.uuid, run.job.set, digest)?;
+        let known = run.env.places.find(member.uuid, member.set_label.uuid, digest)?;
         match known.into_iter().find(|place| place.file == archive.file) {
             Some(place) => places.push((place, *digest)),
             None => return Ok(None),
@@ -195,7 +195,7 @@ impl Reading<'_> {
     fn read_from_beginning(&mut self, hold: &mut DriveHold) -> Result<()> {
         go_to_file(hold, self.archive.file, self.run.task)?;
         let start = hold.drive().position().map_err(|source| hold.failed(source))?.object;
-        let medium = (self.member.uuid, self.run.job.set);
+        let medium = (self.member.uuid, self.member.set_label.uuid);
         self.learner = self.run.env.places.learn_passing(medium, (self.archive.file, start));
         let read = self.read_all(hold.drive(), start);
         self.keep_places();

@@ -1,27 +1,43 @@
 //! What became of everything, for the end of the job.
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use reel_hw::FileNumber;
+use reel_types::commands::TapeSnapshot;
 use reel_types::{Digest, LabelText, StoreName, TaskContext, human_bytes_decimal};
 
 use super::RestoreSummary;
-use super::intake::BadChunk;
+use crate::chunk_intake::BadChunk;
 use crate::{Error, Result};
 
 /// Counts what is restored and keeps the names of what is not.
 pub(super) struct Report<'a> {
     task: &'a dyn TaskContext,
     summary: RestoreSummary,
-    /// Snapshots that should be restored and are not.
-    failed: Vec<String>,
+    /// Snapshots that should be restored and are not, with the reason.
+    failed: BTreeMap<String, String>,
+    /// Snapshots that are where they should be.
+    settled: HashSet<String>,
+    /// Snapshots that were asked for and are on a set.
+    found: HashSet<TapeSnapshot>,
+    /// Media of which nobody can say what was on them, each with the reason.
+    lost: Vec<String>,
     /// Places of media that could not be read, and chunks that are not what they should be.
     damage: usize,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(task: &'a dyn TaskContext) -> Self {
-        Self { task, summary: RestoreSummary::default(), failed: Vec::new(), damage: 0 }
+        Self {
+            task,
+            summary: RestoreSummary::default(),
+            failed: BTreeMap::new(),
+            settled: HashSet::new(),
+            found: HashSet::new(),
+            lost: Vec::new(),
+            damage: 0,
+        }
     }
 
     pub(super) fn restored(&mut self) {
@@ -32,10 +48,38 @@ impl<'a> Report<'a> {
         self.summary.skipped.push(snapshot);
     }
 
-    /// A snapshot is not restored; says so with the reason.
+    /// A snapshot is not restored; says so with the reason. Another set may still have it.
     pub(super) fn failed(&mut self, snapshot: String, reason: &str) {
+        if self.settled.contains(&snapshot) {
+            return;
+        }
         self.task.warn(&format!("snapshot {snapshot} is not restored: {reason}"));
-        self.failed.push(snapshot);
+        self.failed.insert(snapshot, reason.into());
+    }
+
+    /// A snapshot is everywhere where it should be.
+    pub(super) fn settle(&mut self, snapshot: String) {
+        self.failed.remove(&snapshot);
+        self.settled.insert(snapshot);
+    }
+
+    pub(super) fn is_settled(&self, snapshot: &str) -> bool {
+        self.settled.contains(snapshot)
+    }
+
+    /// A snapshot that was asked for is on a set.
+    pub(super) fn found(&mut self, snapshot: TapeSnapshot) {
+        self.found.insert(snapshot);
+    }
+
+    pub(super) fn has_found(&self, snapshot: &TapeSnapshot) -> bool {
+        self.found.contains(snapshot)
+    }
+
+    /// What was on a medium is not known, or can't be had; says so.
+    pub(super) fn lost_medium(&mut self, what: String) {
+        self.task.warn(&what);
+        self.lost.push(what.trim_end_matches('.').to_string());
     }
 
     /// Media could not be read in so many places; the log has them already.
@@ -78,7 +122,7 @@ impl<'a> Report<'a> {
 
     /// Names of snapshots that were passed over or failed.
     pub(super) fn left_out(&self) -> impl Iterator<Item = &String> {
-        self.summary.skipped.iter().chain(&self.failed)
+        self.summary.skipped.iter().chain(self.failed.keys())
     }
 
     /// Bytes of chunks so far.
@@ -88,12 +132,16 @@ impl<'a> Report<'a> {
 
     /// The end of the job: an error where anything is missing that should be there.
     pub(super) fn finish(self) -> Result<RestoreSummary> {
-        if self.failed.is_empty() && self.damage == 0 {
+        if self.failed.is_empty() && self.lost.is_empty() && self.damage == 0 {
             return Ok(self.summary);
         }
         let mut text = format!("restored {} snapshots, but not all", self.summary.restored);
         if !self.failed.is_empty() {
-            text += &format!("; not restored: {}", self.failed.join(", "));
+            let names: Vec<&str> = self.failed.keys().map(String::as_str).collect();
+            text += &format!("; not restored: {}", names.join(", "));
+        }
+        for what in &self.lost {
+            text += &format!("; {what}");
         }
         if self.damage > 0 {
             text += &format!("; {} damaged places, see the log", self.damage);

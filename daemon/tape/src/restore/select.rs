@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use reel_hw::number::FileNumber;
 use reel_types::commands::{NamespaceMap, TapeSnapshot};
-use reel_types::{Namespace, ParseError, SnapshotPath, StoreName};
+use reel_types::{Namespace, ParseError, SnapshotPath};
 
 use super::Run;
 use super::import::{Standing, standing};
@@ -33,13 +33,15 @@ impl Wanted {
 
 /// Looks the wanted snapshots up in all catalogs, and leaves out those that can't or need not be restored.
 pub(super) fn select(run: &Run<'_>, report: &mut Report<'_>) -> Result<Vec<Wanted>> {
-    let mut found = find(run)?;
-    report_unknown(run, &found, report);
+    let mut found = find(run, report)?;
+    if run.is_last_set {
+        report_unknown(run, report);
+    }
     found.retain_mut(|wanted| has_place(run, wanted, report));
     Ok(found)
 }
 
-fn find(run: &Run<'_>) -> Result<Vec<Wanted>> {
+fn find(run: &Run<'_>, report: &mut Report<'_>) -> Result<Vec<Wanted>> {
     let explicit: HashSet<&TapeSnapshot> = run.job.snapshots.iter().collect();
     let mut seen = HashSet::new();
     let mut found = Vec::new();
@@ -56,10 +58,14 @@ fn find(run: &Run<'_>) -> Result<Vec<Wanted>> {
             if !is_wanted || !seen.insert(name.clone()) {
                 return Ok(());
             }
+            report.found(name.clone());
+            if report.is_settled(&name.to_string()) {
+                return Ok(());
+            }
             let TapeSnapshot { store, path } = name;
             run.task.log(&format!("found snapshot {path} on {}: file {number}", member.label));
             found.push(Wanted {
-                snapshot: SnapshotOnSet { set: run.job.set, store, path },
+                snapshot: SnapshotOnSet { set: run.set, store, path },
                 member: place,
                 file: number,
                 places: Vec::new(),
@@ -76,11 +82,9 @@ fn is_in_mapped_namespace(run: &Run<'_>, name: &TapeSnapshot) -> bool {
         && maps.filter_map(|map| mapped(map, &name.path.namespace)).next().is_some()
 }
 
-fn report_unknown(run: &Run<'_>, found: &[Wanted], report: &mut Report<'_>) {
-    let known: HashSet<(&StoreName, &SnapshotPath)> =
-        found.iter().map(|wanted| (&wanted.snapshot.store, &wanted.snapshot.path)).collect();
+fn report_unknown(run: &Run<'_>, report: &mut Report<'_>) {
     for name in &run.job.snapshots {
-        if !known.contains(&(&name.store, &name.path)) {
+        if !report.has_found(name) {
             run.task.warn(&format!("did not find snapshot '{name}' in media set"));
             report.skipped(name.to_string());
         }

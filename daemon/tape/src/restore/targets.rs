@@ -9,13 +9,14 @@ use reel_index::DigestSet;
 use reel_store::chunk_store::{ChunkStore, Inserted};
 use reel_store::datastore::Datastore;
 use reel_store::locks::SharedGuard;
-use reel_store::{CHUNK_PLAIN_MAX, DataBlob, StoreErrorKind, plain_digest};
+use reel_store::{DataBlob, StoreErrorKind};
 use reel_types::commands::StoreMap;
 use reel_types::{Digest, StoreName};
 
 use super::RestoreJob;
+use crate::Result;
+use crate::chunk_intake::{NotTaken, TakeChunk, check_digest};
 use crate::env::TapeEnv;
-use crate::{Error, Result};
 
 /// All targets, and which source goes to which.
 pub(super) struct Targets {
@@ -33,14 +34,6 @@ pub(super) struct Target {
     /// The same of snapshots.
     has_new_snapshots: AtomicBool,
     _guard: SharedGuard,
-}
-
-/// Why a chunk was not stored.
-pub(super) enum NotStored {
-    /// It is not what its digest says, or can't be the chunk of that digest.
-    Bad(String),
-    /// The datastore failed.
-    Failed(Error),
 }
 
 impl Targets {
@@ -93,20 +86,6 @@ impl Target {
         self.present().contains(digest.as_bytes())
     }
 
-    /// Checks a chunk as far as that goes without a key, and stores it.
-    pub(super) fn store_chunk(&self, digest: &Digest, blob: &DataBlob) -> Result<(), NotStored> {
-        check_digest(digest, blob).map_err(NotStored::Bad)?;
-        let inserted = self.store.chunks().insert(blob, digest);
-        let inserted = inserted.map_err(|error| match error.kind() {
-            StoreErrorKind::Checksum | StoreErrorKind::Corrupt => NotStored::Bad(error.to_string()),
-            _ => NotStored::Failed(error.into()),
-        })?;
-        if matches!(inserted, Inserted::New(_)) {
-            self.has_new_chunks.store(true, Ordering::Release);
-        }
-        self.note_present(digest).map_err(NotStored::Failed)
-    }
-
     /// Sorts `digests`, drops twins and leaves those whose chunks the datastore lacks. The others are touched, so
     /// that no garbage collection that begins later takes them.
     pub(super) fn retain_missing(&self, digests: &mut Vec<[u8; 32]>) -> Result<()> {
@@ -151,16 +130,19 @@ impl Target {
     }
 }
 
-/// The CRC was checked when the blob was read; the digest of an encrypted chunk takes its key.
-fn check_digest(digest: &Digest, blob: &DataBlob) -> Result<(), String> {
-    if blob.is_encrypted() {
-        return Ok(());
-    }
-    let plain = blob.decode(None, CHUNK_PLAIN_MAX).map_err(|error| error.to_string())?;
-    let computed = plain_digest(&plain);
-    match computed == *digest {
-        true => Ok(()),
-        false => Err(format!("its data has the digest {computed}")),
+impl TakeChunk for Target {
+    /// Checks a chunk as far as that goes without a key, and stores it.
+    fn take_chunk(&self, digest: &Digest, blob: &DataBlob) -> Result<(), NotTaken> {
+        check_digest(digest, blob).map_err(NotTaken::Bad)?;
+        let inserted = self.store.chunks().insert(blob, digest);
+        let inserted = inserted.map_err(|error| match error.kind() {
+            StoreErrorKind::Checksum | StoreErrorKind::Corrupt => NotTaken::Bad(error.to_string()),
+            _ => NotTaken::Failed(error.into()),
+        })?;
+        if matches!(inserted, Inserted::New(_)) {
+            self.has_new_chunks.store(true, Ordering::Release);
+        }
+        self.note_present(digest).map_err(NotTaken::Failed)
     }
 }
 

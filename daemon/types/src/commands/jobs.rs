@@ -2,10 +2,9 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, text};
-use super::values::{NamespaceMap, StoreMap, TapeSnapshot, TaskLimit};
+use super::values::{NamespaceMap, SeveralSets, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
-    AuthId, DriveName, GroupFilter, LabelText, MediaSetId, Namespace, NamespaceDepth, PoolName,
-    StoreName, Upid,
+    AuthId, DriveName, GroupFilter, LabelText, Namespace, NamespaceDepth, PoolName, StoreName, Upid,
 };
 
 const TASKS: Listing = Listing {
@@ -60,11 +59,11 @@ commands! {
         opt notify_user: Option<AuthId>,
     }
 
-    /// Restore a media set, or some snapshots of it, into datastores.
+    /// Restore media sets, or some of their snapshots, into datastores.
     Restore ["restore"] => Answer::Task;
     {
-        /// Media set uuid.
-        arg media_set: MediaSetId,
+        /// Media set uuid; several, joined by ',', are taken in that order.
+        arg media_set: SeveralSets,
         /// Where the content goes: [SOURCE=]TARGET, several joined by ','.
         arg store: StoreMap,
         /// Only these snapshots, STORE:[ns/NAME/...]TYPE/ID/TIME each.
@@ -75,6 +74,8 @@ commands! {
         opt drive: Option<DriveName>,
         /// Who owns restored groups; root@pam if absent.
         opt owner: Option<AuthId>,
+        /// Go on without media that are not in the library, and name what is lost.
+        opt skip_missing: bool = false,
         /// Who is told the result.
         opt notify_user: Option<AuthId>,
     }

@@ -209,6 +209,7 @@ fn of_medium(label: &LabelText, id: &MediaId) -> Vec<Verb> {
     vec![
         by_label(&["load-media"], &LoadMedia::INFO),
         by_label(&["catalog"], &Catalog::INFO),
+        Verb::new(&["verify"], &MediaVerify::INFO).bind("uuid", vec![id.to_string()]),
         by_label(&["format"], &Format::INFO).confirm(label.as_str()),
         Verb::new(&["destroy"], &MediaDestroy::INFO)
             .bind("uuid", id.to_string())
@@ -222,6 +223,7 @@ fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
     vec![
         verb(&["restore"], &Restore::INFO),
         verb(&["fetch"], &Fetch::INFO),
+        verb(&["verify"], &MediaVerify::INFO),
         verb(&["client-key", "add"], &ClientKeyAdd::INFO),
         verb(&["client-key", "remove"], &ClientKeyRemove::INFO),
     ]

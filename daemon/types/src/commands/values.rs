@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
-pub use mappings::{NamespaceMap, StoreMap, TapeGroup, TapeSnapshot};
+pub use mappings::{NamespaceMap, SeveralSets, StoreMap, TapeGroup, TapeSnapshot};
 pub use paths::{ChangerPath, DrivePath, LocalPath, NamedFile, StorePath};
 pub use slots::SlotList;
 
@@ -61,6 +61,7 @@ text_values! {
     LabelText => Kind::Text("<string>"),
     MediaId => Kind::Text("<string>"),
     MediaSetId => Kind::Text("<string>"),
+    SeveralSets => Kind::Text("<string>"),
     Namespace => Kind::Text("<string>"),
     PoolName => Kind::Text("<string>"),
     RemoteName => Kind::Text("<string>"),

@@ -38,7 +38,7 @@ fn one_snapshot_brings_its_own_chunks_only() {
 fn without_places_or_kept_files_archives_are_read_from_their_beginning() {
     let rig = three_snapshots();
     rig.members().for_each(|member| rig.env.places.forget(member.uuid).unwrap());
-    rig.env.snapshots.forget(rig.job().set).unwrap();
+    rig.env.snapshots.forget(rig.set()).unwrap();
     let job = choose(&rig, &[&format!("store1:{VM_LATER}")], &[]);
     let summary = rig.restore(&job).unwrap();
     assert_eq!((summary.restored, summary.chunks), (1, 3));
@@ -49,7 +49,7 @@ fn without_places_or_kept_files_archives_are_read_from_their_beginning() {
 #[test]
 fn places_that_lie_are_not_believed() {
     let rig = three_snapshots();
-    let set = rig.job().set;
+    let set = rig.set();
     for member in rig.members() {
         rig.env.places.forget(member.uuid).unwrap();
         let mut learner = rig.env.places.learn(member.uuid, set).unwrap();

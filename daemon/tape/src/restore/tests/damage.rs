@@ -15,7 +15,7 @@ use crate::catalog_restore::{CatalogOptions, restore_catalog};
 use crate::medium::load_by_label;
 
 /// Three snapshots, each with a chunk of its own, on tape.
-fn three_alone() -> Rig {
+pub(crate) fn three_alone() -> Rig {
     let rig = Rig::new();
     rig.snapshot(VM, &[1]);
     rig.snapshot(VM_LATER, &[2]);
@@ -25,14 +25,14 @@ fn three_alone() -> Rig {
 }
 
 /// A byte on a virtual tape.
-struct Spot {
+pub(crate) struct Spot {
     file: PathBuf,
     offset: usize,
 }
 
 impl Spot {
     /// Makes it wrong, or right again.
-    fn flip(&self) {
+    pub(crate) fn flip(&self) {
         let mut bytes = fs::read(&self.file).unwrap();
         bytes[self.offset] ^= 1;
         fs::write(&self.file, bytes).unwrap();
@@ -40,7 +40,7 @@ impl Spot {
 }
 
 /// Changes the tape file that holds `needle`, at that place and `behind` bytes further on.
-fn damage(rig: &Rig, needle: &[u8], behind: usize) -> Spot {
+pub(crate) fn damage(rig: &Rig, needle: &[u8], behind: usize) -> Spot {
     for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
         let file = entry.unwrap().path();
         let bytes = fs::read(&file).unwrap();
@@ -104,7 +104,7 @@ fn a_catalog_keeps_what_a_restore_could_not_read() {
     assert!(rig.task.lines().iter().any(|line| line.contains("keep the catalog")));
 }
 
-fn damage_block_behind(rig: &Rig, digest: &Digest) {
+pub(crate) fn damage_block_behind(rig: &Rig, digest: &Digest) {
     let block = reel_hw::stream::TAPE_BLOCK_SIZE;
     for entry in fs::read_dir(rig.folder.path().join("vtape")).unwrap() {
         let path = entry.unwrap().path();
@@ -200,7 +200,7 @@ fn what_lies_behind_a_bad_block_is_restored_whether_its_place_is_known_or_not() 
         assert!(error.contains(VM), "{error}");
         let digest = plain_digest(&content(2)).to_string();
         assert!(rig.task.has_warning(&digest), "{:?}", rig.task.lines());
-        let last = rig.env.places.find(medium, rig.job().set, &plain_digest(&content(3))).unwrap();
+        let last = rig.env.places.find(medium, rig.set(), &plain_digest(&content(3))).unwrap();
         assert!(!last.is_empty(), "it passed by, so its place is known now");
     }
 }
@@ -209,7 +209,7 @@ fn what_lies_behind_a_bad_block_is_restored_whether_its_place_is_known_or_not() 
 fn broken_kept_files_are_read_anew() {
     let rig = three_alone();
     rig.restore(&rig.job()).unwrap();
-    let set = rig.job().set.to_string();
+    let set = rig.set().to_string();
     let kept = rig.folder.path().join("cache/snapshots").join(set).join("store1");
     for restore in [rig.job(), RestoreJob { snapshots: vec![wanted(VM)], ..rig.job() }] {
         let folder = rig.target.base().join(path(VM).path());

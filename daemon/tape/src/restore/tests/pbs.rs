@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reel_hw::number::Capacity;
 use reel_store::datastore::Datastore;
-use reel_types::{Cancel, Digest};
+use reel_types::{Cancel, Digest, ManualClock};
 
 use super::super::*;
 use super::rig::{TestTask, chunk_names, desk, make_store, owner, tape_env, temporary_folder};
@@ -40,6 +40,7 @@ impl PbsTapes {
             env: tape_env(
                 &base.join("var-lib-proxmox-backup/tape"),
                 &base.join("cache"),
+                Arc::new(ManualClock::at(1_720_000_000)),
                 Arc::new(NoCommitPoints),
             ),
             desk: desk(&base.join("vtape"), Capacity(8 << 20), base),
@@ -52,12 +53,13 @@ impl PbsTapes {
 
     fn job(&self, set: &str, map: &str) -> RestoreJob {
         RestoreJob {
-            set: MediaSetId(set.parse().unwrap()),
+            sets: vec![MediaSetId(set.parse().unwrap())],
             map: map.parse().unwrap(),
             stores: [(self.target.name().clone(), self.target.clone())].into(),
             snapshots: Vec::new(),
             namespaces: Vec::new(),
             owner: owner(),
+            skip_missing: false,
         }
     }
 

@@ -38,12 +38,12 @@ const RANDOM_BYTES: usize = 900 << 10;
 /// Contents of chunks that tests use.
 const SEEDS: std::ops::RangeInclusive<u8> = 1..=8;
 
-pub(super) fn owner() -> AuthId {
+pub(crate) fn owner() -> AuthId {
     "bob@pbs".parse().unwrap()
 }
 
 /// The content of a chunk: random at first, then zeros that cost nothing on tape.
-pub(super) fn content(seed: u8) -> Vec<u8> {
+pub(crate) fn content(seed: u8) -> Vec<u8> {
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut content = Vec::new();
     while content.len() < RANDOM_BYTES {
@@ -73,17 +73,17 @@ impl DriveOpener for Library {
 
 /// Keeps lines; may be cancelled.
 #[derive(Default)]
-pub(super) struct TestTask {
-    pub(super) cancel: Cancel,
+pub(crate) struct TestTask {
+    pub(crate) cancel: Cancel,
     lines: Mutex<Vec<String>>,
 }
 
 impl TestTask {
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
 
-    pub(super) fn has_warning(&self, part: &str) -> bool {
+    pub(crate) fn has_warning(&self, part: &str) -> bool {
         self.lines().iter().any(|line| line.starts_with("WARN: ") && line.contains(part))
     }
 }
@@ -125,36 +125,39 @@ impl CommitPoints for StopAt {
     }
 }
 
-pub(super) struct Rig {
-    pub(super) folder: tempfile::TempDir,
-    pub(super) env: TapeEnv,
-    pub(super) desk: Arc<DriveDesk>,
-    pub(super) source: Arc<Datastore>,
-    pub(super) target: Arc<Datastore>,
-    pub(super) task: TestTask,
+pub(crate) struct Rig {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) env: TapeEnv,
+    pub(crate) desk: Arc<DriveDesk>,
+    pub(crate) source: Arc<Datastore>,
+    pub(crate) target: Arc<Datastore>,
+    pub(crate) task: TestTask,
     stop: Arc<StopAt>,
+    clock: Arc<ManualClock>,
     set: Mutex<Option<MediaSetId>>,
 }
 
 impl Rig {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = temporary_folder();
         let base = folder.path();
         let library = base.join("vtape");
         fs::create_dir(&library).unwrap();
         let digests: Vec<Digest> = SEEDS.map(|seed| plain_digest(&content(seed))).collect();
         let stop = Arc::new(StopAt::default());
+        let clock = Arc::new(ManualClock::at(1_720_000_000));
         let rig = Self {
-            env: tape_env(&base.join("state"), &base.join("cache"), stop.clone()),
+            env: tape_env(&base.join("state"), &base.join("cache"), clock.clone(), stop.clone()),
             desk: desk(&library, Capacity(TAPE_BYTES), base),
             source: make_store(base, "store1", &digests),
             target: make_store(base, "store2", &digests),
             task: TestTask { cancel: stop.cancel.clone(), lines: Mutex::default() },
             stop,
+            clock,
             set: Mutex::default(),
             folder,
         };
-        for number in 1..=4 {
+        for number in 1..=6 {
             rig.label(&format!("T0000{number}L8").parse().unwrap());
         }
         rig
@@ -169,7 +172,7 @@ impl Rig {
     }
 
     /// Makes a snapshot with an image of these chunks and a configuration.
-    pub(super) fn snapshot(&self, path: &str, chunks: &[u8]) {
+    pub(crate) fn snapshot(&self, path: &str, chunks: &[u8]) {
         let path: SnapshotPath = path.parse().unwrap();
         make_namespaces(&self.source, &path.namespace);
         let writer = self.source.create_snapshot(&path, &owner()).unwrap();
@@ -188,14 +191,24 @@ impl Rig {
         writer.finish(None).unwrap();
     }
 
-    pub(super) fn back_up(&self) {
+    pub(crate) fn back_up(&self) {
+        self.back_up_to(false);
+    }
+
+    /// Writes everything to a set of its own.
+    pub(crate) fn back_up_anew(&self) {
+        self.clock.advance(3600);
+        self.back_up_to(true);
+    }
+
+    fn back_up_to(&self, force_media_set: bool) {
         let mut hold = self.desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
         let job = BackupJob {
             store: self.source.clone(),
             pool: PoolRules::new(pool()),
             site: Site::Standalone,
             selection: Selection::default(),
-            force_media_set: false,
+            force_media_set,
             eject_media: false,
             export_media_set: false,
         };
@@ -203,32 +216,38 @@ impl Rig {
         *self.set.lock().unwrap() = Some(done.set);
     }
 
+    /// The set that the last backup wrote.
+    pub(crate) fn set(&self) -> MediaSetId {
+        self.set.lock().unwrap().unwrap()
+    }
+
     /// A restore of everything into the target.
-    pub(super) fn job(&self) -> RestoreJob {
+    pub(crate) fn job(&self) -> RestoreJob {
         RestoreJob {
-            set: self.set.lock().unwrap().unwrap(),
+            sets: vec![self.set()],
             map: "store1=store2".parse().unwrap(),
             stores: [(self.target.name().clone(), self.target.clone())].into(),
             snapshots: Vec::new(),
             namespaces: Vec::new(),
             owner: owner(),
+            skip_missing: false,
         }
     }
 
-    pub(super) fn restore(&self, job: &RestoreJob) -> Result<RestoreSummary> {
+    pub(crate) fn restore(&self, job: &RestoreJob) -> Result<RestoreSummary> {
         self.task.lines.lock().unwrap().clear();
         let mut hold = self.desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
         restore(&self.env, &mut hold, job, &self.task)
     }
 
-    pub(super) fn members(&self) -> std::vec::IntoIter<Member> {
+    pub(crate) fn members(&self) -> std::vec::IntoIter<Member> {
         let inventory = self.env.inventory.load().unwrap();
-        let members = Members::of_set(&inventory, self.job().set).unwrap();
+        let members = Members::of_set(&inventory, self.set()).unwrap();
         members.iter().cloned().collect::<Vec<_>>().into_iter()
     }
 
     /// The catalog without the UUIDs of archives.
-    pub(super) fn catalog_records(&self, member: &Member) -> Vec<CatalogRecord> {
+    pub(crate) fn catalog_records(&self, member: &Member) -> Vec<CatalogRecord> {
         let mut records = Vec::new();
         member
             .visit_catalog(&self.env, |record| {
@@ -239,35 +258,45 @@ impl Rig {
         records
     }
 
-    pub(super) fn chunk_path(&self, store: &Datastore, seed: u8) -> PathBuf {
+    pub(crate) fn chunk_path(&self, store: &Datastore, seed: u8) -> PathBuf {
         store.chunks().path(&plain_digest(&content(seed)))
     }
 
-    pub(super) fn tape_file(&self, label: &LabelText, file: u64) -> PathBuf {
+    pub(crate) fn tape_file(&self, label: &LabelText, file: u64) -> PathBuf {
         self.folder.path().join("vtape").join(format!("tapefile-{file}-{label}.json"))
     }
 
     /// Takes a tape out of the library.
-    pub(super) fn hide_tape(&self, label: &LabelText) {
+    pub(crate) fn hide_tape(&self, label: &LabelText) {
         let library = self.folder.path().join("vtape");
-        fs::remove_file(library.join(format!("tape-{label}.json"))).unwrap();
+        fs::rename(library.join(format!("tape-{label}.json")), self.shelf(label)).unwrap();
         let _ = fs::remove_file(library.join("drive-status.json"));
     }
 
-    pub(super) fn stop_at(&self, point: &'static str) {
+    /// Puts it back.
+    pub(crate) fn show_tape(&self, label: &LabelText) {
+        let library = self.folder.path().join("vtape");
+        fs::rename(self.shelf(label), library.join(format!("tape-{label}.json"))).unwrap();
+    }
+
+    fn shelf(&self, label: &LabelText) -> PathBuf {
+        self.folder.path().join(format!("shelf-{label}"))
+    }
+
+    pub(crate) fn stop_at(&self, point: &'static str) {
         *self.stop.point.lock().unwrap() = Some(point);
     }
 
-    pub(super) fn stop_nowhere(&self) {
+    pub(crate) fn stop_nowhere(&self) {
         *self.stop.point.lock().unwrap() = None;
         self.stop.cancel.flag().store(false, std::sync::atomic::Ordering::SeqCst);
     }
 
-    pub(super) fn target_chunks(&self) -> BTreeSet<String> {
+    pub(crate) fn target_chunks(&self) -> BTreeSet<String> {
         chunk_names(self.target.base())
     }
 
-    pub(super) fn finished_in_target(&self) -> Vec<SnapshotPath> {
+    pub(crate) fn finished_in_target(&self) -> Vec<SnapshotPath> {
         let mut finished = Vec::new();
         for namespace in self.target.namespaces(&Namespace::root(), None).unwrap().items {
             for group in self.target.groups(&namespace).unwrap().items {
@@ -281,7 +310,7 @@ impl Rig {
     }
 
     /// Snapshots and their chunks are the same in both datastores.
-    pub(super) fn assert_same<'a>(&self, snapshots: impl IntoIterator<Item = &'a str>) {
+    pub(crate) fn assert_same<'a>(&self, snapshots: impl IntoIterator<Item = &'a str>) {
         for path in snapshots {
             let path: SnapshotPath = path.parse().unwrap();
             assert_same_snapshot(&self.source, &path, &self.target, &path);
@@ -289,7 +318,7 @@ impl Rig {
     }
 
     /// The independent reader finds nothing wrong with the target.
-    pub(super) fn oracle(&self) {
+    pub(crate) fn oracle(&self) {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oracle/oracle.py");
         let has_python = Command::new("python3")
             .args(["-c", "import zstandard, cryptography"])
@@ -312,7 +341,7 @@ impl Rig {
 }
 
 /// Forcing files to the disk is what takes long in these tests, so they run in memory where that can be.
-pub(super) fn temporary_folder() -> tempfile::TempDir {
+pub(crate) fn temporary_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
@@ -320,12 +349,16 @@ fn pool() -> PoolName {
     "pool1".parse().unwrap()
 }
 
-pub(super) fn tape_env(state: &Path, cache: &Path, points: Arc<dyn CommitPoints>) -> TapeEnv {
-    let clock = Arc::new(ManualClock::at(1_720_000_000));
+pub(crate) fn tape_env(
+    state: &Path,
+    cache: &Path,
+    clock: Arc<ManualClock>,
+    points: Arc<dyn CommitPoints>,
+) -> TapeEnv {
     TapeEnv::open(state, cache, clock, reel_types::TimeZone::UTC, points).unwrap()
 }
 
-pub(super) fn desk(library: &Path, max_size: Capacity, base: &Path) -> Arc<DriveDesk> {
+pub(crate) fn desk(library: &Path, max_size: Capacity, base: &Path) -> Arc<DriveDesk> {
     let run = base.join("run");
     fs::create_dir_all(run.join("drive-lock")).unwrap();
     fs::create_dir_all(run.join("drive-state")).unwrap();
@@ -334,7 +367,7 @@ pub(super) fn desk(library: &Path, max_size: Capacity, base: &Path) -> Arc<Drive
 }
 
 /// A datastore with chunk folders for these digests alone.
-pub(super) fn make_store(base: &Path, name: &str, digests: &[Digest]) -> Arc<Datastore> {
+pub(crate) fn make_store(base: &Path, name: &str, digests: &[Digest]) -> Arc<Datastore> {
     let path = base.join(name);
     for digest in digests {
         fs::create_dir_all(path.join(".chunks").join(&digest.to_string()[..4])).unwrap();
@@ -363,7 +396,7 @@ fn make_namespaces(store: &Datastore, namespace: &Namespace) {
     }
 }
 
-pub(super) fn chunk_names(base: &Path) -> BTreeSet<String> {
+pub(crate) fn chunk_names(base: &Path) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in fs::read_dir(base.join(".chunks")).unwrap() {
         for file in fs::read_dir(folder.unwrap().path()).unwrap() {
@@ -373,7 +406,7 @@ pub(super) fn chunk_names(base: &Path) -> BTreeSet<String> {
     names
 }
 
-pub(super) fn assert_same_snapshot(
+pub(crate) fn assert_same_snapshot(
     source: &Arc<Datastore>,
     from: &SnapshotPath,
     target: &Arc<Datastore>,
@@ -401,6 +434,6 @@ pub(super) fn assert_same_snapshot(
     }
 }
 
-pub(super) fn is_stop(error: &Error) -> bool {
+pub(crate) fn is_stop(error: &Error) -> bool {
     matches!(error, Error::Stopped(_))
 }

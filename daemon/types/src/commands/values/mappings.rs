@@ -4,7 +4,41 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::text::serde_as_text;
-use crate::{GroupPath, Namespace, NamespaceDepth, ParseError, SnapshotPath, StoreName};
+use crate::{
+    GroupPath, MediaSetId, Namespace, NamespaceDepth, ParseError, SnapshotPath, StoreName,
+};
+
+/// Media sets in the order in which they are taken: `UUID[,UUID…]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeveralSets(Vec<MediaSetId>);
+
+impl SeveralSets {
+    /// The sets, each once.
+    pub fn sets(&self) -> &[MediaSetId] {
+        &self.0
+    }
+}
+
+impl FromStr for SeveralSets {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let sets: Vec<MediaSetId> =
+            text.split(',').map(|set| set.trim().parse()).collect::<Result<_, _>>()?;
+        let names_twice = (1..sets.len()).any(|at| sets[..at].contains(&sets[at]));
+        if names_twice {
+            return Err(ParseError::new("list of media sets", text, "names one twice"));
+        }
+        Ok(Self(sets))
+    }
+}
+
+impl fmt::Display for SeveralSets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sets: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&sets.join(","))
+    }
+}
 
 /// Which datastore the content of each datastore on tape goes to: `[SOURCE=]TARGET,…`
 /// (`tape-state.md` §10).
