@@ -85,18 +85,23 @@ fn a_plain_year_reuses_tapes_and_keeps_each_for_its_time() {
 
 #[test]
 fn a_clock_that_is_set_back_takes_no_time_from_what_was_written_before() {
-    let daily = (Allocation::Daily, Retention::Days(10));
+    let daily = (Allocation::Daily, Retention::Days(20));
     let mut library = Library::new([daily, (Allocation::Continue, Retention::Keep)]);
-    for _ in 0..40 {
+    // Few, so that one is written over as soon as that may be.
+    for _ in 0..24 {
         library.play(&Action::Label { pool: Some(0) });
     }
     for day in 0..120 {
-        match day % 30 {
-            10 => library.play(&Action::SetBack { seconds: 5 * DAY }),
-            13 => library.play(&Action::PutRight),
+        match day {
+            40 => {
+                // So that something is written meanwhile.
+                (0..3).for_each(|_| library.play(&Action::Label { pool: Some(0) }));
+                library.play(&Action::SetBack { seconds: 18 * DAY });
+            }
+            43 => library.play(&Action::PutRight),
             _ => {}
         }
-        library.play(&Action::Job { pool: 0, fills: 1, dies: false, force: false });
+        library.play(&Action::Job { pool: 0, fills: 1, dies: false, force: true });
         library.play(&Action::Pass { seconds: DAY });
     }
     assert!(library.overwritten > 20, "{}", library.overwritten);

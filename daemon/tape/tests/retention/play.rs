@@ -71,6 +71,8 @@ pub struct Library {
     /// The true time, and how far behind it the clock is.
     time: i64,
     behind: i64,
+    /// How long the clock was wrong altogether.
+    wrong: i64,
     identities: u128,
     /// Whether all tapes were known all the time, under the same rules.
     undisturbed: bool,
@@ -93,6 +95,7 @@ impl Library {
             restores: Vec::new(),
             time: START,
             behind: 0,
+            wrong: 0,
             identities: 0,
             undisturbed: true,
             overwritten: 0,
@@ -105,7 +108,7 @@ impl Library {
             !matches!(action, Action::Lose(_) | Action::FindAgain(_) | Action::Reconfigure { .. });
         match action {
             Action::Job { pool, fills, dies, force } => self.job(*pool, *fills, *dies, *force),
-            Action::Pass { seconds } => self.time += seconds,
+            Action::Pass { seconds } => self.pass(*seconds),
             Action::SetBack { seconds } => self.behind += seconds,
             Action::PutRight => self.behind = 0,
             Action::Label { pool } => self.label(*pool),
@@ -122,6 +125,13 @@ impl Library {
             }
         }
         self.check_listing();
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.time += seconds;
+        if self.behind > 0 {
+            self.wrong += seconds;
+        }
     }
 
     fn now(&self) -> i64 {
@@ -236,7 +246,7 @@ impl Library {
             };
             let set = session.current_set();
             self.write(medium.labels.label.uuid, &medium.set_label, medium.is_new, pool, set);
-            self.time += 3 * 3600;
+            self.pass(3 * 3600);
             if dies && number == fills {
                 return;
             }
@@ -267,7 +277,7 @@ impl Library {
             assert!(tape.pool.is_none_or(|own| own == pool), "a tape of another pool is taken");
         }
         let label = SetLabel { set, pool, seq_nr: label.seq_nr, ctime: label.ctime };
-        let written = self.now();
+        let written = self.time;
         self.model.tapes.insert(medium, Tape { label: Some(label), written, ..tape });
     }
 
@@ -287,8 +297,9 @@ impl Library {
         self.overwritten += 1;
     }
 
-    /// What the operator counts on, whatever the rule says: so long nobody touches what was written last. With a set a
-    /// job, PBS counts from the job's beginning.
+    /// What the operator counts on, whatever the rule says: so long, in true time, nobody touches what was written last.
+    /// With a set a job, PBS counts from the job's beginning. A clock that was set back may cost the time for which it
+    /// was wrong, and that since the last set before, but not the time by which it was set back.
     fn check_age(&self, old: SetLabel, rules: Rules, now: i64) {
         let Retention::Days(days) = rules.retention else { return };
         let counts = self.undisturbed && self.behind == 0;
@@ -296,8 +307,9 @@ impl Library {
             return;
         }
         let since = self.model.last_written(old.set);
+        let lost = if self.wrong == 0 { 0 } else { self.wrong + DAY };
         assert!(
-            now >= since + days * DAY,
+            now >= since + days * DAY - lost,
             "{old:?} was last written at {since} and is written over at {now} by {rules:?}"
         );
     }
