@@ -61,8 +61,8 @@ impl Members {
     }
 }
 
-/// Names the media that will be asked for, and fails at once where the drive can't get one of them: better than
-/// after hours with the others.
+/// Names the media that will be asked for, and fails at once where the drive can't get one of them and nobody is asked
+/// for it: better than after hours with the others.
 pub(super) fn require_media<'a>(
     hold: &mut DriveHold,
     media: impl Iterator<Item = &'a Member>,
@@ -72,7 +72,7 @@ pub(super) fn require_media<'a>(
     labels.sort();
     let names: Vec<&str> = labels.iter().map(|label| label.as_str()).collect();
     task.log(&format!("Required media list: {}", names.join(";")));
-    if hold.changer().is_none() {
+    if hold.changer().is_none() || hold.asking().is_some() {
         return Ok(());
     }
     let online = online_labels(hold)?;
