@@ -180,3 +180,6 @@ fn is_for_people(error: &Error) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

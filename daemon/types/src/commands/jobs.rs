@@ -5,7 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, text};
 use super::values::{NamespaceMap, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
     AuthId, DriveName, GroupFilter, LabelText, MediaSetId, Namespace, NamespaceDepth, PoolName,
-    StoreName, Upid,
+    StoreName, Upid, UserId,
 };
 
 const TASKS: Listing = Listing {
@@ -57,7 +57,7 @@ commands! {
         /// Begin a new media set, whatever the pool's policy.
         opt force_media_set: bool = false,
         /// Who is told the result.
-        opt notify_user: Option<AuthId>,
+        opt notify_user: Option<UserId>,
     }
 
     /// Restore a media set, or some snapshots of it, into datastores.
