@@ -188,8 +188,9 @@ fn drives_work_side_by_side_and_each_in_the_order_of_starts() {
 
 #[test]
 fn a_schedule_starts_jobs_in_order_and_a_clock_set_back_keeps_none_from_running() {
+    let far = |year: i64| (year - 1970) * 31_557_600;
     let home = Home::new();
-    let daemon = home.start();
+    let daemon = home.start_with(&["--clock", &far(2030).to_string()]);
     reel_tests::scene::library(&home, &daemon, "64MiB", &["T1"]);
     one_snapshot(&home, &daemon, 4);
     for id in ["job1", "job2"] {
@@ -201,7 +202,6 @@ fn a_schedule_starts_jobs_in_order_and_a_clock_set_back_keeps_none_from_running(
     assert!(!daemon.cat("backup-jobs/job1/next-run").is_empty());
     daemon.stop();
     // Both were due while nobody was there; the daemon's start does what it missed.
-    let far = |year: i64| (year - 1970) * 31_557_600;
     let daemon = home.start_with(&["--clock", &far(2100).to_string()]);
     let upids = || {
         ["job1", "job2"].map(|id| {
@@ -244,15 +244,15 @@ fn jobs_of_a_pbs_are_listed_as_it_lists_them() {
     arguments.extend(["--clock".into(), recorded]);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let daemon = home.start_with(&arguments);
-    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list_--output-format_json.txt";
+    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list.json.txt";
     let of_pbs: Value = serde_json::from_str(&printed_by_pbs(file).unwrap()).unwrap();
     assert_eq!(sorted(daemon.json("backup-job list")), sorted(of_pbs));
-    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list_--output-format_text.txt";
+    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list.text.txt";
     assert_eq!(daemon.ctl("backup-job list"), printed_by_pbs(file).unwrap());
     for id in ["manual-1", "nightly-1"] {
         for format in ["text", "json", "json-pretty"] {
             let file =
-                format!("outputs/proxmox-tape_backup-job_show_{id}_--output-format_{format}.txt");
+                format!("outputs/proxmox-tape_backup-job_show_{id}.{format}.txt");
             let shown = daemon.ctl(&format!("backup-job show {id} --output-format {format}"));
             assert_eq!(shown, printed_by_pbs(&file).unwrap(), "{id} {format}");
         }
@@ -304,4 +304,35 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     daemon.ctl("backup-job remove job1");
     assert_eq!(daemon.json("backup-job list"), json!([]));
     assert_eq!(daemon.ls("backup-jobs"), ["ctl", "last-error", "last-task"]);
+}
+
+/// Runs each line of the pages that is a command, in their order, on a daemon that has what they name.
+#[test]
+fn the_examples_of_the_pages_work() {
+    for page in ["backup-jobs.md", "notifications.md"] {
+        let home = Home::new();
+        let daemon = home.start();
+        reel_tests::scene::library(&home, &daemon, "64MiB", &["T1"]);
+        one_snapshot(&home, &daemon, 1);
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        let text = fs::read_to_string(path).unwrap();
+        let mut count = 0;
+        for line in text.lines().filter(|line| line.starts_with("reelctl ")) {
+            let command = line.split("   ").next().unwrap();
+            let reelctl = daemon.reelctl();
+            let mut shell = std::process::Command::new("sh");
+            let script = command.replacen("reelctl", reelctl.get_program().to_str().unwrap(), 1);
+            for (name, value) in reelctl.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+                shell.env(name, value);
+            }
+            reel_tests::run(shell.arg("-c").arg(script));
+            count += 1;
+        }
+        assert!(count >= 3, "{page}");
+        let settings = text.split("```").find(|block| block.contains("notifications: settings"));
+        if let Some(settings) = settings {
+            fs::write(home.join("etc/reelfs.cfg"), settings.trim_start()).unwrap();
+            daemon.ctl("reload");
+        }
+    }
 }
