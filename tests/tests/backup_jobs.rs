@@ -113,7 +113,10 @@ fn a_job_asks_for_its_medium_once_and_goes_on_when_it_comes() {
     assert!(daemon.cat("drives/drive0/status").contains("waits-for: EMU001L8\n"));
     let asked = events(&home, |events| !of_kind(events, "tape-load").is_empty());
     let asked = of_kind(&asked, "tape-load")[0].clone();
-    assert_eq!((&asked["data"]["device"], &asked["data"]["label-text"]), (&json!("sl3"), &json!("EMU001L8")));
+    assert_eq!(
+        (&asked["data"]["device"], &asked["data"]["label-text"]),
+        (&json!("sl3"), &json!("EMU001L8"))
+    );
     let log = daemon.cat(&format!("{task}/log"));
     assert!(log.contains("Please insert media 'EMU001L8' into changer 'sl3'"), "{log}");
 
@@ -195,8 +198,17 @@ fn a_schedule_starts_jobs_in_order_and_a_clock_set_back_keeps_none_from_running(
     one_snapshot(&home, &daemon, 4);
     for id in ["job1", "job2"] {
         daemon.ctl_words(&[
-            "backup-job", "create", id, "--store", "store1", "--pool", "daily", "--drive", "drive1",
-            "--schedule", "minutely",
+            "backup-job",
+            "create",
+            id,
+            "--store",
+            "store1",
+            "--pool",
+            "daily",
+            "--drive",
+            "drive1",
+            "--schedule",
+            "minutely",
         ]);
     }
     assert!(!daemon.cat("backup-jobs/job1/next-run").is_empty());
@@ -210,7 +222,8 @@ fn a_schedule_starts_jobs_in_order_and_a_clock_set_back_keeps_none_from_running(
         })
     };
     wait_until(|| upids().iter().all(|(state, _)| state == "OK"));
-    let logs = upids().map(|(_, upid)| daemon.cat(&format!("tasks/{}/log", upid.as_str().unwrap())));
+    let logs =
+        upids().map(|(_, upid)| daemon.cat(&format!("tasks/{}/log", upid.as_str().unwrap())));
     for log in &logs {
         assert!(log.contains("task triggered by schedule 'minutely'"), "{log}");
     }
@@ -251,8 +264,7 @@ fn jobs_of_a_pbs_are_listed_as_it_lists_them() {
     assert_eq!(daemon.ctl("backup-job list"), printed_by_pbs(file).unwrap());
     for id in ["manual-1", "nightly-1"] {
         for format in ["text", "json", "json-pretty"] {
-            let file =
-                format!("outputs/proxmox-tape_backup-job_show_{id}.{format}.txt");
+            let file = format!("outputs/proxmox-tape_backup-job_show_{id}.{format}.txt");
             let shown = daemon.ctl(&format!("backup-job show {id} --output-format {format}"));
             assert_eq!(shown, printed_by_pbs(&file).unwrap(), "{id} {format}");
         }
@@ -274,12 +286,18 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
         (format!("backup-job create jo {good}"), "'id'"),
         ("backup-job create job2 --store store9 --pool daily --drive drive1".into(), "store9"),
         ("backup-job create job2 --store store1 --pool weekly --drive drive1".into(), "weekly"),
-        ("backup-job create job2 --store store1 --pool daily --drive drive9".into(), "no such drive 'drive9'"),
+        (
+            "backup-job create job2 --store store1 --pool daily --drive drive9".into(),
+            "no such drive 'drive9'",
+        ),
         (format!("backup-job create job2 {good} --notify-user nobody@pam"), "nobody@pam"),
         (format!("backup-job create job2 {good} --schedule mon..tomorrow"), "'schedule'"),
         (format!("backup-job create job2 {good} --max-depth 8"), "'max-depth'"),
         (format!("backup-job create job2 {good} --group-filter foo"), "'group-filter'"),
-        (format!("backup-job update job1 --comment two --digest {stale}"), "changed by another user"),
+        (
+            format!("backup-job update job1 --comment two --digest {stale}"),
+            "changed by another user",
+        ),
         ("backup-job update job1 --drive drive9".into(), "no such drive 'drive9'"),
         ("backup-job update job1 --delete drive".into(), "'delete'"),
         (format!("backup-job remove job1 --digest {stale}"), "changed by another user"),
@@ -322,7 +340,8 @@ fn the_examples_of_the_pages_work() {
             let reelctl = daemon.reelctl();
             let mut shell = std::process::Command::new("sh");
             let script = command.replacen("reelctl", reelctl.get_program().to_str().unwrap(), 1);
-            for (name, value) in reelctl.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+            for (name, value) in reelctl.get_envs().filter_map(|(name, value)| Some((name, value?)))
+            {
                 shell.env(name, value);
             }
             reel_tests::run(shell.arg("-c").arg(script));

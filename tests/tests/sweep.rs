@@ -33,8 +33,8 @@ use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
 use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, Followers, HealthWatch, IdleWatch, Opening, PoolRules, Site, TapeEnv,
-    TapeKeyFiles,
+    DriveDesk, DriveHold, DriveOpener, Followers, HealthWatch, IdleWatch, Opening, PoolRules, Site,
+    TapeEnv, TapeKeyFiles,
 };
 use reel_tests::emulated;
 use reel_tests::in_process::{add_image, open_store, tape_env};

@@ -8,9 +8,7 @@ use reel_types::{AuthId, CalendarEvent, Comment, ParseError, PropertyString, Sto
 use crate::entries::{Entry, put, put_bool, value};
 use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
 use crate::settings::ConfigPath;
-use crate::{
-    ConfigError, MaintenanceMode, MaintenanceType, Notify, SectionFile, Tuning,
-};
+use crate::{ConfigError, MaintenanceMode, MaintenanceType, Notify, SectionFile, Tuning};
 
 const KEEP: ValueKind = ValueKind::Integer { min: 1, max: i64::MAX };
 

@@ -6,7 +6,8 @@ use crate::section::{Document, Schema};
 use crate::tape_keys::{parse_config, parse_keys};
 use crate::{AclTree, Entry, Grantee};
 use crate::{
-    DatastoreConfig, PoolConfig, RemoteConfig, SyncJobConfig, TapeJobConfig, UserConfig, VirtualDrive,
+    DatastoreConfig, PoolConfig, RemoteConfig, SyncJobConfig, TapeJobConfig, UserConfig,
+    VirtualDrive,
 };
 
 /// Section files: what is read can be written, and the written text reads as the same document. Only a

@@ -6,9 +6,9 @@ use reel_types::{
     PoolName, StoreName, UserId,
 };
 
+use crate::SectionFile;
 use crate::entries::{Entry, put, put_bool, value};
 use crate::section::{Key, Need, Schema, Section, SectionType, Unknown, ValueKind};
-use crate::SectionFile;
 
 /// How an older manual spells `export-media-set`; read, and written as today.
 const OLD_EXPORT: &str = "export-media";

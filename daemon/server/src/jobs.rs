@@ -48,7 +48,10 @@ impl Reeld {
             return Ok(false);
         }
         if state.last_run().saturating_sub(now) > CLOCK_STEP_S {
-            tracing::warn!(job = job.name, "its last run lies in the future: the clock was set back; it is due from now on");
+            tracing::warn!(
+                job = job.name,
+                "its last run lies in the future: the clock was set back; it is due from now on"
+            );
             self.reschedule(job)?;
             return Ok(false);
         }

@@ -59,6 +59,7 @@ fn run(options: &Options) -> Outcome<()> {
     if !reeld.tasks().stop_all(STOP_PATIENCE) {
         tracing::warn!("tasks that would not stop are left behind; the next start archives them");
     }
+    reeld.close_notifications();
     if let Some(mounted) = mounted {
         mounted.unmount().map_err(|error| Failure::new(error.errno(), error.to_string()))?;
     }

@@ -16,6 +16,7 @@ mod tests;
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ struct Office {
     host: Host,
     /// One letter after the other.
     sending: Mutex<()>,
+    is_closed: AtomicBool,
 }
 
 impl Notifications {
@@ -76,7 +78,8 @@ impl Notifications {
     ) -> io::Result<Self> {
         let spool = Spool::open(folder)?;
         let host = Host::current();
-        let office = Arc::new(Office { spool, config, clock, host, sending: Mutex::default() });
+        let (sending, is_closed) = Default::default();
+        let office = Arc::new(Office { spool, config, clock, host, sending, is_closed });
         let (wake, woken) = mpsc::channel();
         let sender = Arc::clone(&office);
         // It ends with the last who could wake it.
@@ -112,6 +115,12 @@ impl Notifications {
         if let Err(error) = self.office.spool.settle(thread) {
             tracing::error!(%error, thread, "what was told of this can't be forgotten");
         }
+    }
+
+    /// Begins to send nothing more, and waits for what is being sent. The rest is sent by the next daemon.
+    pub(crate) fn close(&self) {
+        self.office.is_closed.store(true, Ordering::Relaxed);
+        drop(self.office.sending.lock());
     }
 
     /// Sends what is due; what failed before, too.
@@ -151,7 +160,7 @@ impl Office {
     }
 
     fn send(&self, mut letter: Letter, now: i64) -> io::Result<()> {
-        if !self.spool.begin(&letter)? {
+        if self.is_closed.load(Ordering::Relaxed) || !self.spool.begin(&letter)? {
             return Ok(());
         }
         let kind = letter.notice.kind.clone();
@@ -163,7 +172,11 @@ impl Office {
                 letter.tries += 1;
                 letter.not_before = now + pause_s(letter.tries);
                 let tries = letter.tries;
-                tracing::error!(kind, tries, "a notification was not sent, and is tried again later: {reason}");
+                tracing::error!(
+                    kind,
+                    tries,
+                    "a notification was not sent, and is tried again later: {reason}"
+                );
                 self.spool.put_back(&letter)
             }
             Err(Undelivered::Later(reason) | Undelivered::Final(reason)) => {
@@ -198,7 +211,11 @@ impl Office {
                     run_hook(hook, &notice.kind, &notice.event(&subject), limit_s)
                 }
                 None => {
-                    tracing::info!(kind = notice.kind, subject, "no 'hook' in reelfs.cfg is told of this event");
+                    tracing::info!(
+                        kind = notice.kind,
+                        subject,
+                        "no 'hook' in reelfs.cfg is told of this event"
+                    );
                     Ok(())
                 }
             },
@@ -247,12 +264,7 @@ fn pause_s(tries: u32) -> i64 {
     FIRST_PAUSE_S.saturating_mul(1 << tries.saturating_sub(1).min(10)).min(PAUSE_MAX_S)
 }
 
-fn run_hook(
-    hook: &ConfigPath,
-    kind: &str,
-    event: &Value,
-    limit_s: u64,
-) -> Result<(), Undelivered> {
+fn run_hook(hook: &ConfigPath, kind: &str, event: &Value, limit_s: u64) -> Result<(), Undelivered> {
     let input = format!("{event}\n");
     let limit = Duration::from_secs(limit_s);
     let ran = program::run(hook.as_path(), &[OsStr::new(kind)], input.as_bytes(), limit);

@@ -166,6 +166,11 @@ impl Reeld {
         &self.tasks
     }
 
+    /// Ends what tells people; what is not sent by then the next daemon sends. For the end, when no task runs any more.
+    pub fn close_notifications(&self) {
+        self.notifications.close();
+    }
+
     /// Where the socket of the API lies.
     pub fn socket(&self) -> PathBuf {
         self.folders.socket()

@@ -17,9 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use reel_store::datastore::{Datastore, SnapshotReader};
-use reel_types::{
-    Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext,
-};
+use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
 use uuid::Uuid;
 
 use crate::drive_desk::DriveHold;
@@ -303,7 +301,8 @@ impl Run<'_> {
 
     fn used_media(&self) -> Result<Vec<LabelText>> {
         let inventory = self.writer.pool().inventory();
-        let label = |medium: &MediaId| Ok(inventory.require(*medium)?.labels.label.label_text.clone());
+        let label =
+            |medium: &MediaId| Ok(inventory.require(*medium)?.labels.label.label_text.clone());
         self.writer.used().iter().map(label).collect()
     }
 

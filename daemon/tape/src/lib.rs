@@ -45,7 +45,8 @@ pub mod usability;
 
 pub use archive::ContentKind;
 pub use drive_desk::{
-    DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, HealthWatch, IdleWatch, Loaded, Opening,
+    DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, HealthWatch, IdleWatch,
+    Loaded, Opening,
 };
 pub use encryption::{TapeKeyFiles, require_key};
 pub use env::{COMMIT_POINTS, TapeEnv};

@@ -70,7 +70,7 @@ impl Mail<'_> {
         host: &Host,
     ) -> Result<(), Undelivered> {
         let from = settings.from.clone().unwrap_or_else(|| format!("root@{}", host.fqdn));
-        let message = self.message(from.rsplit(['<', '>']).find(|p| p.contains('@')).unwrap_or(&from))?;
+        let message = self.message(&from)?;
         match &settings.server {
             Some(server) => by_smtp(server, &message),
             None => {

@@ -142,8 +142,7 @@ mod tests {
         assert!(matches!(error, ProgramError::TooSlow { .. }), "{error}");
         let pid = std::fs::read_to_string(folder.path().join("pid")).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
-        let is_gone =
-            || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
+        let is_gone = || std::fs::read_to_string(&stat).map_or(true, |text| text.contains(") Z "));
         while !is_gone() {
             std::thread::yield_now();
         }

@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn values_parts_and_lists_are_filled() {
-        let values = json!({"a": "x", "none": null, "o": {"b": 5}, "list": ["p", "q"], "empty": []});
+        let values =
+            json!({"a": "x", "none": null, "o": {"b": 5}, "list": ["p", "q"], "empty": []});
         for (template, text) in [
             ("{{a}}-{{o.b}}", "x-5"),
             ("{{#a}}has {{a}}{{/a}}{{^a}}none{{/a}}", "has x"),

@@ -61,6 +61,7 @@ impl Rig {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             host: Host::called("pbs1.example.com"),
             sending: Mutex::default(),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -171,7 +172,10 @@ fn what_was_kept_is_sent_by_the_next_daemon() {
     while rig.mails() == 0 {
         std::thread::yield_now();
     }
+    notifications.close();
+    notifications.tell(request("too late").notice(notifications.host(), &mailed(), NOW));
     drop(notifications);
+    assert_eq!(rig.endings(), ["json", "sent"], "the next daemon sends it");
 }
 
 #[test]
@@ -214,7 +218,10 @@ fn a_program_gets_each_event_once_and_its_failures_stop_nothing() {
     assert_eq!((events.len(), events[0].as_str()), (2, "tape-load"));
     let event: Value = serde_json::from_str(&events[1]).unwrap();
     assert_eq!(event["fields"]["hostname"], "pbs1");
-    assert_eq!((&event["data"]["label-text"], &event["severity"]), (&"A00001L8".into(), &"notice".into()));
+    assert_eq!(
+        (&event["data"]["label-text"], &event["severity"]),
+        (&"A00001L8".into(), &"notice".into())
+    );
     for script in ["exit 3", "sleep 1000"] {
         rig.program("hook", script);
         office.tell(script, &hooked());

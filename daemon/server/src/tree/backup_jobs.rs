@@ -24,7 +24,8 @@ pub(super) fn backup_jobs(tree: &Arc<Tree>) -> Node {
         TapeJobs::new(&one.reeld.config).get(&job).map_err(|_| no_such(name))?;
         Ok(backup_job(&one, job))
     };
-    let refusal = "'create ID store=STORE pool=POOL drive=DRIVE' and 'remove ID' in backup-jobs/ctl do that";
+    let refusal =
+        "'create ID store=STORE pool=POOL drive=DRIVE' and 'remove ID' in backup-jobs/ctl do that";
     FnDir::new(entries, lookup).beside(tree.controlled(Place::BackupJobs, refusal)).node()
 }
 

@@ -356,7 +356,12 @@ fn commands_ask_for_what_pbs_asks_for() {
             json!({"name": "pbs2"}),
             false,
         ),
-        ("acl:1:/tape/job/tape1:daemon@pam:TapeAudit", "backup-job show", json!({"id": "tape1"}), false),
+        (
+            "acl:1:/tape/job/tape1:daemon@pam:TapeAudit",
+            "backup-job show",
+            json!({"id": "tape1"}),
+            false,
+        ),
         ("acl:1:/tape/pool:daemon@pam:TapeAdmin", "backup-job show", json!({"id": "tape1"}), true),
         (
             "acl:1:/tape:daemon@pam:TapeAdmin",

@@ -91,12 +91,12 @@ fn label() -> LabelText {
     "A00001L8".parse().unwrap()
 }
 
-fn tag() -> VolumeTag {
-    VolumeTag::new("A00001L8").unwrap()
+fn put_in(library: &MemoryLibrary, number: u32) {
+    library.changer().load_slot(SlotNumber::new(number).unwrap(), DriveNumber(0)).unwrap();
 }
 
-fn slot(number: u32) -> SlotNumber {
-    SlotNumber::new(number).unwrap()
+fn take_out(library: &MemoryLibrary, number: u32) {
+    library.changer().unload(DriveNumber(0), SlotNumber::new(number)).unwrap();
 }
 
 struct Rig {
@@ -107,11 +107,13 @@ struct Rig {
 }
 
 impl Rig {
-    /// A library with the medium in a slot that the robot doesn't take from.
+    /// A drive on its own, and two media that a hand puts into it: the one that is wanted, and a blank one.
     fn new() -> Self {
-        let shape = MemoryLibraryShape { drives: 1, storage_slots: 2, import_export_slots: 1 };
+        let shape = MemoryLibraryShape { drives: 1, storage_slots: 2, import_export_slots: 0 };
         let library = MemoryLibrary::new(shape);
-        library.add_medium(&tag(), MediumLimits::NONE).unwrap();
+        for tag in ["A00001L8", "B00002L8"] {
+            library.add_medium(&VolumeTag::new(tag).unwrap(), MediumLimits::NONE).unwrap();
+        }
         let run = tempfile::tempdir().unwrap();
         for name in ["drive-lock", "drive-state"] {
             std::fs::create_dir(run.path().join(name)).unwrap();
@@ -120,10 +122,10 @@ impl Rig {
         let desk = DriveDesk::new("drive0".parse().unwrap(), opener, run.path());
         let rig = Self { library, desk, told: Arc::default(), _run: run };
         let mut hold = rig.hold();
-        crate::medium::load_by_label(&mut hold, &label()).unwrap();
+        put_in(&rig.library, 1);
         let written = MediaLabel { ctime: 1, label_text: label(), pool: None, uuid: MEDIUM };
         write_label(&mut hold, &written).unwrap();
-        rig.library.changer().unload(DriveNumber(0), Some(slot(3))).unwrap();
+        take_out(&rig.library, 1);
         rig
     }
 
@@ -133,7 +135,7 @@ impl Rig {
 
     fn asking(&self) -> Asking {
         Asking {
-            device: RequestDevice::Changer("sl3".parse().unwrap()),
+            device: RequestDevice::Drive("drive0".parse().unwrap()),
             requests: Arc::clone(&self.told) as Arc<dyn MediaRequests>,
             again_after: Duration::from_secs(5),
         }
@@ -167,16 +169,13 @@ fn whoever_does_not_ask_gets_an_error_at_once() {
 #[test]
 fn a_medium_is_waited_for_until_it_comes_and_asked_for_once_for_each_reason() {
     let rig = Rig::new();
-    let broken = || reel_hw::Error::DriveEmpty(DriveNumber(0));
     let task = rig.script(vec![
         nothing(),
-        Box::new(move |library, _| {
-            library.fail_at(Operation::ChangerStatus, FailurePattern::From(1), broken)
-        }),
+        Box::new(|library, _| put_in(library, 2)),
         nothing(),
-        Box::new(|library, _| library.clear_failures()),
+        Box::new(|library, _| take_out(library, 2)),
         nothing(),
-        Box::new(|library, _| library.changer().transfer(slot(3), slot(1)).unwrap()),
+        Box::new(|library, _| put_in(library, 1)),
     ]);
     let mut hold = rig.hold();
     hold.ask_for_media(rig.asking());
@@ -184,11 +183,11 @@ fn a_medium_is_waited_for_until_it_comes_and_asked_for_once_for_each_reason() {
     assert_eq!(labels.label.uuid, MEDIUM);
     let told = rig.told.lines();
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].starts_with("A00001L8 in changer 'sl3': "), "{told:?}");
-    assert!(told[1].contains("empty") && told[2] == "A00001L8 settled", "{told:?}");
+    assert!(told[0].starts_with("A00001L8 in drive 'drive0': "), "{told:?}");
+    assert!(told[1].contains("without label") && told[2] == "A00001L8 settled", "{told:?}");
     let log = task.log.lock().unwrap().clone();
-    assert_eq!(log[0], "trying to load media 'A00001L8' into drive 'drive0'");
-    let asked = log.iter().filter(|l| *l == "Please insert media 'A00001L8' into changer 'sl3'");
+    assert_eq!(log[0], "Checking for media 'A00001L8' in drive 'drive0'");
+    let asked = log.iter().filter(|l| *l == "Please insert media 'A00001L8' into drive 'drive0'");
     assert_eq!(asked.count(), 3, "each change is in the log: {log:?}");
     assert!(log.last().unwrap().starts_with("found media label A00001L8"), "{log:?}");
     assert_eq!(task.waits_for.lock().unwrap().last(), Some(&None));
@@ -212,9 +211,10 @@ fn what_nobody_can_help_is_an_error_at_once() {
     let task = rig.script(Vec::new());
     let mut hold = rig.hold();
     hold.ask_for_media(rig.asking());
-    let cleaning = "CLN001CU".parse().unwrap();
-    let error = load_medium(&mut hold, &cleaning, MEDIUM, &task).unwrap_err();
-    assert!(error.to_string().contains("cleaning cartridge"), "{error}");
+    put_in(&rig.library, 1);
+    rig.library.fail_at(Operation::Rewind, FailurePattern::From(1), || reel_hw::Error::Cancelled);
+    let error = load_medium(&mut hold, &label(), MEDIUM, &task).unwrap_err();
+    assert!(error.to_string().contains("cancelled"), "{error}");
     assert_eq!(rig.told.lines(), [""; 0]);
 }
 
