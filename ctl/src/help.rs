@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn one_command() {
-        insta::assert_snapshot!(help_of("help back"));
+        insta::assert_snapshot!(help_of("help backup"));
         insta::assert_snapshot!(help_of("help snapshot create"));
         insta::assert_snapshot!(help_of("help task list"));
     }

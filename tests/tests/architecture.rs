@@ -27,6 +27,7 @@ const KEPT_APART: &[(&str, &[&str])] = &[
     ("memmap2", &["reel-index"]),
     ("tokio", &["reeld", "reelctl", "reel-remote"]),
     ("axum", &["reeld"]),
+    ("lettre", &["reeld"]),
     ("hyper", &["reeld", "reelctl", "reel-remote"]),
 ];
 

@@ -33,8 +33,8 @@ use reel_tape::ops::label_medium;
 use reel_tape::restore::{RestoreJob, restore};
 use reel_tape::set_contents::SetContents;
 use reel_tape::{
-    DriveDesk, DriveHold, DriveOpener, Followers, IdleWatch, Opening, PoolRules, Site, TapeEnv,
-    TapeKeyFiles,
+    DriveDesk, DriveHold, DriveOpener, Followers, HealthWatch, IdleWatch, Opening, PoolRules, Site,
+    TapeEnv, TapeKeyFiles,
 };
 use reel_tests::emulated;
 use reel_tests::in_process::{add_image, open_store, tape_env};
@@ -113,6 +113,10 @@ struct Nobody;
 
 impl IdleWatch for Nobody {
     fn idle(&self, _drive: &DriveName) {}
+}
+
+impl HealthWatch for Nobody {
+    fn got_worse(&self, _drive: &DriveName, _what: &str) {}
 }
 
 /// Simulated time for the drivers alone: whoever waits, waits no time.
@@ -222,7 +226,8 @@ impl Case {
             clock: Arc::new(NoTime::default()),
             lock_path: "/dev/sweep".into(),
         });
-        let followers = Followers { health: Arc::clone(&env.health), idle: Arc::new(Nobody) };
+        let (idle, worse) = (Arc::new(Nobody), Arc::new(Nobody));
+        let followers = Followers { health: Arc::clone(&env.health), idle, worse };
         let name = "drive0".parse().unwrap();
         let desk = DriveDesk::followed(name, opener, &base.join("run"), clock, Some(followers));
         Self { folder, library, env: Arc::new(env), desk, encrypts }

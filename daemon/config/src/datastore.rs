@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
+use reel_types::commands::NotificationMode;
 use reel_types::{AuthId, CalendarEvent, Comment, ParseError, PropertyString, StoreName};
 
 use crate::entries::{Entry, put, put_bool, value};
 use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
 use crate::settings::ConfigPath;
-use crate::{
-    ConfigError, MaintenanceMode, MaintenanceType, NotificationMode, Notify, SectionFile, Tuning,
-};
+use crate::{ConfigError, MaintenanceMode, MaintenanceType, Notify, SectionFile, Tuning};
 
 const KEEP: ValueKind = ValueKind::Integer { min: 1, max: i64::MAX };
 

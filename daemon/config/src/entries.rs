@@ -22,6 +22,11 @@ pub trait Entry: Sized {
     /// The type of its name.
     type Name: Display;
 
+    /// Older spellings of a key, which are deleted with it.
+    fn delete_aliases(_key: &str) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Its name.
     fn name(&self) -> &Self::Name;
 
@@ -167,6 +172,7 @@ fn delete_key<E: Entry>(section: &mut Section, key: &str) -> Result<(), ConfigEr
         return Err(ParseError::new("property to delete", key, reason).into());
     }
     section.unset(key);
+    E::delete_aliases(key).iter().for_each(|older| section.unset(older));
     Ok(())
 }
 

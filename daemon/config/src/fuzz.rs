@@ -5,7 +5,10 @@ use crate::client_keys::parse_key;
 use crate::section::{Document, Schema};
 use crate::tape_keys::{parse_config, parse_keys};
 use crate::{AclTree, Entry, Grantee};
-use crate::{DatastoreConfig, PoolConfig, RemoteConfig, SyncJobConfig, UserConfig, VirtualDrive};
+use crate::{
+    DatastoreConfig, PoolConfig, RemoteConfig, SyncJobConfig, TapeJobConfig, UserConfig,
+    VirtualDrive,
+};
 
 /// Section files: what is read can be written, and the written text reads as the same document. Only a
 /// control character that a value had before keeps a file from being written.
@@ -16,6 +19,7 @@ pub fn section_file(data: &[u8]) {
     read_and_write(text, &VirtualDrive::FILE.schema);
     read_and_write(text, &RemoteConfig::FILE.schema);
     read_and_write(text, &SyncJobConfig::FILE.schema);
+    read_and_write(text, &TapeJobConfig::FILE.schema);
     read_and_write(text, &UserConfig::FILE.schema);
 }
 
@@ -93,7 +97,7 @@ mod tests {
         fn lines_that_look_like_sections(
             lines in prop::collection::vec(
                 prop::sample::select(vec![
-                    "", " ", "datastore: abc", "pool: abc", "virtual: abc", "remote: abc", "sync: abc", "user: a@pbs", "token: a@pbs!tok", "\tenable no", "\texpire 5", "\tauth-id a@pam", "\thost ::1", "\tremote-store abc", "\tstore abc", "\tgroup-filter type:ct", "lto: x y", "a:b",
+                    "", " ", "datastore: abc", "pool: abc", "virtual: abc", "remote: abc", "sync: abc", "backup: abc", "\tpool ab", "\tdrive abc", "\texport-media 1", "user: a@pbs", "token: a@pbs!tok", "\tenable no", "\texpire 5", "\tauth-id a@pam", "\thost ::1", "\tremote-store abc", "\tstore abc", "\tgroup-filter type:ct", "lto: x y", "a:b",
                     "\tpath /x", "  path\t/x ", "\tcomment ", "\tcomment a  b", "\tnewer \u{1}",
                     "\tnewer x", "\tmax-size +5", "\tverify-new ON", "\tretention 1y", "x",
                 ]),

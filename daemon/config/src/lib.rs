@@ -23,6 +23,7 @@ mod entries;
 mod error;
 pub mod fuzz;
 mod maintenance;
+mod notifications;
 mod pool;
 mod remote;
 mod replace;
@@ -33,6 +34,7 @@ mod settings;
 mod shadow;
 mod sync_job;
 mod tape;
+mod tape_job;
 mod tape_keys;
 mod user;
 
@@ -45,14 +47,16 @@ pub use drive_care::DriveCare;
 pub use entries::{Entries, Entry};
 pub use error::ConfigError;
 pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
+pub use notifications::{MailServer, NotificationSettings, SmtpMode};
 pub use pool::PoolConfig;
 pub use remote::{RemoteConfig, StoredPassword};
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
-pub use settings::{ChunkOrder, ConfigPath, NotificationMode, Notify, SyncLevel, Tuning};
+pub use settings::{ChunkOrder, ConfigPath, Notify, SyncLevel, Tuning};
 pub use shadow::{TokenSecrets, UserPasswords};
 pub use sync_job::{SyncJobConfig, SyncLimits};
 pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};
+pub use tape_job::TapeJobConfig;
 pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys, WrappedKey};
 pub use user::{TokenConfig, UserConfig, Validity};
 
@@ -68,6 +72,8 @@ pub type LtoDrives<'a> = Entries<'a, LtoDriveConfig>;
 pub type Remotes<'a> = Entries<'a, RemoteConfig>;
 /// The jobs in `sync.cfg`.
 pub type SyncJobs<'a> = Entries<'a, SyncJobConfig>;
+/// The jobs in `tape-job.cfg`.
+pub type TapeJobs<'a> = Entries<'a, TapeJobConfig>;
 /// The users in `user.cfg`.
 pub type Users<'a> = Entries<'a, UserConfig>;
 /// Their API tokens, in the same file.

@@ -114,39 +114,6 @@ fn one_of(
     Err(ParseError::new(kind, text, format!("'{key}' must be one of {}", words.join(", "))))
 }
 
-/// How news about a datastore reach people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotificationMode {
-    /// Mails to one user.
-    LegacySendmail,
-    /// Events that matchers and targets handle.
-    NotificationSystem,
-}
-
-impl fmt::Display for NotificationMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::LegacySendmail => "legacy-sendmail",
-            Self::NotificationSystem => "notification-system",
-        })
-    }
-}
-
-impl FromStr for NotificationMode {
-    type Err = ParseError;
-
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        match text {
-            "legacy-sendmail" => Ok(Self::LegacySendmail),
-            "notification-system" => Ok(Self::NotificationSystem),
-            _ => {
-                let reason = "must be 'legacy-sendmail' or 'notification-system'";
-                Err(ParseError::new("notification mode", text, reason))
-            }
-        }
-    }
-}
-
 /// A path in the configuration: UTF-8 text of 1 to 4096 characters without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConfigPath(Box<str>);

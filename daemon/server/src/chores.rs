@@ -1,4 +1,5 @@
-//! What the daemon does by itself: each full minute it starts the jobs that are due (`sync.md` §11), at midnight it rotates
+//! What the daemon does by itself: each full minute it starts the jobs that are due (`sync.md` §11) and sends
+//! what people could not be told before, at midnight it rotates
 //! the archive of tasks (`config.md` §9.2). What was due while it did not run it does once when it is started next.
 
 use std::sync::Arc;
@@ -45,6 +46,10 @@ impl Reeld {
         if let Err(failure) = self.start_due_sync_jobs() {
             tracing::error!(%failure, "sync jobs can't be looked at");
         }
+        if let Err(failure) = self.start_due_backup_jobs() {
+            tracing::error!(%failure, "backup jobs can't be looked at");
+        }
+        self.notifications.try_again();
         if let Err(failure) = self.rotate_if_due() {
             tracing::error!(%failure, "the archive of tasks can't be rotated");
         }

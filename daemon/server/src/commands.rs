@@ -5,6 +5,8 @@
 //! of all of it.
 
 mod acl;
+mod backup;
+mod backup_job;
 mod cert;
 mod changer;
 mod client_key;
@@ -43,6 +45,7 @@ use crate::reeld::Reeld;
 
 pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use pull::job_of;
+pub(crate) use secrets::first_line;
 pub(crate) use snapshot::snapshot_path;
 
 /// What became of a command.
@@ -241,6 +244,13 @@ impl Reeld {
             Command::AclList(_) => self.acl_list(),
             Command::AclUpdate(command) => self.acl_update(command),
             Command::Backup(command) => self.backup(command, who),
+            Command::BackupJobList(_) => self.backup_job_list(),
+            Command::BackupJobShow(command) => self.backup_job_show(command),
+            Command::BackupJobStatus(command) => self.backup_job_status(command),
+            Command::BackupJobRun(command) => self.backup_job_run(command, who),
+            Command::BackupJobCreate(command) => self.backup_job_create(command),
+            Command::BackupJobUpdate(command) => self.backup_job_update(command),
+            Command::BackupJobRemove(command) => self.backup_job_remove(command),
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),
             Command::TaskList(command) => self.task_list(command, who),

@@ -111,6 +111,11 @@ impl Folders {
         self.state.join("jobstates")
     }
 
+    /// What people are still to be told, and what they were.
+    pub fn notifications(&self) -> PathBuf {
+        self.state.join("reelfs-notifications")
+    }
+
     /// Task logs (`config.md` §9.2).
     pub fn tasks(&self) -> PathBuf {
         self.log.join("tasks")

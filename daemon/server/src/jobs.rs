@@ -13,6 +13,10 @@ use crate::tasks::{JobState, Task, TaskEnd, TaskFailure, TaskStatus};
 /// How long a run waits for another one to end.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
+/// A clock that is set back by no more than this, in seconds, is waited for, so that nothing runs twice. More than that
+/// would keep a job from running for long.
+const CLOCK_STEP_S: i64 = 24 * 3600;
+
 /// A job, by PBS's names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job<'j> {
@@ -39,9 +43,19 @@ impl Reeld {
     /// Whether a job is to run now by its schedule.
     pub(crate) fn is_due(&self, job: Job<'_>, schedule: &CalendarEvent) -> Outcome<bool> {
         let state = self.job_state(job)?;
-        let next = schedule.next_after(state.last_run(), &self.zone);
-        let is_running = matches!(state, JobState::Started { .. });
-        Ok(!is_running && next.is_some_and(|next| next <= self.clock.now()))
+        let now = self.clock.now();
+        if matches!(state, JobState::Started { .. }) {
+            return Ok(false);
+        }
+        if state.last_run().saturating_sub(now) > CLOCK_STEP_S {
+            tracing::warn!(
+                job = job.name,
+                "its last run lies in the future: the clock was set back; it is due from now on"
+            );
+            self.reschedule(job)?;
+            return Ok(false);
+        }
+        Ok(schedule.next_after(state.last_run(), &self.zone).is_some_and(|next| next <= now))
     }
 
     /// Starts a run of a job as a task; fails where another one is under way.
@@ -68,13 +82,25 @@ impl Reeld {
         };
         let end = move |task: &Task, end: &TaskEnd| {
             let (reeld, name) = ending;
-            let state = JobState::finished(task.upid().clone(), end.clone());
-            if let Err(error) = reeld.jobs.save(kind, &name, &state) {
+            if let Err(error) = reeld.keep_end(Job { kind, name: &name }, task.upid(), end) {
                 tracing::error!(%error, job = name, "the end of a job can't be kept");
             }
             drop(lock);
         };
         Ok(self.tasks.start_then(kind, worker_id, who, begin, end)?)
+    }
+
+    /// Keeps how a run ended, unless the job was removed meanwhile: another one of its name has nothing to do with it.
+    fn keep_end(&self, job: Job<'_>, upid: &Upid, end: &TaskEnd) -> Outcome<()> {
+        let state = self.jobs.load(job.kind, job.name, self.clock.now())?;
+        let is_its = matches!(&state, JobState::Started { upid: started } if started == upid);
+        match is_its && self.jobs.is_kept(job.kind, job.name) {
+            true => {
+                let state = JobState::finished(upid.clone(), end.clone());
+                Ok(self.jobs.save(job.kind, job.name, &state)?)
+            }
+            false => Ok(()),
+        }
     }
 
     /// Notes that the schedule of a job was changed.

@@ -19,6 +19,7 @@ mod jobs;
 mod libraries;
 mod live;
 mod memo;
+mod notifications;
 pub mod notify;
 pub mod options;
 pub mod reeld;

@@ -51,6 +51,7 @@ fn run(options: &Options) -> Outcome<()> {
             commit_points: commit_points(options)?,
             chunk_cache_bytes: options.chunk_cache.bytes(),
             chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),
+            ask_again: Duration::from_millis(options.ask_again_ms),
         },
     )?;
     let mounted = mount(options, &reeld, &runtime)?;
@@ -58,6 +59,7 @@ fn run(options: &Options) -> Outcome<()> {
     if !reeld.tasks().stop_all(STOP_PATIENCE) {
         tracing::warn!("tasks that would not stop are left behind; the next start archives them");
     }
+    reeld.close_notifications();
     if let Some(mounted) = mounted {
         mounted.unmount().map_err(|error| Failure::new(error.errno(), error.to_string()))?;
     }

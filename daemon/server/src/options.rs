@@ -75,6 +75,10 @@ pub struct Options {
     #[arg(long, value_name = "POINT", hide = true)]
     pub crash_at: Option<String>,
 
+    /// How soon a medium is looked for again that somebody was asked to put in (milliseconds).
+    #[arg(long, value_name = "MS", default_value = "5000", hide = true)]
+    pub ask_again_ms: u64,
+
     /// Stop the clock at this time (UNIX seconds).
     #[arg(long, value_name = "SECONDS", hide = true)]
     pub clock: Option<i64>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
 use reel_store::cache::DiskCache;
@@ -15,7 +16,7 @@ use reel_tape::online::{OnlineMedia, media_of_labels, update_online_status};
 use reel_tape::set_contents::SetContents;
 use reel_tape::set_source::{Library, MediaSetSource, SourceParts, Staging};
 use reel_tape::state_dir::LOCK_WAIT;
-use reel_tape::{Followers, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
+use reel_tape::{Followers, HealthWatch, IdleWatch, PoolRules, TapeEnv, TapeKeyFiles};
 use reel_types::{
     ChangerName, Clock, CommitPoints, Digest, Fingerprint, LabelText, MediaSetId, PoolName,
     StoreName, TimeZone,
@@ -29,6 +30,7 @@ use crate::holes::Holes;
 use crate::libraries::Libraries;
 use crate::live::{LiveRemotes, Parts};
 use crate::memo::{Memo, Stamp};
+use crate::notifications::Notifications;
 use crate::rights::Rights;
 use crate::runtime::Runtime;
 use crate::stores::Stores;
@@ -53,6 +55,8 @@ pub struct Surroundings {
     pub chunk_cache_bytes: u64,
     /// How much of decoded chunks is kept in memory, in bytes.
     pub chunk_memory_bytes: usize,
+    /// How long to wait before a medium that people were asked for is looked for again; PBS has 5 s.
+    pub ask_again: Duration,
 }
 
 /// A running daemon, without its doors.
@@ -72,6 +76,8 @@ pub struct Reeld {
     pub(crate) auto_clean: Arc<AutoClean>,
     pub(crate) libraries: Arc<Libraries>,
     pub(crate) live: LiveRemotes,
+    pub(crate) notifications: Arc<Notifications>,
+    pub(crate) ask_again: Duration,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
     media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
@@ -104,7 +110,13 @@ impl Reeld {
         let process = Process::current()?;
         let tape = Arc::new(tape);
         let auto_clean = Arc::new(AutoClean::default());
+        let notifications = Arc::new(Notifications::open(
+            folders.notifications(),
+            config.clone(),
+            Arc::clone(&clock),
+        )?);
         let followers = Followers {
+            worse: Arc::clone(&notifications) as Arc<dyn HealthWatch>,
             health: Arc::clone(&tape.health),
             idle: Arc::clone(&auto_clean) as Arc<dyn IdleWatch>,
         };
@@ -123,6 +135,8 @@ impl Reeld {
             auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             live,
+            notifications,
+            ask_again: surroundings.ask_again,
             staging: Staging::new(cache, staging_bytes),
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
             drives,
@@ -150,6 +164,11 @@ impl Reeld {
     /// All tasks.
     pub fn tasks(&self) -> &Tasks {
         &self.tasks
+    }
+
+    /// Ends what tells people; what is not sent by then the next daemon sends. For the end, when no task runs any more.
+    pub fn close_notifications(&self) {
+        self.notifications.close();
     }
 
     /// Where the socket of the API lies.

@@ -100,6 +100,7 @@ pub struct Task {
     log: Mutex<LogWriter>,
     warnings: AtomicU64,
     progress: Mutex<Option<Progress>>,
+    waits_for: Mutex<Option<String>>,
     cancel: Cancel,
     moved: watch::Sender<Moved>,
 }
@@ -282,6 +283,7 @@ impl Registry {
             upid,
             warnings: AtomicU64::new(0),
             progress: Mutex::default(),
+            waits_for: Mutex::default(),
             cancel: Cancel::new(),
             moved: watch::Sender::default(),
         });
@@ -329,6 +331,11 @@ impl Task {
     /// How far it has come, once it has said so.
     pub fn progress_now(&self) -> Option<Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it waits for that somebody has to do.
+    pub fn waits_for_now(&self) -> Option<String> {
+        self.waits_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Follows the task: the receiver changes with each line and at the end.
@@ -387,6 +394,10 @@ impl TaskContext for Task {
     fn progress(&self, done: u64, total: u64, what: &str) {
         let progress = Progress { done, total, what: what.into() };
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
+    }
+
+    fn waits_for(&self, what: Option<&str>) {
+        *self.waits_for.lock().unwrap_or_else(PoisonError::into_inner) = what.map(Into::into);
     }
 
     fn cancel(&self) -> &Cancel {

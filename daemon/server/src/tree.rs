@@ -5,7 +5,7 @@
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
 //! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     │ of code: `catalogue`
 //! ├── remotes/NAME/datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what others hold   ┘
-//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  users/ID/  acl/   one object a folder, one fact a file
+//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  backup-jobs/ID/  users/ID/  acl/   one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
 //!
@@ -14,6 +14,7 @@
 //! ([`crate::memo`]), so that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading
 //! content in a media set does. What a remote holds is asked for before a look-up, by a future ([`crate::live`]). Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
+mod backup_jobs;
 mod catalogue;
 mod changers;
 mod content_file;
@@ -109,6 +110,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("drives", drives::drives(&tree))
             .with("remotes", remotes::remotes(&tree))
             .with("sync-jobs", remotes::sync_jobs(&tree))
+            .with("backup-jobs", backup_jobs::backup_jobs(&tree))
             .with("users", users::users(&tree))
             .with("acl", users::acl(&tree))
             .with("tasks", tasks::tasks(&tree)),

@@ -14,10 +14,10 @@ mod pool_writer;
 mod select;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reel_store::datastore::{Datastore, SnapshotReader};
-use reel_types::{Digest, GroupPath, MediaSetId, SnapshotPath, TaskContext};
+use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
 use uuid::Uuid;
 
 use crate::drive_desk::DriveHold;
@@ -33,6 +33,9 @@ use known::KnownContents;
 use pool_writer::PoolWriter;
 
 pub use select::Selection;
+
+/// How often a media set is tried again that somebody else uses.
+const SET_RETRY: Duration = Duration::from_secs(1);
 
 /// What a backup is to do.
 pub struct BackupJob {
@@ -57,12 +60,12 @@ pub struct BackupJob {
 pub struct BackupSummary {
     /// The media set.
     pub set: MediaSetId,
-    /// Snapshots that were written.
-    pub written: usize,
+    /// Snapshots that were written, in order.
+    pub written: Vec<SnapshotPath>,
     /// Snapshots that could not be.
     pub left_out: Vec<String>,
-    /// Media that were written.
-    pub media: usize,
+    /// The labels of the media that were written, in order.
+    pub media: Vec<LabelText>,
 }
 
 /// Finds out, without a drive, what would make the job fail at once: a pool whose key is not known.
@@ -106,7 +109,7 @@ pub fn backup(
         writer,
         known: RwLock::new(known),
         attempted: false,
-        written: 0,
+        written: Vec::new(),
         left_out: Vec::new(),
     };
     let outcome = run.all_groups(&groups);
@@ -117,15 +120,33 @@ pub fn backup(
     run.finish(set)
 }
 
+/// Opens the pool with its set. As long as somebody else writes or restores that, the job waits as it does for a drive.
 fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<MediaPool> {
-    let mut pool = MediaPool::open(
-        env.state.clone(),
-        job.pool.clone(),
-        job.site.clone(),
-        env.zone.clone(),
-        Box::new(|| MediaSetId(Uuid::new_v4())),
-        Patience::of_task(task),
-    )?;
+    let open = || {
+        MediaPool::open(
+            env.state.clone(),
+            job.pool.clone(),
+            job.site.clone(),
+            env.zone.clone(),
+            Box::new(|| MediaSetId(Uuid::new_v4())),
+            Patience::of_task(task),
+        )
+    };
+    let mut has_told = false;
+    let mut pool = loop {
+        match open() {
+            Err(Error::Locked { .. }) => {}
+            opened => break opened?,
+        }
+        if !has_told {
+            task.log(&format!(
+                "waiting for the media set of pool '{}', which another task uses",
+                job.pool.name
+            ));
+            has_told = true;
+        }
+        task.wait(SET_RETRY)?;
+    };
     if let Some(reason) = pool.start_write_session(env.clock.now(), job.force_media_set)? {
         task.log(&format!("starting new media set - reason: {reason}"));
     }
@@ -141,7 +162,7 @@ struct Run<'a> {
     writer: PoolWriter<'a>,
     known: RwLock<KnownContents>,
     attempted: bool,
-    written: usize,
+    written: Vec<SnapshotPath>,
     left_out: Vec<String>,
 }
 
@@ -197,7 +218,7 @@ impl Run<'_> {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                self.written += 1;
+                self.written.push(snapshot.clone());
                 self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
                 Ok(())
             }
@@ -272,10 +293,17 @@ impl Run<'_> {
         }
         Ok(BackupSummary {
             set,
+            media: self.used_media()?,
             written: self.written,
             left_out: self.left_out,
-            media: self.writer.used().len(),
         })
+    }
+
+    fn used_media(&self) -> Result<Vec<LabelText>> {
+        let inventory = self.writer.pool().inventory();
+        let label =
+            |medium: &MediaId| Ok(inventory.require(*medium)?.labels.label.label_text.clone());
+        self.writer.used().iter().map(label).collect()
     }
 
     fn tell_underruns(&mut self) {

@@ -22,9 +22,10 @@ use reel_hw::{Changer, DriveNumber, RealClock, TapeDrive, Wait, WaitListener};
 use reel_types::{Cancel, Clock, DriveName, LabelText, SystemClock, TaskStopped};
 
 use crate::health::HealthLog;
+use crate::media_requests::Asking;
 use crate::{Error, Result};
 
-pub use followers::{Followers, IdleWatch};
+pub use followers::{Followers, HealthWatch, IdleWatch};
 
 /// How often waiting looks at its flag and tries a lock file again.
 const RETRY: Duration = Duration::from_millis(50);
@@ -135,6 +136,8 @@ struct Line {
     /// Since when, in UNIX seconds.
     since: i64,
     loaded: Loaded,
+    /// What people were asked to put in.
+    wanted: Option<LabelText>,
     underruns: u64,
 }
 
@@ -222,6 +225,15 @@ impl DriveDesk {
         }
     }
 
+    /// The label of the medium that whoever holds the drive waits for, and that somebody has to put in.
+    pub fn wanted(&self) -> Option<LabelText> {
+        self.line().wanted.clone()
+    }
+
+    pub(crate) fn set_wanted(&self, label: Option<LabelText>) {
+        self.line().wanted = label;
+    }
+
     /// Whether the last that was done with the drive left it empty.
     pub fn is_known_empty(&self) -> bool {
         self.line().loaded == Loaded::Nothing
@@ -267,7 +279,17 @@ impl DriveDesk {
         only_status: bool,
     ) -> Result<DriveHold> {
         // Where opening fails they drop from the last to the first.
-        let DriveLock { turn, _lock, _announced } = self.lock(what, patience, cancel)?;
+        let lock = self.lock(what, patience, cancel)?;
+        self.hold_locked(lock, cancel, only_status)
+    }
+
+    fn hold_locked(
+        self: &Arc<Self>,
+        lock: DriveLock,
+        cancel: &Cancel,
+        only_status: bool,
+    ) -> Result<DriveHold> {
+        let DriveLock { turn, _lock, _announced } = lock;
         let drive = self.open(cancel, only_status)?;
         Ok(DriveHold {
             drive: Some(drive),
@@ -275,6 +297,7 @@ impl DriveDesk {
             underruns_before: self.underruns(),
             worse: Vec::new(),
             looked: false,
+            asking: None,
             _announced,
             _lock,
             turn,
@@ -305,8 +328,40 @@ impl DriveDesk {
         patience: Duration,
         cancel: &Cancel,
     ) -> Result<DriveLock> {
+        self.lock_in_turn(self.line_up(), what, patience, cancel)
+    }
+
+    /// Takes the place at the end of the line, to be served in that order whenever one comes to wait.
+    pub fn line_up(self: &Arc<Self>) -> PlaceInLine {
+        let mut line = self.line();
+        let ticket = line.next_ticket;
+        line.next_ticket += 1;
+        line.waiting.push_back(ticket);
+        PlaceInLine { desk: Arc::clone(self), ticket }
+    }
+
+    /// Waits as [`hold`](Self::hold) does, by a place that was taken before. `cancel` ends the waiting and nothing
+    /// else: whoever writes has to come to an end that counts.
+    pub fn hold_in_turn(
+        self: &Arc<Self>,
+        place: PlaceInLine,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveHold> {
+        let lock = self.lock_in_turn(place, what, patience, cancel)?;
+        self.hold_locked(lock, &Cancel::new(), false)
+    }
+
+    fn lock_in_turn(
+        self: &Arc<Self>,
+        place: PlaceInLine,
+        what: &str,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> Result<DriveLock> {
         let deadline = Instant::now() + patience;
-        let turn = self.wait_in_line(what, deadline, cancel)?;
+        let turn = self.wait_in_line(place, what, deadline, cancel)?;
         let lock = self.take_lock_file(deadline, cancel)?;
         fs::write(&self.state_path, what)
             .map_err(Error::io(format!("write '{}'", self.state_path.display())))?;
@@ -324,16 +379,14 @@ impl DriveDesk {
 
     fn wait_in_line(
         self: &Arc<Self>,
+        place: PlaceInLine,
         what: &str,
         deadline: Instant,
         cancel: &Cancel,
     ) -> Result<Turn> {
         let mut line = self.line();
-        let ticket = line.next_ticket;
-        line.next_ticket += 1;
-        line.waiting.push_back(ticket);
         let served = loop {
-            if line.held_for.is_none() && line.waiting.front() == Some(&ticket) {
+            if line.held_for.is_none() && line.waiting.front() == Some(&place.ticket) {
                 break Ok(());
             }
             if cancel.is_cancelled() {
@@ -346,13 +399,12 @@ impl DriveDesk {
             let waited = self.moved.wait_timeout(line, RETRY);
             line = waited.unwrap_or_else(PoisonError::into_inner).0;
         };
-        line.waiting.retain(|other| *other != ticket);
         if served.is_ok() {
             line.held_for = Some(what.into());
             line.enter(DriveState::Held, self.clock.now());
         }
         drop(line);
-        self.moved.notify_all();
+        drop(place);
         served.map(|()| Turn { desk: Arc::clone(self) })
     }
 
@@ -398,6 +450,19 @@ impl DriveDesk {
             Ok(_) => None,
             Err(_) => Some(self.state_text().unwrap_or_else(|| "another program".into())),
         }
+    }
+}
+
+/// A place in the line of those who wait for a drive; dropping it leaves the line.
+pub struct PlaceInLine {
+    desk: Arc<DriveDesk>,
+    ticket: u64,
+}
+
+impl Drop for PlaceInLine {
+    fn drop(&mut self) {
+        self.desk.line().waiting.retain(|other| *other != self.ticket);
+        self.desk.moved.notify_all();
     }
 }
 
@@ -483,6 +548,8 @@ pub struct DriveHold {
     worse: Vec<String>,
     /// Whether nobody has used the drive since its health was looked at.
     looked: bool,
+    /// How media are asked for that are not there.
+    asking: Option<Asking>,
     _announced: Announced,
     _lock: Flock<File>,
     turn: Turn,
@@ -523,6 +590,17 @@ impl DriveHold {
     /// Tells others who holds the drive, once that has a name: the task's UPID.
     pub fn note_holder(&self, what: &str) {
         self.turn.note_holder(what);
+    }
+
+    /// Has people asked for media that are not there, from now on, and waits for them. Whoever does not call this gets an
+    /// error at once.
+    pub fn ask_for_media(&mut self, asking: Asking) {
+        self.asking = Some(asking);
+    }
+
+    /// How media are asked for that are not there; none where that is an error.
+    pub fn asking(&self) -> Option<&Asking> {
+        self.asking.as_ref()
     }
 
     /// Says what the drive is doing from now on.

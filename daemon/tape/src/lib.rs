@@ -23,6 +23,7 @@ mod json;
 pub mod label;
 pub mod media_catalog;
 pub mod media_list;
+pub mod media_requests;
 pub mod medium;
 pub mod online;
 pub mod ops;
@@ -46,7 +47,8 @@ pub mod verify;
 
 pub use archive::ContentKind;
 pub use drive_desk::{
-    DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, IdleWatch, Loaded, Opening,
+    DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, HealthWatch, IdleWatch,
+    Loaded, Opening,
 };
 pub use encryption::{TapeKeyFiles, require_key};
 pub use env::{COMMIT_POINTS, TapeEnv};

@@ -192,7 +192,8 @@ pub(crate) fn write_json_file(
 
 /// Loads the medium `label_text` into the drive and checks that it is `uuid`. A drive without changer must hold it.
 ///
-/// The library is asked once and at once; the answer is final (`tape-state.md` §13, virtual drives).
+/// Where the holder [asks for media](DriveHold::ask_for_media), this waits until somebody has put it in; else the library
+/// is asked once and the answer is final (`tape-state.md` §13).
 pub fn load_medium(
     hold: &mut DriveHold,
     label_text: &LabelText,
@@ -200,26 +201,33 @@ pub fn load_medium(
     task: &dyn TaskContext,
 ) -> Result<MediaLabels> {
     task.check()?;
+    let labels = match hold.asking().cloned() {
+        Some(asking) => {
+            asking.until_loaded(hold, label_text, task, |hold| load_once(hold, label_text, uuid))?
+        }
+        None => load_once(hold, label_text, uuid)?,
+    };
+    task.log(&format!("found media label {label_text} ({uuid})"));
+    Ok(labels)
+}
+
+fn load_once(hold: &mut DriveHold, label_text: &LabelText, uuid: MediaId) -> Result<MediaLabels> {
     if hold.changer().is_some() {
         load_by_label(hold, label_text)?;
     } else {
         expect_medium(hold, label_text)?;
     }
-    let labels = match read_labels(hold)? {
-        Beginning::Labelled(labels) if labels.label.uuid == uuid => labels,
-        Beginning::Labelled(other) => {
-            return Err(Error::WrongMedium {
-                wanted: label_text.clone(),
-                found: format!("'{}' ({})", other.label.label_text, other.label.uuid),
-            });
-        }
+    match read_labels(hold)? {
+        Beginning::Labelled(labels) if labels.label.uuid == uuid => Ok(labels),
+        Beginning::Labelled(other) => Err(Error::WrongMedium {
+            wanted: label_text.clone(),
+            found: format!("'{}' ({})", other.label.label_text, other.label.uuid),
+        }),
         Beginning::Blank => {
             let found = "a medium without label".into();
-            return Err(Error::WrongMedium { wanted: label_text.clone(), found });
+            Err(Error::WrongMedium { wanted: label_text.clone(), found })
         }
-    };
-    task.log(&format!("found media label {label_text} ({uuid})"));
-    Ok(labels)
+    }
 }
 
 /// Loads a member of the media set `set`, as [`load_medium`] does, and makes what is on it readable.

@@ -59,7 +59,8 @@ impl MediaPool {
     /// Opens a pool and locks its newest set, or a new one where there is none.
     ///
     /// `site` says which media the job's drive can get at, `zone` is the local time zone, `patience` how each lock is
-    /// waited for. An error is [`Error::Locked`] while another job or a restore has the set.
+    /// waited for but that of the set, which somebody may hold for hours: the pool would be locked as long. An error is
+    /// [`Error::Locked`] while another job or a restore has the set.
     pub fn open(
         state: StateDir,
         rules: PoolRules,
@@ -72,7 +73,7 @@ impl MediaPool {
         let file = InventoryFile::new(state.clone());
         let inventory = file.load()?;
         let current_set = inventory.latest_set(&rules.name).unwrap_or_else(&mut new_set_id);
-        let set_lock = state.lock_media_set(current_set, &patience)?;
+        let set_lock = state.lock_media_set(current_set, Duration::ZERO)?;
         Ok(Self {
             state,
             file,

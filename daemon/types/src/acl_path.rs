@@ -2,7 +2,7 @@
 
 use crate::names::check_safe_id;
 use crate::text::checked_text;
-use crate::{Namespace, ParseError, PoolName, RemoteName, StoreName};
+use crate::{JobId, Namespace, ParseError, PoolName, RemoteName, StoreName};
 
 const KIND: &str = "ACL path";
 /// Characters of a path at most.
@@ -70,6 +70,11 @@ impl AclPath {
     /// A media pool.
     pub fn tape_pool(pool: &PoolName) -> Self {
         Self::of(["tape", "pool", pool.as_str()])
+    }
+
+    /// A backup job.
+    pub fn tape_job(job: &JobId) -> Self {
+        Self::of(["tape", "job", job.as_str()])
     }
 
     /// A path without objects of its own, such as `/tape/pool`.

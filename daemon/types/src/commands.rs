@@ -13,6 +13,7 @@
 //! `cli-manager.md` §§1–2 and `cli-tape.md`.
 
 mod arguments;
+mod backup_job;
 mod cert;
 mod completion;
 mod ctl_line;
@@ -41,6 +42,7 @@ use thiserror::Error;
 use define::command_enum;
 
 pub use arguments::{Invocation, OUTPUT_FORMAT, UsageError, find_command, parse_arguments};
+pub use backup_job::*;
 pub use cert::*;
 pub use completion::completions;
 pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
@@ -86,6 +88,8 @@ command_enum! {
     UserList, UserCreate, UserUpdate, UserRemove, UserListTokens, UserGenerateToken, UserDeleteToken,
     UserPermissions, AclList, AclUpdate,
     Backup, Restore, Catalog,
+    BackupJobList, BackupJobShow, BackupJobStatus, BackupJobRun, BackupJobCreate, BackupJobUpdate,
+    BackupJobRemove,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,
 }

@@ -25,6 +25,9 @@ pub trait TaskContext: Send + Sync {
     /// Tells how far the work has come: `done` of `total` in any unit, the unit's name in `what`.
     fn progress(&self, done: u64, total: u64, what: &str);
 
+    /// Tells what the work waits for that somebody has to do; nothing from now on where it is none.
+    fn waits_for(&self, _what: Option<&str>) {}
+
     /// The flag that an abort sets.
     fn cancel(&self) -> &Cancel;
 

@@ -36,6 +36,7 @@ impl Rig {
             commit_points: Arc::new(NoCommitPoints),
             chunk_cache_bytes: 1 << 20,
             chunk_memory_bytes: 1 << 20,
+            ask_again: std::time::Duration::from_secs(5),
         };
         let reeld = Reeld::new(folders, surroundings).unwrap();
         let path = format!("emulated:{}", base.path().join("library").display());

@@ -1,55 +1,24 @@
-//! Backup to tape and back (`cli-tape.md` §4).
+//! Restores from tape, and reading what is on it (`cli-tape.md` §4).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reel_tape::backup::{self, BackupJob, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
 use reel_tape::fetch::fetch;
 use reel_tape::medium::load_by_label;
 use reel_tape::restore::{self, RestoreJob, restore};
 use reel_tape::set_contents::SetSnapshot;
-use reel_types::commands::{Backup, Catalog, Fetch, Restore};
+use reel_types::commands::{Catalog, Fetch, Restore};
 use reel_types::{AuthId, DriveName, MediaSetId, StoreName};
 
 use super::Done;
 use super::plan::Choice;
 use crate::drives::ConfiguredDrive;
 use crate::failure::Outcome;
+use crate::notifications::Recipient;
 use crate::reeld::Reeld;
 
 impl Reeld {
-    pub(super) fn backup(self: &Arc<Self>, command: &Backup, who: &AuthId) -> Outcome<Done> {
-        let in_use = self.stores.begin_reading(&command.store)?;
-        let pool = self.pool_rules(&command.pool)?;
-        let desk = self.drives.chosen(command.drive.as_ref())?;
-        let job = BackupJob {
-            store: Arc::clone(in_use.store()),
-            pool,
-            site: self.drives.site(desk.name())?,
-            selection: Selection {
-                namespace: command.ns.clone().unwrap_or_default(),
-                depth_max: command.max_depth.map(|depth| depth.levels()),
-                filters: command.groups.clone(),
-                latest_only: command.latest_only,
-            },
-            force_media_set: command.force_media_set,
-            eject_media: command.eject_media,
-            export_media_set: command.export_media_set,
-        };
-        backup::check(&self.tape, &job)?;
-        let id = format!("{}:{}:{}", command.store, command.pool, desk.name());
-        let reeld = Arc::clone(self);
-        self.drive_task(&desk, "tape-backup", &id, who, move |hold, task| {
-            use reel_types::TaskContext;
-            task.log("update media online status");
-            let _in_use = in_use;
-            reeld.refresh_online_status()?;
-            backup(&reeld.tape, hold, &job, task)?;
-            Ok(())
-        })
-    }
-
     pub(super) fn restore(self: &Arc<Self>, command: &Restore, who: &AuthId) -> Outcome<Done> {
         let targets = command.store.targets();
         let in_use = targets
@@ -76,8 +45,13 @@ impl Reeld {
         }
         let names: Vec<&str> = job.stores.keys().map(StoreName::as_str).collect();
         let (reeld, id) = (Arc::clone(self), names.join(", "));
+        let user = command.notify_user.as_ref().and_then(|id| id.user().parse().ok());
+        let (to, asker) = (Recipient::chosen(None, user), format!("restore {}", command.media_set));
         self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
             let _in_use = in_use;
+            if !job.skip_missing {
+                reeld.ask_for_media(hold, to, &asker)?;
+            }
             restore(&reeld.tape, hold, &job, task)?;
             Ok(())
         })

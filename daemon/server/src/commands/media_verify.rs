@@ -11,6 +11,7 @@ use reel_types::{AuthId, MediaId, MediaSetId, PoolName};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
+use crate::notifications::Recipient;
 use crate::reeld::Reeld;
 
 const DAY_S: i64 = 24 * 60 * 60;
@@ -34,7 +35,11 @@ impl Reeld {
             self.require_key(set, desk.name())?;
         }
         let (reeld, id) = (Arc::clone(self), verified_name(command));
+        let to = Recipient::chosen(None, command.notify_user.clone());
         self.drive_task(&desk, "verify-media", &id, who, move |hold, task| {
+            if !job.skip_missing {
+                reeld.ask_for_media(hold, to, &format!("verify {}", task.upid()))?;
+            }
             verify(&reeld.tape, hold, &job, task)?;
             Ok(())
         })

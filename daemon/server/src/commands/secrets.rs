@@ -65,7 +65,7 @@ fn belongs_to(uid: u32, who: &AuthId) -> bool {
 }
 
 /// The first line of such a file, without its end.
-pub(super) fn first_line(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
+pub(crate) fn first_line(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
     let content = read_secret(path, who)?;
     Ok(content.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default().to_vec())
 }

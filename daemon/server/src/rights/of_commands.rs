@@ -3,7 +3,7 @@
 //! A command that names its object is refused where the privilege is missing. A list is not: it leaves out what its
 //! reader may not see ([`super::rows`]).
 
-use reel_config::{SyncJobConfig, SyncJobs};
+use reel_config::{SyncJobConfig, SyncJobs, TapeJobConfig, TapeJobs};
 use reel_types::commands::{
     Backup, ChangerPath, Command, DrivePath, GroupChangeOwner, MediaVerify, Pull, Restore,
     SyncJobCreate, SyncJobUpdate, UserUpdate,
@@ -61,6 +61,7 @@ impl Reeld {
             | C::MediaSetList(_)
             | C::RemoteList(_)
             | C::SyncJobList(_)
+            | C::BackupJobList(_)
             | C::TaskList(_)
             | C::UserList(_)
             | C::AclList(_) => Ok(()),
@@ -220,6 +221,14 @@ impl Reeld {
             C::Fetch(c) => self.require_set(who, c.media_set, TapeRead),
             C::Backup(c) => self.check_backup(who, c),
             C::Restore(c) => self.check_restore(who, c),
+            C::BackupJobShow(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
+            C::BackupJobStatus(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
+            C::BackupJobRun(c) => {
+                self.check_backup_job(who, &TapeJobs::new(&self.config).get(&c.id)?)
+            }
+            C::BackupJobCreate(_) => on(&AclPath::fixed(&["tape", "job"]), &[TapeModify]),
+            C::BackupJobUpdate(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
+            C::BackupJobRemove(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
 
             C::RemoteShow(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
             C::RemoteCheck(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
@@ -317,6 +326,13 @@ impl Reeld {
         self.require_drive(who, command.drive.as_ref(), TapeWrite)
     }
 
+    fn check_backup_job(&self, who: &AuthId, job: &TapeJobConfig) -> Outcome<()> {
+        let source = AclPath::namespace(&job.store, &job.ns.clone().unwrap_or_default());
+        self.rights.require(who, &source, &[DatastoreRead])?;
+        self.rights.require(who, &AclPath::tape_pool(&job.pool), &[TapeWrite])?;
+        self.require_drive(who, Some(&job.drive), TapeWrite)
+    }
+
     /// To write into each target and to make namespaces and change owners there: which of those it comes to is not known
     /// before the catalogs are read. (PBS asks for the latter snapshot by snapshot.)
     fn check_restore(&self, who: &AuthId, command: &Restore) -> Outcome<()> {
@@ -393,7 +409,7 @@ impl Reeld {
         self.rights.require(who, &AclPath::fixed(&["system", "tasks"]), &[otherwise])
     }
 
-    /// Whether a task is the run of a sync job that `who` may run, too (`config.md` §9.4).
+    /// Whether a task is the run of a job that `who` may run, too (`config.md` §9.4).
     fn could_have_started(&self, who: &AuthId, upid: &Upid) -> bool {
         let parts = upid.parts();
         let id = parts.worker_id.as_deref().and_then(|id| id.rsplit(':').next());

@@ -103,6 +103,7 @@ impl Reeld {
                 let job = SyncJobs::new(&self.config).get(&parsed(id)?)?;
                 self.require_visible_sync_job(who, &job)
             }
+            ["backup-jobs", id, ..] => on(&AclPath::tape_job(&parsed(id)?), &[TapeAudit]),
             ["users", user, ..] if *user == who.user() && who.token().is_none() => Ok(()),
             ["users", ..] => {
                 on(&AclPath::fixed(&["access", "users"]), &[SysAudit, PermissionsModify])

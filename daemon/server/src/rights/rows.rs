@@ -65,6 +65,9 @@ impl Reeld {
             Command::RemoteList(_) => {
                 Some(on(&AclPath::remote(&text("name")?.parse().ok()?), &[RemoteAudit]))
             }
+            Command::BackupJobList(_) => {
+                Some(on(&AclPath::tape_job(&text("id")?.parse().ok()?), &[TapeAudit]))
+            }
             Command::SyncJobList(_) => Some(self.sees_job(who, text("id")?).is_ok()),
             Command::UserList(_) => {
                 let users = AclPath::fixed(&["access", "users"]);

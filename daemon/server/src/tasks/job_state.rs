@@ -161,9 +161,12 @@ impl JobStates {
         }
     }
 
-    /// Forgets a job.
+    /// Forgets a job. The lock of a run that is under way stays: another job of that name waits for its end.
     pub fn remove(&self, kind: &str, name: &str) -> io::Result<()> {
-        for path in [self.path(kind, name), self.folder.join(format!("{kind}-{name}.lck"))] {
+        let lock = self.folder.join(format!("{kind}-{name}.lck"));
+        let held = self.try_lock(kind, name)?;
+        let lock = held.is_some().then_some(lock);
+        for path in [self.path(kind, name)].into_iter().chain(lock) {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

@@ -61,6 +61,7 @@ fn status(reeld: &Reeld, name: &DriveName) -> Outcome<KeyValues> {
         .with("state", state.as_str())
         .with("since", utc(since))
         .with("activity", desk.activity())
+        .with("waits-for", desk.wanted().map(|label| label.to_string()))
         .with("label", desk.loaded().map(|label| label.to_string()))
         .with("cleaning", reeld.tape.health.cleaning_wish(name)?.map(|wish| wish.as_str())))
 }

@@ -90,8 +90,10 @@ fn live(
 fn status(reeld: &Reeld, upid: &Upid) -> Outcome<KeyValues> {
     let parts = upid.parts();
     let end = reeld.tasks.end_of(upid)?;
+    let waits_for = reeld.tasks.running(upid).and_then(|task| task.waits_for_now());
     Ok(KeyValues::new()
         .with("state", if end.is_some() { "stopped" } else { "running" })
+        .with("waits-for", waits_for)
         .with("exit-status", end.as_ref().map(|end| end.status.to_string()))
         .with("worker-type", parts.worker_type.as_str())
         .with("worker-id", parts.worker_id.clone())

@@ -47,6 +47,8 @@ fn daemon(acl: &str) -> Option<Daemon> {
         write("remote.cfg", "remote: pbs2\n\tauth-id a@pbs\n\thost ::1\n".into());
         let job = "sync: job1\n\tremote pbs2\n\tremote-store theirs\n\tstore store1\n";
         write("sync.cfg", format!("{job}\towner {USER}@pam\n"));
+        let tape_job = "backup: tape1\n\tdrive drive1\n\tpool daily\n\tstore store1\n";
+        write("tape-job.cfg", tape_job.into());
     });
     let file = daemon.base.path().join("conf");
     fs::write(&file, "memory: 2048\n").unwrap();
@@ -100,6 +102,7 @@ fn who_makes_backups_sees_its_own_groups_and_no_others() {
         "pools/daily",
         "remotes/pbs2",
         "sync-jobs/job1",
+        "backup-jobs/tape1",
         "users/bin@pam",
         "acl/list",
     ] {
@@ -107,7 +110,7 @@ fn who_makes_backups_sees_its_own_groups_and_no_others() {
         assert_eq!(error.errno(), libc::EACCES, "{hidden}: {error}");
         assert!(error.message().contains("permission check failed"), "{error}");
     }
-    for empty in ["pools", "remotes", "sync-jobs"] {
+    for empty in ["pools", "remotes", "sync-jobs", "backup-jobs"] {
         let left: Vec<_> = daemon.names(empty);
         assert!(
             left.iter().all(|name| ["ctl", "last-error", "last-task"].contains(&&**name)),
@@ -353,6 +356,21 @@ fn commands_ask_for_what_pbs_asks_for() {
             json!({"name": "pbs2"}),
             false,
         ),
+        (
+            "acl:1:/tape/job/tape1:daemon@pam:TapeAudit",
+            "backup-job show",
+            json!({"id": "tape1"}),
+            false,
+        ),
+        ("acl:1:/tape/pool:daemon@pam:TapeAdmin", "backup-job show", json!({"id": "tape1"}), true),
+        (
+            "acl:1:/tape:daemon@pam:TapeAdmin",
+            "backup-job update",
+            json!({"id": "tape1", "comment": "x"}),
+            false,
+        ),
+        ("acl:1:/tape:daemon@pam:TapeAudit", "backup-job remove", json!({"id": "tape1"}), true),
+        ("acl:1:/tape:daemon@pam:TapeAdmin", "backup-job run", json!({"id": "tape1"}), true),
         ("acl:1:/:daemon@pam:Audit,RemoteAudit", "sync-job show", json!({"id": "job1"}), false),
         ("acl:1:/:daemon@pam:Audit", "sync-job show", json!({"id": "job1"}), true),
         ("acl:1:/:daemon@pam:DatastoreBackup", "sync-job create", job.clone(), true),
@@ -466,6 +484,7 @@ fn lists_leave_out_what_their_reader_may_not_see() {
         ("pool list", json!({}), "name", &["daily"], &[]),
         ("remote list", json!({}), "name", &["pbs2"], &[]),
         ("sync-job list", json!({}), "id", &["job1"], &[]),
+        ("backup-job list", json!({}), "id", &["tape1"], &[]),
         ("user list", json!({}), "userid", &["bin@pam", "daemon@pam", "root@pam"], &["daemon@pam"]),
         ("acl list", json!({}), "ugid", &["daemon@pam"], &["daemon@pam"]),
     ] {

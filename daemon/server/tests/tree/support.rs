@@ -93,6 +93,7 @@ impl Daemon {
                 commit_points: Arc::new(NoCommitPoints),
                 chunk_cache_bytes: 64 << 20,
                 chunk_memory_bytes: 32 << 20,
+                ask_again: std::time::Duration::from_secs(5),
             },
         )
         .unwrap();

@@ -13,6 +13,12 @@ pub trait IdleWatch: Send + Sync {
     fn idle(&self, drive: &DriveName);
 }
 
+/// Is told what got worse with a drive or a medium.
+pub trait HealthWatch: Send + Sync {
+    /// This got worse, in a sentence; each is told once. It must not wait for anything.
+    fn got_worse(&self, drive: &DriveName, what: &str);
+}
+
 /// Who follows the use of a drive.
 #[derive(Clone)]
 pub struct Followers {
@@ -20,6 +26,8 @@ pub struct Followers {
     pub health: Arc<HealthLog>,
     /// Makes use of a drive that nobody else wants.
     pub idle: Arc<dyn IdleWatch>,
+    /// Tells people what got worse.
+    pub worse: Arc<dyn HealthWatch>,
 }
 
 impl DriveHold {
@@ -35,11 +43,19 @@ impl DriveHold {
             Err(source) => Err(self.desk().failed(source)),
         };
         match noted {
-            Ok(worse) => self.worse.extend(worse),
+            Ok(worse) => {
+                self.tell_watch(&worse);
+                self.worse.extend(worse);
+            }
             Err(error) => {
                 tracing::warn!(drive = %self.name(), %error, "the drive's health was not kept");
             }
         }
+    }
+
+    fn tell_watch(&self, worse: &[String]) {
+        let Some(followers) = &self.desk().followers else { return };
+        worse.iter().for_each(|what| followers.worse.got_worse(self.name(), what));
     }
 
     /// The last look in a task, whose log is told what got worse.
@@ -83,9 +99,15 @@ mod tests {
         }
     }
 
-    /// Counts how often the drive was idle.
+    /// Counts how often the drive was idle, and keeps what got worse.
     #[derive(Default)]
-    struct Count(Mutex<usize>);
+    struct Count(Mutex<usize>, Mutex<Vec<String>>);
+
+    impl HealthWatch for Count {
+        fn got_worse(&self, _drive: &DriveName, what: &str) {
+            self.1.lock().unwrap().push(what.into());
+        }
+    }
 
     impl IdleWatch for Count {
         fn idle(&self, _drive: &DriveName) {
@@ -113,8 +135,11 @@ mod tests {
         let state = StateDir::new(&run);
         let health = HealthLog::open(&state, Arc::clone(&clock)).unwrap();
         let idle = Arc::new(Count::default());
-        let followers =
-            Followers { health: Arc::new(health), idle: Arc::clone(&idle) as Arc<dyn IdleWatch> };
+        let followers = Followers {
+            health: Arc::new(health),
+            idle: Arc::clone(&idle) as Arc<dyn IdleWatch>,
+            worse: Arc::clone(&idle) as Arc<dyn HealthWatch>,
+        };
         let opener = Arc::new(Opener(library.clone()));
         let name = "drive0".parse().unwrap();
         let desk = DriveDesk::followed(name, opener, &run, clock, Some(followers));
@@ -147,6 +172,7 @@ mod tests {
         drop(rig.hold());
         assert_eq!(rig.library.calls(Operation::TapeAlerts), 2);
         assert_eq!(rig.records().len(), 1, "the second look showed nothing new");
+        assert_eq!(rig.idle.1.lock().unwrap().len(), 1, "and people were told once");
         drop(rig.desk.look("test", Duration::ZERO, &Cancel::new()).unwrap());
         assert_eq!(rig.library.calls(Operation::TapeAlerts), 2, "nobody used the drive");
     }

@@ -5,6 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, text};
 use super::values::{NamespaceMap, SeveralSets, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
     AuthId, DriveName, GroupFilter, LabelText, Namespace, NamespaceDepth, PoolName, StoreName, Upid,
+    UserId,
 };
 
 const TASKS: Listing = Listing {
@@ -56,7 +57,7 @@ commands! {
         /// Begin a new media set, whatever the pool's policy.
         opt force_media_set: bool = false,
         /// Who is told the result.
-        opt notify_user: Option<AuthId>,
+        opt notify_user: Option<UserId>,
     }
 
     /// Restore media sets, or some of their snapshots, into datastores.

@@ -3,7 +3,7 @@
 use super::define::*;
 use super::output::{Answer, Listing, Render, number, rendered, text};
 use super::values::Bounded;
-use crate::{DriveName, LabelText, MediaId, MediaSetId, PoolName};
+use crate::{DriveName, LabelText, MediaId, MediaSetId, PoolName, UserId};
 
 const VERIFIED: Listing = Listing {
     columns: &[
@@ -41,6 +41,8 @@ commands! {
         opt skip_missing: bool = false,
         /// Drive name.
         opt drive: Option<DriveName>,
+        /// Who is asked for media.
+        opt notify_user: Option<UserId>,
     }
 
     /// List what verifications of media found.

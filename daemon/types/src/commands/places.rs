@@ -46,6 +46,10 @@ pub enum Place {
     SyncJobs,
     /// A sync job.
     SyncJob(JobId),
+    /// `backup-jobs`.
+    BackupJobs,
+    /// A backup job.
+    BackupJob(JobId),
     /// `users`.
     Users,
     /// A user.
@@ -127,6 +131,19 @@ impl Place {
                 Verb::new(&["run"], &SyncJobRun::INFO).bind("id", id.as_str()),
                 Verb::new(&["update"], &SyncJobUpdate::INFO).bind("id", id.as_str()),
                 Verb::new(&["remove"], &SyncJobRemove::INFO)
+                    .bind("id", id.as_str())
+                    .confirm(id.as_str()),
+            ],
+            Self::BackupJobs => vec![
+                Verb::new(&["create"], &BackupJobCreate::INFO),
+                Verb::new(&["run"], &BackupJobRun::INFO),
+                Verb::new(&["update"], &BackupJobUpdate::INFO),
+                Verb::new(&["remove"], &BackupJobRemove::INFO),
+            ],
+            Self::BackupJob(id) => vec![
+                Verb::new(&["run"], &BackupJobRun::INFO).bind("id", id.as_str()),
+                Verb::new(&["update"], &BackupJobUpdate::INFO).bind("id", id.as_str()),
+                Verb::new(&["remove"], &BackupJobRemove::INFO)
                     .bind("id", id.as_str())
                     .confirm(id.as_str()),
             ],

@@ -4,6 +4,7 @@
 //! Times are seconds since 1970, sizes are bytes; absent values have no key, but where a field says
 //! otherwise.
 
+mod backup_job;
 mod cert;
 mod content;
 mod device;
@@ -14,6 +15,7 @@ mod remote;
 mod task;
 mod user;
 
+pub use backup_job::*;
 pub use cert::*;
 pub use content::*;
 pub use device::*;

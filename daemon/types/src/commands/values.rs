@@ -410,6 +410,38 @@ words! {
         WorkerThreads = "worker-threads",
     }
 
+    /// How news reach people (`tape-state.md` §15).
+    NotificationMode {
+        /// Mails to one user.
+        LegacySendmail = "legacy-sendmail",
+        /// Events, for programs.
+        NotificationSystem = "notification-system",
+    }
+
+    /// Properties of a backup job that an update may delete (`config.md` §4.8).
+    BackupJobProperty {
+        /// The operator's words.
+        Comment = "comment",
+        /// When it runs by itself.
+        Schedule = "schedule",
+        /// Whether the last medium is put away at the end.
+        EjectMedia = "eject-media",
+        /// Whether the media set is exported at the end.
+        ExportMediaSet = "export-media-set",
+        /// Whether only the newest snapshots are written.
+        LatestOnly = "latest-only",
+        /// Who gets mails.
+        NotifyUser = "notify-user",
+        /// How news reach people.
+        NotificationMode = "notification-mode",
+        /// Which groups.
+        GroupFilter = "group-filter",
+        /// How many levels of namespaces.
+        MaxDepth = "max-depth",
+        /// Which namespace.
+        Ns = "ns",
+    }
+
     /// Properties of a user that an update may delete (`cli-manager.md` §3.5).
     UserProperty {
         /// The operator's words.
@@ -428,6 +460,8 @@ words! {
         Comment = "comment",
     }
 }
+
+crate::text::serde_as_text!(NotificationMode);
 
 #[cfg(test)]
 mod tests {

@@ -162,6 +162,8 @@ fn verbs_bind_only_parameters_that_their_command_has() {
         Place::Changer("sl3".parse().unwrap()),
         Place::Drives,
         Place::Drive("vt0".parse().unwrap()),
+        Place::BackupJobs,
+        Place::BackupJob("nightly".parse().unwrap()),
         Place::Task(upid),
     ];
     let all = places.into_iter().flat_map(verbs).chain(medium()).chain(snapshot());

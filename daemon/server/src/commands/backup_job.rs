@@ -1,0 +1,193 @@
+//! How backup jobs are configured, and how they do (`cli-tape.md` §10).
+
+use reel_config::{Entries, TapeJobConfig, TapeJobs, UserConfig};
+use reel_tape::{Inventory, PoolView};
+use reel_types::commands::results::{
+    BackupJobEntry, BackupJobListEntry, BackupJobState, BackupJobStateEntry,
+};
+use reel_types::commands::{
+    BackupJobCreate, BackupJobRemove, BackupJobShow, BackupJobStatus, BackupJobUpdate,
+};
+use reel_types::{DriveName, JobId, LabelText, PoolName, StoreName, UserId};
+
+use super::backup::tape_job_of;
+use super::{Done, config_digest, kept};
+use crate::failure::{Failure, Outcome};
+use crate::jobs::Job;
+use crate::reeld::Reeld;
+use crate::tasks::JobState;
+
+impl Reeld {
+    pub(super) fn backup_job_list(&self) -> Outcome<Done> {
+        let (mut jobs, _) = TapeJobs::new(&self.config).list()?;
+        jobs.sort_by(|a, b| a.id.cmp(&b.id));
+        let inventory = self.tape.inventory.load()?;
+        let row = |job: TapeJobConfig| {
+            let state = self.state_of(&job, &inventory)?;
+            Ok(BackupJobListEntry { config: entry(job), state })
+        };
+        Done::data(jobs.into_iter().map(row).collect::<Outcome<Vec<_>>>()?)
+    }
+
+    pub(super) fn backup_job_show(&self, command: &BackupJobShow) -> Outcome<Done> {
+        Done::data(entry(TapeJobs::new(&self.config).get(&command.id)?))
+    }
+
+    pub(super) fn backup_job_status(&self, command: &BackupJobStatus) -> Outcome<Done> {
+        let job = TapeJobs::new(&self.config).get(&command.id)?;
+        let state = self.state_of(&job, &self.tape.inventory.load()?)?;
+        Done::data(BackupJobStateEntry { id: job.id, state })
+    }
+
+    pub(super) fn backup_job_create(&self, command: &BackupJobCreate) -> Outcome<Done> {
+        let BackupJobCreate { id, store, pool, drive, .. } = command.clone();
+        self.expect_parts(Some(&store), Some(&pool), Some(&drive), command.notify_user.as_ref())?;
+        let job = TapeJobConfig {
+            ns: command.ns.clone(),
+            max_depth: command.max_depth,
+            group_filter: command.group_filter.clone(),
+            latest_only: command.latest_only,
+            eject_media: command.eject_media,
+            export_media_set: command.export_media_set,
+            notify_user: command.notify_user.clone(),
+            notification_mode: command.notification_mode,
+            schedule: command.schedule.clone(),
+            comment: command.comment.as_ref().and_then(kept),
+            ..TapeJobConfig::new(id, store, pool, drive)
+        };
+        TapeJobs::new(&self.config).create(&job)?;
+        let created = JobState::Created { time: self.clock.now() };
+        let Job { kind, name } = tape_job_of(&job.id);
+        self.jobs.save(kind, name, &created)?;
+        Done::nothing()
+    }
+
+    pub(super) fn backup_job_update(&self, command: &BackupJobUpdate) -> Outcome<Done> {
+        let BackupJobUpdate { store, pool, drive, notify_user, .. } = command;
+        let jobs = TapeJobs::new(&self.config);
+        let before = jobs.get(&command.id)?.schedule;
+        self.expect_parts(store.as_ref(), pool.as_ref(), drive.as_ref(), notify_user.as_ref())?;
+        let digest = config_digest(command.digest.as_ref())?;
+        let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
+        let after = jobs.update(&command.id, &delete, digest.as_ref(), |job| {
+            change(job, command.clone());
+            Ok(())
+        })?;
+        if after.schedule != before {
+            self.reschedule(tape_job_of(&command.id))?;
+        }
+        Done::nothing()
+    }
+
+    pub(super) fn backup_job_remove(&self, command: &BackupJobRemove) -> Outcome<Done> {
+        let digest = config_digest(command.digest.as_ref())?;
+        TapeJobs::new(&self.config).remove(&command.id, digest.as_ref())?;
+        let Job { kind, name } = tape_job_of(&command.id);
+        self.jobs.remove(kind, name)?;
+        Done::nothing()
+    }
+
+    /// Fails where a job is to use what isn't there.
+    fn expect_parts(
+        &self,
+        store: Option<&StoreName>,
+        pool: Option<&PoolName>,
+        drive: Option<&DriveName>,
+        user: Option<&UserId>,
+    ) -> Outcome<()> {
+        if let Some(store) = store {
+            reel_config::Datastores::new(&self.config).get(store)?;
+        }
+        if let Some(pool) = pool {
+            self.pool_rules(pool)?;
+        }
+        if let Some(drive) = drive {
+            self.drives.config(drive)?;
+        }
+        if let Some(user) = user {
+            Entries::<UserConfig>::new(&self.config).get(user).map_err(|error| {
+                let Failure { errno, message, .. } = error.into();
+                Failure::new(errno, format!("notify-user: {message}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// When a backup job runs next by itself, UNIX seconds.
+    pub(crate) fn next_backup(&self, id: &JobId) -> Outcome<Option<i64>> {
+        let job = TapeJobs::new(&self.config).get(id)?;
+        Ok(self.next_run_of(&job, &self.job_state(tape_job_of(id))?))
+    }
+
+    fn next_run_of(&self, job: &TapeJobConfig, state: &JobState) -> Option<i64> {
+        job.schedule.as_ref()?.next_after(state.next_counts_from(), &self.zone)
+    }
+
+    fn state_of(&self, job: &TapeJobConfig, inventory: &Inventory) -> Outcome<BackupJobState> {
+        let state = self.job_state(tape_job_of(&job.id))?;
+        let next_run = self.next_run_of(job, &state);
+        let (upid, end) = state.last().unzip();
+        let end = end.flatten();
+        let at = next_run.unwrap_or_else(|| self.clock.now());
+        Ok(BackupJobState {
+            last_run_endtime: end.as_ref().map(|end| end.time),
+            last_run_state: end.map(|end| end.status.to_string()),
+            last_run_upid: upid.cloned(),
+            next_media_label: self.next_medium(job, inventory, at),
+            next_run,
+        })
+    }
+
+    /// The medium that a job would write first at `at`, as far as one can tell (`tape-state.md` §6.3).
+    fn next_medium(
+        &self,
+        job: &TapeJobConfig,
+        inventory: &Inventory,
+        at: i64,
+    ) -> Option<LabelText> {
+        let pool = self.pool_rules(&job.pool).ok()?;
+        let site = self.drives.site(&job.drive).ok()?;
+        let view = PoolView::of_job_at(&pool, inventory, &site, &self.zone, at).ok()?;
+        view.guess_next_medium(at).cloned()
+    }
+}
+
+/// What is given replaces what was there.
+fn change(job: &mut TapeJobConfig, new: BackupJobUpdate) {
+    job.store = new.store.unwrap_or(job.store.clone());
+    job.pool = new.pool.unwrap_or(job.pool.clone());
+    job.drive = new.drive.unwrap_or(job.drive.clone());
+    job.ns = new.ns.or(job.ns.take());
+    job.max_depth = new.max_depth.or(job.max_depth);
+    if !new.group_filter.is_empty() {
+        job.group_filter = new.group_filter;
+    }
+    job.latest_only = new.latest_only.or(job.latest_only);
+    job.eject_media = new.eject_media.or(job.eject_media);
+    job.export_media_set = new.export_media_set.or(job.export_media_set);
+    job.notify_user = new.notify_user.or(job.notify_user.take());
+    job.notification_mode = new.notification_mode.or(job.notification_mode);
+    job.schedule = new.schedule.or(job.schedule.take());
+    if let Some(comment) = &new.comment {
+        job.comment = kept(comment);
+    }
+}
+
+pub(super) fn entry(job: TapeJobConfig) -> BackupJobEntry {
+    BackupJobEntry {
+        comment: job.comment,
+        drive: job.drive,
+        eject_media: job.eject_media,
+        export_media_set: job.export_media_set,
+        group_filter: Some(job.group_filter).filter(|filters| !filters.is_empty()),
+        id: job.id,
+        latest_only: job.latest_only,
+        max_depth: job.max_depth,
+        notification_mode: job.notification_mode,
+        notify_user: job.notify_user,
+        ns: job.ns,
+        pool: job.pool,
+        schedule: job.schedule,
+        store: job.store,
+    }
+}
