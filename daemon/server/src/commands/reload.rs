@@ -3,7 +3,7 @@
 //! Each command reads the files that it needs, so changes count at once. What `reload` adds: it tells of all files
 //! whether they can be read, and lets go of datastores and drives that they name no more, whose files would stay open.
 
-use reel_config::{ClientKeys, DriveCare, Entries, Remotes, SyncJobs, TapeKeys};
+use reel_config::{ClientKeys, DriveCare, Entries, PoolCare, Remotes, SyncJobs, TapeKeys};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -16,6 +16,7 @@ impl Reeld {
             self.drives.let_go_of_unconfigured(),
             self.pools().map(drop),
             Entries::<DriveCare>::new(&self.config).list().map(drop).map_err(Failure::from),
+            Entries::<PoolCare>::new(&self.config).list().map(drop).map_err(Failure::from),
             Remotes::new(&self.config).list().map(drop).map_err(Failure::from),
             SyncJobs::new(&self.config).list().map(drop).map_err(Failure::from),
             ClientKeys::new(&self.config).ring_of_all().map(drop).map_err(Failure::from),

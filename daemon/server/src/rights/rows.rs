@@ -54,9 +54,11 @@ impl Reeld {
                 device("name")
             }
             Command::PoolList(_) => pool("name"),
-            Command::MediaList(_) | Command::MediaContent(_) | Command::MediaSetList(_) => {
-                pool("pool")
-            }
+            Command::MediaList(_)
+            | Command::MediaContent(_)
+            | Command::MediaSetList(_)
+            | Command::VaultList(_)
+            | Command::VaultDue(_) => pool("pool"),
             Command::MediaHealth(_) => {
                 let medium = text("uuid").and_then(|uuid| uuid.parse().ok());
                 Some(self.require_medium(who, medium, TapeAudit).is_ok())

@@ -425,12 +425,12 @@ fn the_catalog_is_replaced_before_the_inventory_knows() {
             Ok(())
         })
         .unwrap();
-    assert!(chosen.is_new);
+    assert_eq!(chosen.choice, Choice::Empty);
     assert_eq!(seen.into_inner(), Some((chosen.labels.clone(), None)));
     let stored = file.load().unwrap();
     assert_eq!(stored.require(medium(1)).unwrap().assigned_set(), Some(&chosen.set_label));
     let again = pool.alloc_writable_media(12, |_| panic!("not for a member")).unwrap();
-    assert_eq!(again, WritableMedium { is_new: false, ..chosen });
+    assert_eq!(again, WritableMedium { choice: Choice::Current, ..chosen });
 }
 
 #[test]

@@ -89,7 +89,9 @@ impl Place {
             ],
             Self::Media => vec![
                 Verb::new(&["label"], &Label::INFO),
+                Verb::new(&["barcode-label"], &BarcodeLabel::INFO),
                 Verb::new(&["inventory"], &Inventory::INFO),
+                Verb::new(&["vault"], &VaultMove::INFO),
             ],
             Self::Medium(label, id) => of_medium(label, id),
             Self::MediaSet(set) => of_media_set(set),
@@ -206,14 +208,18 @@ fn of_snapshot(store: &StoreName, namespace: &Namespace, snapshot: &Snapshot) ->
 
 fn of_medium(label: &LabelText, id: &MediaId) -> Vec<Verb> {
     let by_label = |words, info| Verb::new(words, info).bind("label-text", label.as_str());
+    let by_id = |words, info| {
+        Verb::new(words, info).bind("uuid", id.to_string()).bind("label-text", Value::Null)
+    };
     vec![
         by_label(&["load-media"], &LoadMedia::INFO),
         by_label(&["catalog"], &Catalog::INFO),
+        by_label(&["export-media"], &ExportMedia::INFO),
+        by_id(&["move"], &MediaMove::INFO),
+        by_id(&["retire"], &MediaMark::INFO).bind("status", "retired").bind("clear", false),
+        by_id(&["mark"], &MediaMark::INFO),
         by_label(&["format"], &Format::INFO).confirm(label.as_str()),
-        Verb::new(&["destroy"], &MediaDestroy::INFO)
-            .bind("uuid", id.to_string())
-            .bind("label-text", Value::Null)
-            .confirm(label.as_str()),
+        by_id(&["destroy"], &MediaDestroy::INFO).confirm(label.as_str()),
     ]
 }
 
@@ -222,6 +228,7 @@ fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
     vec![
         verb(&["restore"], &Restore::INFO),
         verb(&["fetch"], &Fetch::INFO),
+        verb(&["export"], &MediaSetExport::INFO),
         verb(&["client-key", "add"], &ClientKeyAdd::INFO),
         verb(&["client-key", "remove"], &ClientKeyRemove::INFO),
     ]
@@ -235,6 +242,7 @@ fn of_changer(changer: &ChangerName) -> Vec<Verb> {
         Verb::new(&["inventory"], &Inventory::INFO),
         Verb::new(&["load-media"], &LoadMedia::INFO),
         Verb::new(&["unload"], &Unload::INFO),
+        Verb::new(&["export-media"], &ExportMedia::INFO),
         Verb::new(&["clean"], &Clean::INFO),
         verb(&["status"], &ChangerStatus::INFO).bind("drive", Value::Null),
         verb(&["update"], &ChangerUpdate::INFO),
@@ -266,6 +274,8 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         verb(&["load-media"], &LoadMedia::INFO),
         verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
         verb(&["unload"], &Unload::INFO),
+        verb(&["export-media"], &ExportMedia::INFO),
+        verb(&["barcode-label"], &BarcodeLabel::INFO),
         verb(&["label"], &Label::INFO),
         verb(&["read-label"], &ReadLabel::INFO),
         verb(&["inventory"], &Inventory::INFO),

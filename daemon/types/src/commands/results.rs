@@ -10,6 +10,7 @@ mod device;
 mod health;
 mod media;
 mod remote;
+mod rotation;
 mod task;
 mod user;
 
@@ -19,6 +20,7 @@ pub use device::*;
 pub use health::*;
 pub use media::*;
 pub use remote::*;
+pub use rotation::*;
 pub use task::*;
 pub use user::*;
 
