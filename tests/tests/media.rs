@@ -420,3 +420,19 @@ fn a_cleaning_and_a_transfer_say_what_pbs_says() {
     silent(&daemon, "load-media-from-slot 2 --drive drive0");
     assert!(refused(&daemon, "changer transfer sl3 --from 1 --to 6").contains("slot"));
 }
+
+/// The commands of docs/media.md, on a library of the size that the page has in mind.
+#[test]
+fn the_page_does_what_it_says() {
+    let page = include_str!("../../docs/media.md");
+    let home = Home::new();
+    let daemon = start(&home);
+    one_snapshot(&home, &daemon, 1);
+    let blocks = page.split("```\n").skip(1).step_by(2);
+    let commands: Vec<&str> = blocks.flat_map(str::lines).collect();
+    assert!(commands.len() > 6, "{commands:?}");
+    for command in commands {
+        daemon.ctl(command.strip_prefix("reelctl ").expect("a command of reelctl"));
+    }
+    assert_eq!(row(&daemon, "EMU001L8")["location"], "vault-office");
+}
