@@ -149,7 +149,7 @@ fn export_slots_are_made_of_ordinary_ones_and_a_set_goes_there() {
     let log = daemon.act("export", &format!("media-sets/{set}"));
     assert!(log.contains("exported media 'EMU001L8' to import/export slot 5"), "{log}");
 
-    // Two in a set, one door: what stays is named.
+    // What is at the door stays there, whatever slots are doors.
     daemon.ctl("changer update sl3 --export-slots 1");
     assert_eq!(daemon.ls("changers/sl3/import-export"), ["1", "5"]);
     let log = daemon.ctl(&format!("media-set export {set}"));
@@ -162,10 +162,13 @@ fn export_slots_are_made_of_ordinary_ones_and_a_set_goes_there() {
 fn a_job_that_fails_leaves_its_tape_in_the_drive() {
     let home = Home::new();
     let daemon = labelled(&home, "");
-    std::fs::remove_dir_all(home.join("store1/.chunks")).unwrap();
-    daemon
+    std::fs::write(home.join("disk.img"), noise(60 << 20, 2)).unwrap();
+    add_snapshot(&daemon, "store1", SNAPSHOTS[1], &home.join("disk.img"));
+    let told = daemon
         .ctl_fails("backup store1 daily --drive drive0 --export-media-set true --eject-media true");
+    assert!(told.contains("no usable media found"), "{told}");
     assert_eq!(daemon.ls("changers/sl3/import-export/5"), Vec::<String>::new());
+    assert_eq!(daemon.ls("changers/sl3/drives/0"), ["EMU003L8"]);
 }
 
 #[test]
@@ -311,12 +314,12 @@ fn a_plan_is_what_the_next_backup_does() {
     assert_eq!(plan["media"][0]["kind"], "current");
     let wrote = plan["bytes-wanted"].as_u64().unwrap();
     assert!((4_000_000..5_000_000).contains(&wrote), "{plan}");
-    assert_eq!(plan["estimated-by"], "the largest of the last 1 backups to the pool");
+    assert_eq!(plan["estimated-by"], "the largest of the last backups to the pool (1)");
     assert_eq!(daemon.json("pool plan daily --store store1")["bytes-wanted"], 0);
-    std::fs::write(home.join("disk.img"), noise(40 << 20, 2)).unwrap();
+    std::fs::write(home.join("disk.img"), noise(60 << 20, 2)).unwrap();
     add_snapshot(&daemon, "store1", SNAPSHOTS[1], &home.join("disk.img"));
     let large = daemon.json("pool plan daily --store store1 --drive drive0");
-    assert!(large["bytes-wanted"].as_u64().unwrap() > 40 << 20, "{large}");
+    assert!(large["bytes-wanted"].as_u64().unwrap() > 60 << 20, "{large}");
     assert_eq!(large["fits"], false, "three media of 16 MiB: {large}");
 
     // As a file, and as a table.

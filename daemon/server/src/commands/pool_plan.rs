@@ -159,7 +159,7 @@ impl Reeld {
             written.push(lines.iter().filter_map(|line| written_by(line)).sum::<u64>());
         }
         let runs = written.len();
-        let how = format!("the largest of the last {runs} backups to the pool");
+        let how = format!("the largest of the last backups to the pool ({runs})");
         Ok(written.into_iter().max().map(|bytes| (bytes, how)))
     }
 }

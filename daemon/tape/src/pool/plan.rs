@@ -7,8 +7,10 @@ use reel_types::{AllocationPolicy, MediaLocation, MediaSetId, MediaStatus, rfc33
 
 use super::{PoolRules, PoolView, Site, lasting_status};
 use crate::Result;
-use crate::inventory::{Inventory, InventoryEntry};
+use crate::inventory::{Inventory, InventoryEntry, SetMembers};
 use crate::usability::{NewSetReason, Usability};
+
+const NO_SET: &str = "the pool has no media set yet";
 
 /// Why a medium is the one to write (`tape-state.md` §6.3), in the order in which they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,9 +119,16 @@ impl<'a> PoolView<'a> {
         empty.chain(expired).chain(self.free_media().into_iter().map(with(Choice::Free))).collect()
     }
 
+    /// Whether the current set has no media yet.
+    fn is_first_set(&self) -> bool {
+        self.members().is_none_or(SetMembers::is_empty)
+    }
+
     /// Why a job that starts now goes on with the current set.
     pub(crate) fn reason_to_continue(&self) -> String {
-        let Some(set) = self.current_set() else { return "the pool has no media set yet".into() };
+        let Some(set) = self.current_set().filter(|_| !self.is_first_set()) else {
+            return NO_SET.into();
+        };
         let mut reason = match &self.rules().allocation {
             AllocationPolicy::Continue | AllocationPolicy::Always => {
                 "policy is Continue".to_owned()
@@ -206,6 +215,7 @@ fn place_of(entry: &InventoryEntry) -> String {
 pub(crate) fn start_line(view: &PoolView<'_>, reason: Option<&NewSetReason>) -> String {
     match reason {
         Some(reason) => format!("starting new media set - reason: {reason}"),
+        None if view.is_first_set() => format!("starting media set - reason: {NO_SET}"),
         None => format!("continuing media set - reason: {}", view.reason_to_continue()),
     }
 }
