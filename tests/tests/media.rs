@@ -190,7 +190,7 @@ fn operators_note_what_no_device_tells() {
     for (line, words) in [
         ("media mark EMU001L8 --status writable", "setting media status 'writable' is not allowed"),
         ("media mark EMU001L8 --status unknown", "setting media status 'unknown' is not allowed"),
-        ("media mark EMU001L8 --status broken", "'status': must be one of"),
+        ("media mark EMU001L8 --status broken", "'broken' is not one of"),
         ("media mark EMU001L8", "either 'status'"),
         ("media mark EMU001L8 --status full --clear", "either 'status'"),
         ("media mark --status full", "either by 'label-text' or by 'uuid'"),
