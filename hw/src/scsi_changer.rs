@@ -147,13 +147,11 @@ impl ScsiChanger {
         };
         let (source, destination) = (hand.address, slot.address);
         tracing::warn!(content = %hand.content, slot = %slot.number, "the robot's hand is emptied into a slot");
-        match self.move_medium(&status, source, destination) {
-            Ok(()) => self.status(),
-            Err(error) => {
-                self.seen = None;
-                Err(self.explain(WHAT, error))
-            }
-        }
+        let moved = self.move_medium(&status, source, destination);
+        // What robots hold is asked with the layout.
+        (self.layout, self.seen) = (None, None);
+        moved.map_err(|error| self.explain(WHAT, error))?;
+        self.status()
     }
 
     /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).
