@@ -77,7 +77,7 @@ impl Count {
 
     fn add_index(&mut self, snapshot: &SnapshotReader, name: &ArchiveName) -> Result<()> {
         let index = snapshot.index(name)?.index;
-        for entry in (&*index).entries(0..index.chunk_count()) {
+        for entry in (*index).entries(0..index.chunk_count()) {
             let entry = entry?;
             let digest = entry.digest.as_bytes();
             if self.seen.contains(digest) || self.known.has_chunk(&entry.digest) {
