@@ -1,6 +1,11 @@
 //! Labels, pools, doors and vaults of a small emulated library: two LTO drives, four slots, one slot to import and export.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails ends the test"
+)]
 
 use reel_emu::{CartridgeFacts, CartridgeKind, Maker};
 use reel_tests::emulated::{medium, shape};

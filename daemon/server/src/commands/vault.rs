@@ -114,7 +114,7 @@ impl Reeld {
     }
 
     pub(super) fn vault_move(self: &Arc<Self>, command: &VaultMove, who: &AuthId) -> Outcome<Done> {
-        if command.due == !command.media.is_empty() {
+        if command.due != command.media.is_empty() {
             return Err(Failure::invalid(
                 "name the media to move, or take all that are due with '--due', not both",
             ));
