@@ -515,6 +515,9 @@ fn planned(media: &Media, rules: &PoolRules, site: &Site, now: i64) -> (bool, St
     (plan.new_set, plan.reason, plan.media.iter().map(name).collect())
 }
 
+/// Media, allocation, retention, the drive's site and the time; then whether there is a new set, why, and the media.
+type PlanRow<'a> = (Media, &'a str, &'a str, Site, i64, bool, &'a str, &'a [&'a str]);
+
 #[test]
 fn plans_by_policy_and_media() {
     let used = || Media::default().used(1, 0, 10).used(1, 1, 20);
@@ -522,7 +525,7 @@ fn plans_by_policy_and_media() {
     let no_set = "the pool has no media set yet";
     let at_two = "policy '*:0/2' begins the next one at 1970-01-01T00:02:00+00:00";
     let offline = "policy is Continue; it goes on with another medium, for 'tape2' is offline";
-    let table: [(Media, &str, &str, Site, i64, bool, &str, &[&str]); 9] = [
+    let table: [PlanRow<'_>; 9] = [
         (
             Media::default(),
             "always",
