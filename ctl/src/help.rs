@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn completion() {
         assert_eq!(completed("reelctl med"), "media\nmedia-set\n");
-        assert_eq!(completed("reelctl media "), "content\ndestroy\nhealth\nlist\n");
+        assert_eq!(completed("reelctl media "), "content\ndestroy\nhealth\nlist\nmark\nmove\n");
         assert_eq!(
             completed("reelctl media list --up"),
             "--update-status\n--update-status-changer\n"

@@ -1,6 +1,7 @@
 //! Answers as text or JSON (`cli-manager.md` §2). Pure: what it says depends on its arguments alone.
 
 pub mod device;
+mod rotation;
 
 use std::cmp::Ordering;
 
@@ -161,6 +162,9 @@ fn cell(column: &Column, row: &Value, zone: &TimeZone) -> String {
         }
         Render::FileNames => file_names(value),
         Render::Lines => lines(value),
+        Render::PlannedMedia => rotation::planned_media(value),
+        Render::UnusedMedia => rotation::unused_media(value),
+        Render::Expiry => rotation::expiry(value, zone),
         Render::DefaultTrue => if value == false { "0" } else { "1" }.into(),
         Render::Expire => match value.as_i64() {
             None | Some(0) => "never".into(),

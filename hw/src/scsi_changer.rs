@@ -113,6 +113,7 @@ impl ScsiChanger {
     ) -> Result<T> {
         for _ in 0..ATTENTIONS_MAX {
             let status = self.recent_status()?;
+            let Some(status) = self.with_empty_hand(status)? else { continue };
             let (source, destination, told) = plan(&status)?;
             match self.move_medium(&status, source, destination) {
                 Ok(()) => {
@@ -120,11 +121,40 @@ impl ScsiChanger {
                     return Ok(told);
                 }
                 Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => {}
-                Err(error) => return Err(self.explain(what, error)),
+                Err(error) => {
+                    // Whether the medium has left its place nobody knows.
+                    self.seen = None;
+                    return Err(self.explain(what, error));
+                }
             }
         }
         let problem = "it has ever more unit attentions to tell";
         Err(self.explain(what, DeviceError::Refused(problem.to_owned())))
+    }
+
+    /// Puts away what a robot has kept in its hand since a move failed, into the first free storage slot: nothing else
+    /// can be moved before. What lies where then; none where the changer had something to tell and has not moved it.
+    fn with_empty_hand(&mut self, status: ChangerStatus) -> Result<Option<ChangerStatus>> {
+        const WHAT: &str = "put away the medium in the robot's hand";
+        let Some(hand) = status.transports.iter().find(|hand| !hand.content.is_empty()) else {
+            return Ok(Some(status));
+        };
+        let mut storage = status.slots.iter().filter(|slot| !slot.import_export);
+        let Some(slot) = storage.find(|slot| slot.content.is_empty()) else {
+            let problem =
+                format!("it holds {}, and no storage slot is free; make room", hand.content);
+            return Err(self.explain(WHAT, DeviceError::Refused(problem)));
+        };
+        let (source, destination) = (hand.address, slot.address);
+        tracing::warn!(content = %hand.content, slot = %slot.number, "the robot's hand is emptied into a slot");
+        let moved = self.move_medium(&status, source, destination);
+        // What robots hold is asked with the layout.
+        (self.layout, self.seen) = (None, None);
+        match moved {
+            Ok(()) => self.status().map(Some),
+            Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => Ok(None),
+            Err(error) => Err(self.explain(WHAT, error)),
+        }
     }
 
     /// By the first robot; address 0 where the changer tells of none (spec scsi.md §12).

@@ -71,6 +71,7 @@ impl Reeld {
                 return Err(Failure::new(nix::libc::EXDEV, text));
             }
         }
+        self.tape.commit_points.reached("export: moved");
         self.note_seen(changer, &*library.known_status()?)
     }
 

@@ -20,9 +20,11 @@ mod media;
 pub(crate) mod media_verify;
 mod plan;
 mod pool;
+mod pool_plan;
 mod pull;
 mod reload;
 mod remote;
+mod rotation;
 mod secrets;
 mod snapshot;
 mod sync_job;
@@ -30,6 +32,7 @@ mod tape;
 mod task;
 mod tool;
 mod user;
+mod vault;
 
 use std::sync::Arc;
 
@@ -151,11 +154,13 @@ impl Reeld {
             Command::Rewind(command) => self.rewind(command, who),
             Command::Eject(command) => self.eject(command, who),
             Command::Label(command) => self.label(command, who),
+            Command::BarcodeLabel(command) => self.barcode_label(command, who),
             Command::ReadLabel(command) => self.read_label(command),
             Command::Inventory(command) => self.inventory(command, who),
             Command::LoadMedia(command) => self.load_media(command, who),
             Command::LoadMediaFromSlot(command) => self.load_media_from_slot(command),
             Command::Unload(command) => self.unload(command, who),
+            Command::ExportMedia(command) => self.export_media(command),
             Command::CartridgeMemory(command) => self.cartridge_memory(command),
             Command::VolumeStatistics(command) => self.volume_statistics(command),
             Command::TapeAlertFlags(command) => self.tape_alert_flags(command),
@@ -208,14 +213,22 @@ impl Reeld {
             Command::PoolCreate(command) => self.pool_create(command),
             Command::PoolUpdate(command) => self.pool_update(command),
             Command::PoolRemove(command) => self.pool_remove(command),
+            Command::PoolPlan(command) => self.pool_plan(command),
             Command::MediaList(command) => self.media_list(command),
             Command::MediaHealth(command) => self.media_health(command),
             Command::MediaVerify(command) => self.media_verify(command, who),
             Command::MediaVerified(command) => self.media_verified(command),
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
+            Command::MediaMove(command) => self.media_move(command),
+            Command::MediaMark(command) => self.media_mark(command),
             Command::MediaSetList(command) => self.media_set_list(command),
             Command::MediaSetPlan(command) => self.media_set_plan(command),
+            Command::MediaSetExport(command) => self.media_set_export(command, who),
+            Command::VaultList(command) => self.vault_list(command),
+            Command::VaultDue(command) => self.vault_due(command),
+            Command::VaultMove(command) => self.vault_move(command, who),
+            Command::BarcodeSheet(command) => self.barcode_sheet(command),
             Command::Fetch(command) => self.fetch(command, who),
             Command::RemoteList(_) => self.remote_list(),
             Command::RemoteShow(command) => self.remote_show(command),

@@ -6,12 +6,14 @@
 
 pub mod api;
 mod auto_clean;
+mod barcode_sheet;
 mod cartridge_moves;
 mod chores;
 pub mod commands;
 pub mod content;
 pub(crate) mod devices;
 pub mod drives;
+mod exports;
 pub mod failure;
 pub mod folders;
 mod holes;

@@ -47,6 +47,7 @@ use reel_types::commands::Place;
 
 use crate::content::FinishedSnapshot;
 use crate::failure::Outcome;
+use crate::memo::{Memo, Stamp};
 use crate::reeld::Reeld;
 
 pub(crate) use media::MediaNames;
@@ -54,6 +55,7 @@ pub(crate) use snapshot::FIXED as SNAPSHOT_NAMES;
 
 use control::ControlLogs;
 use listing::Listings;
+use media_sets::SetNames;
 use set_listing::SetListings;
 use sizes::Sizes;
 
@@ -81,6 +83,7 @@ struct Tree {
     listings: Listings,
     sizes: Sizes,
     sets: SetListings,
+    set_names: Memo<(), (Option<Stamp>, Option<Stamp>), Arc<SetNames>>,
     /// Snapshots that somebody has a file open in.
     open: Mutex<HeldSnapshots>,
 }
@@ -93,6 +96,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
         listings: Listings::new(),
         sizes: Sizes::new(Arc::clone(&reeld.holes)),
         sets: SetListings::new(),
+        set_names: Memo::new(1),
         open: Mutex::default(),
         reeld,
     });

@@ -12,6 +12,7 @@ mod chunk_feed;
 mod known;
 mod pool_writer;
 mod select;
+mod unwritten;
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -20,11 +21,11 @@ use reel_store::datastore::{Datastore, SnapshotReader};
 use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
 use uuid::Uuid;
 
-use crate::drive_desk::DriveHold;
+use crate::drive_desk::{DriveHold, DriveState};
 use crate::encryption::{SetKey, require_encryption};
 use crate::env::TapeEnv;
 use crate::medium;
-use crate::pool::{MediaPool, PoolRules, Site};
+use crate::pool::{MediaPool, PoolRules, Site, start_line};
 use crate::state_dir::Patience;
 use crate::{Error, Result};
 
@@ -33,6 +34,7 @@ use known::KnownContents;
 use pool_writer::PoolWriter;
 
 pub use select::Selection;
+pub use unwritten::unwritten_bytes;
 
 /// How often a media set is tried again that somebody else uses.
 const SET_RETRY: Duration = Duration::from_secs(1);
@@ -147,9 +149,8 @@ fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<M
         }
         task.wait(SET_RETRY)?;
     };
-    if let Some(reason) = pool.start_write_session(env.clock.now(), job.force_media_set)? {
-        task.log(&format!("starting new media set - reason: {reason}"));
-    }
+    let reason = pool.start_write_session(env.clock.now(), job.force_media_set)?;
+    task.log(&start_line(&pool.view()?, reason.as_ref()));
     task.log(&format!("media set uuid: {}", pool.current_set()));
     Ok(pool)
 }
@@ -317,6 +318,12 @@ impl Run<'_> {
 
     fn export_set(&mut self) -> Result<()> {
         self.writer.hold().note_health();
+        if self.writer.hold().changer().is_some() {
+            self.task.log("rewind media");
+            let hold = self.writer.hold();
+            hold.set_state(DriveState::Rewinding);
+            hold.drive().rewind().map_err(|source| hold.failed(source))?;
+        }
         for medium in self.writer.pool().members()? {
             let labels = &self.writer.pool().inventory().require(medium)?.labels;
             let label_text = labels.label.label_text.clone();

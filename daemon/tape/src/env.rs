@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// Every point at which something becomes durable that the next start must understand.
 ///
 /// A test stops the program at each and looks at what is left.
-pub const COMMIT_POINTS: [&str; 19] = [
+pub const COMMIT_POINTS: [&str; 21] = [
     "label: written",
     "label: catalog created",
     "label: inventory stored",
@@ -38,6 +38,8 @@ pub const COMMIT_POINTS: [&str; 19] = [
     "catalog: replaced",
     "restore: chunks stored",
     "restore: snapshot stored",
+    "export: moved",
+    "export: location stored",
 ];
 
 /// The state, caches and surroundings that operations on media share.

@@ -57,6 +57,6 @@ pub use health::HealthLog;
 pub use inventory::{Inventory, InventoryEntry, InventoryFile};
 pub use label::{MediaLabel, MediaLabels, MediaSetLabel};
 pub use media_catalog::MediaCatalog;
-pub use pool::{MediaPool, PoolRules, PoolView, Site, WritableMedium};
+pub use pool::{Choice, MediaPool, PoolPlan, PoolRules, PoolView, Site, WritableMedium};
 pub use reel_hw::FileNumber;
 pub use state_dir::{StateDir, StateLock};

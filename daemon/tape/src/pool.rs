@@ -9,6 +9,7 @@
 //! medium still writable" (asked before every archive) is answered from memory. Choosing another medium
 //! is done under the pool's lock on a freshly read inventory, since other jobs choose from the same media.
 
+mod plan;
 mod rules;
 mod view;
 
@@ -23,6 +24,8 @@ use crate::state_dir::{Patience, StateDir, StateLock};
 use crate::usability::{NewSetReason, Usability};
 use crate::{Error, Result};
 
+pub(crate) use plan::start_line;
+pub use plan::{Choice, PoolPlan};
 pub use rules::{PoolRules, Site};
 pub use view::PoolView;
 pub(crate) use view::lasting_status;
@@ -51,9 +54,19 @@ pub struct WritableMedium {
     pub labels: MediaLabels,
     /// The set label in it, once more without the doubt whether there is one.
     pub set_label: MediaSetLabel,
-    /// Whether it joined the set just now, so that it wants a new set label and catalog.
-    pub is_new: bool,
+    /// Why it is this one.
+    pub choice: Choice,
 }
+
+impl WritableMedium {
+    /// Whether it joined the set just now, so that it wants a new set label and catalog.
+    pub fn is_new(&self) -> bool {
+        self.choice != Choice::Current
+    }
+}
+
+/// A medium, why it is that one, and the lock of the set that it leaves.
+type ChosenMedium = (Choice, InventoryEntry, Option<StateLock>);
 
 impl MediaPool {
     /// Opens a pool and locks its newest set, or a new one where there is none.
@@ -146,13 +159,13 @@ impl MediaPool {
         if let Some(medium) = self.writable_member()? {
             return Ok(medium);
         }
-        if let Some((entry, _old_set_lock)) = self.choose_from_pool(now)? {
-            return self.join_set(&entry, now, new_catalog);
+        if let Some((choice, entry, _old_set_lock)) = self.choose_from_pool(now)? {
+            return self.join_set((choice, &entry), now, new_catalog);
         }
         let _free_lock = self.state.lock_unassigned_pool(&self.patience)?;
         self.inventory = self.file.load()?;
         match self.view()?.free_media().first() {
-            Some(entry) => self.join_set(&(*entry).clone(), now, new_catalog),
+            Some(entry) => self.join_set((Choice::Free, &(*entry).clone()), now, new_catalog),
             None => Err(Error::NoUsableMedia { pool: self.rules.name.clone() }),
         }
     }
@@ -185,19 +198,20 @@ impl MediaPool {
         let Usability::Writable(medium) = usability else { return Ok(None) };
         let entry = self.inventory.require(medium)?;
         let (labels, set_label) = (entry.labels.clone(), entry.assigned_set().cloned());
-        Ok(set_label.map(|set_label| WritableMedium { labels, set_label, is_new: false }))
+        let choice = Choice::Current;
+        Ok(set_label.map(|set_label| WritableMedium { labels, set_label, choice }))
     }
 
     /// The best empty medium of the pool, else the best expired one with the lock of its old set.
-    fn choose_from_pool(&self, now: i64) -> Result<Option<(InventoryEntry, Option<StateLock>)>> {
+    fn choose_from_pool(&self, now: i64) -> Result<Option<ChosenMedium>> {
         let view = self.view()?;
         if let Some(entry) = view.empty_media().first() {
-            return Ok(Some(((*entry).clone(), None)));
+            return Ok(Some((Choice::Empty, (*entry).clone(), None)));
         }
         for entry in view.expired_media(now) {
             let Some(label) = entry.assigned_set() else { continue };
             match self.state.lock_media_set(label.uuid, Duration::ZERO) {
-                Ok(lock) => return Ok(Some((entry.clone(), Some(lock)))),
+                Ok(lock) => return Ok(Some((Choice::Expired, entry.clone(), Some(lock)))),
                 Err(Error::Locked { .. }) => {
                     let medium = &entry.labels.label.label_text;
                     tracing::info!("media set {} is busy: not reusing '{medium}'", label.uuid);
@@ -223,7 +237,7 @@ impl MediaPool {
     /// Makes a medium the last of the set.
     fn join_set(
         &mut self,
-        entry: &InventoryEntry,
+        (choice, entry): (Choice, &InventoryEntry),
         now: i64,
         new_catalog: impl FnOnce(&MediaLabels) -> Result<()>,
     ) -> Result<WritableMedium> {
@@ -243,7 +257,7 @@ impl MediaPool {
             inventory.store(labels.clone(), true);
             Ok(())
         })?;
-        Ok(WritableMedium { labels, set_label, is_new: true })
+        Ok(WritableMedium { labels, set_label, choice })
     }
 }
 

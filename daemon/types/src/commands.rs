@@ -32,6 +32,7 @@ mod params;
 mod places;
 mod remote;
 pub mod results;
+mod rotation;
 mod snapshot;
 mod usage;
 mod user;
@@ -58,6 +59,7 @@ pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
 pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
 pub use places::Place;
 pub use remote::*;
+pub use rotation::*;
 pub use snapshot::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
 pub use user::*;
@@ -70,7 +72,7 @@ command_enum! {
     SnapshotNotesShow, SnapshotNotesUpdate, SnapshotProtectedShow, SnapshotProtectedUpdate,
     GroupList, GroupForget, GroupChangeOwner,
     DriveList, DriveConfig, DriveStatus, DriveHealth, DriveScan, DriveCreate, DriveUpdate, DriveRemove,
-    Format, Rewind, Eject, Label, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload,
+    Format, Rewind, Eject, Label, BarcodeLabel, ReadLabel, Inventory, LoadMedia, LoadMediaFromSlot, Unload, ExportMedia,
     CartridgeMemory, VolumeStatistics, TapeAlertFlags, EndOfData, Clean, Scan,
     MtAsf, MtBsf, MtBsfm, MtBsr, MtCartridgeMemory, MtEject, MtEod, MtErase, MtFormat, MtFsf,
     MtFsfm, MtFsr, MtLoad, MtLock, MtOptions, MtRewind, MtScan, MtSetblk, MtStatus,
@@ -79,9 +81,10 @@ command_enum! {
     MtxInquiry, MtxInventory, MtxLoad, MtxScan, MtxStatus, MtxTransfer, MtxUnload,
     ChangerScan, ChangerList, ChangerConfig, ChangerCreate, ChangerUpdate, ChangerRemove,
     ChangerTransfer, ChangerStatus,
-    PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove,
-    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaVerify, MediaVerified,
-    MediaSetList, MediaSetPlan, Fetch,
+    PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove, PoolPlan,
+    MediaList, MediaHealth, MediaContent, MediaDestroy, MediaMove, MediaMark, MediaVerify, MediaVerified,
+    MediaSetList, MediaSetPlan, MediaSetExport, Fetch,
+    VaultList, VaultDue, VaultMove, BarcodeSheet,
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,
     SyncJobList, SyncJobShow, SyncJobStatus, SyncJobRun, SyncJobCreate, SyncJobUpdate, SyncJobRemove,
     Pull, CertInfo, CertUpdate,

@@ -9,6 +9,7 @@
     reason = "what fails ends the test"
 )]
 
+mod export;
 mod judge;
 mod life;
 mod middle;
@@ -19,7 +20,7 @@ use reel_tests::Home;
 use life::{Source, die_again_and_again, live_through};
 
 /// The work that has commit points. Each has a test here that dies at all of them.
-const OPERATIONS: [&str; 4] = ["label", "backup", "catalog", "restore"];
+const OPERATIONS: [&str; 5] = ["label", "backup", "catalog", "restore", "export"];
 
 fn points_of(operation: &str) -> impl Iterator<Item = &'static str> {
     let prefix = format!("{operation}: ");
@@ -62,6 +63,11 @@ fn a_daemon_that_dies_while_it_makes_catalogs() {
 #[test]
 fn a_daemon_that_dies_while_it_restores() {
     live_through_all("restore");
+}
+
+#[test]
+fn a_daemon_that_dies_while_it_exports() {
+    points_of("export").for_each(export::die_on_the_way_to_a_vault);
 }
 
 /// On whatever medium the backup has come to by then, and with what earlier deaths left on it.

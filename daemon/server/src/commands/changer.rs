@@ -186,7 +186,7 @@ impl Reeld {
     }
 
     /// The changer that a command names, or the only one there is.
-    fn chosen_changer(&self, name: Option<&ChangerName>) -> Outcome<ChangerName> {
+    pub(super) fn chosen_changer(&self, name: Option<&ChangerName>) -> Outcome<ChangerName> {
         if let Some(name) = name {
             return Ok(name.clone());
         }

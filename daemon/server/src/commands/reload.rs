@@ -4,7 +4,8 @@
 //! whether they can be read, and lets go of datastores and drives that they name no more, whose files would stay open.
 
 use reel_config::{
-    ClientKeys, DriveCare, Entries, NotificationSettings, Remotes, SyncJobs, TapeJobs, TapeKeys,
+    ClientKeys, DriveCare, Entries, NotificationSettings, PoolCare, Remotes, SyncJobs, TapeJobs,
+    TapeKeys,
 };
 
 use super::Done;
@@ -18,6 +19,7 @@ impl Reeld {
             self.drives.let_go_of_unconfigured(),
             self.pools().map(drop),
             Entries::<DriveCare>::new(&self.config).list().map(drop).map_err(Failure::from),
+            Entries::<PoolCare>::new(&self.config).list().map(drop).map_err(Failure::from),
             Remotes::new(&self.config).list().map(drop).map_err(Failure::from),
             TapeJobs::new(&self.config).list().map(drop).map_err(Failure::from),
             NotificationSettings::of(&self.config).map(drop).map_err(Failure::from),

@@ -59,6 +59,9 @@ impl Reeld {
             | C::MediaContent(_)
             | C::MediaVerified(_)
             | C::MediaSetList(_)
+            | C::VaultList(_)
+            | C::VaultDue(_)
+            | C::BarcodeSheet(_)
             | C::RemoteList(_)
             | C::SyncJobList(_)
             | C::BackupJobList(_)
@@ -157,6 +160,11 @@ impl Reeld {
             C::Catalog(c) => self.require_drive(who, c.drive.as_ref(), TapeRead),
             C::Format(c) => self.require_drive(who, c.drive.as_ref(), TapeWrite),
             C::Label(c) => self.require_drive(who, c.drive.as_ref(), TapeWrite),
+            C::BarcodeLabel(c) => self.require_drive(who, c.drive.as_ref(), TapeWrite),
+            C::ExportMedia(c) => match &c.drive {
+                Some(drive) => self.require_drive(who, Some(drive), TapeRead),
+                None => on(&devices(), &[TapeRead]),
+            },
             // PBS has them for root alone.
             C::MtAsf(_)
             | C::MtBsf(_)
@@ -217,6 +225,28 @@ impl Reeld {
                 self.require_medium(who, self.medium_of(&c.label_text, c.uuid), TapeWrite)
             }
             C::MediaVerify(c) => self.check_verify(who, c),
+            C::MediaMove(c) => {
+                self.require_medium(who, self.medium_of(&c.label_text, c.uuid), TapeWrite)
+            }
+            C::MediaMark(c) => {
+                self.require_medium(who, self.medium_of(&c.label_text, c.uuid), TapeWrite)
+            }
+            // It moves cartridges of all libraries, and what is due may be of any pool.
+            C::VaultMove(_) => {
+                on(&devices(), &[TapeRead])?;
+                on(&AclPath::fixed(&["tape", "pool"]), &[TapeWrite])
+            }
+            C::PoolPlan(c) => {
+                on(&AclPath::tape_pool(&c.name), &[TapeAudit])?;
+                match &c.store {
+                    Some(store) => on(&AclPath::datastore(store), &[DatastoreAudit]),
+                    None => Ok(()),
+                }
+            }
+            C::MediaSetExport(c) => {
+                on(&devices(), &[TapeRead])?;
+                self.require_set(who, c.media_set, TapeRead)
+            }
             C::MediaSetPlan(c) => self.require_set(who, c.media_set, TapeAudit),
             C::Fetch(c) => self.require_set(who, c.media_set, TapeRead),
             C::Backup(c) => self.check_backup(who, c),

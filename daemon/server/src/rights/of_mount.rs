@@ -89,6 +89,8 @@ impl Reeld {
             ["datastores", store, inside @ ..] => {
                 self.may_use_store(who, &parsed(store)?, inside, access)
             }
+            // Links, whose goals are shown as they may be seen.
+            ["media-sets", "by-name"] | ["media-sets", "by-name", _] => Ok(()),
             ["media-sets", set, inside @ ..] => self.may_use_set(who, parsed(set)?, inside, access),
             ["pools", pool, ..] => on(&AclPath::tape_pool(&parsed(pool)?), &[TapeAudit]),
             ["media", name, ..] => self.may_see_medium(who, name),

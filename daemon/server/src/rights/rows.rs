@@ -57,7 +57,9 @@ impl Reeld {
             Command::MediaList(_)
             | Command::MediaContent(_)
             | Command::MediaVerified(_)
-            | Command::MediaSetList(_) => pool("pool"),
+            | Command::MediaSetList(_)
+            | Command::VaultList(_)
+            | Command::VaultDue(_) => pool("pool"),
             Command::MediaHealth(_) => {
                 let medium = text("uuid").and_then(|uuid| uuid.parse().ok());
                 Some(self.require_medium(who, medium, TapeAudit).is_ok())

@@ -3,15 +3,17 @@
 //! A catalog names snapshots, not their files. Where a snapshot's archive has been seen, its files show; where not,
 //! the folder holds `status`, which says where the archive is, and `ctl`; any other name is ENODATA.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use nix::libc;
-use reel_fs::{ControlLog, Entry, FnDir, FsError, KeyValues, Node, StaticDir};
+use reel_config::{Entry as _, PoolConfig};
+use reel_fs::{ControlLog, Entry, FnDir, FsError, KeyValues, Node, StaticDir, symlink};
 use reel_store::{CryptConfig, CryptMode};
 use reel_tape::snapshot_files::SnapshotOnSet;
 use reel_tape::{InventoryEntry, MediaSetLabel};
-use reel_types::commands::results::PlanEntry;
+use reel_types::commands::results::{MediaSetListEntry, PlanEntry};
 use reel_types::commands::{Command, MediaSetPlan, Place, TapeGroup};
 use reel_types::{
     ArchiveKind, ArchiveName, BackupGroup, BackupTime, Fingerprint, GroupPath, MediaSetId,
@@ -28,7 +30,15 @@ use super::tape_places::{self, TapePlaces};
 use crate::commands::Done;
 use crate::content::{FinishedSnapshot, SetSnapshot};
 use crate::failure::{Failure, Outcome};
+use crate::memo::Stamp;
 use crate::reeld::Reeld;
+
+/// Digits of the uuid behind a name that several sets have.
+const UUID_DIGITS: usize = 8;
+/// Media sets by their names in `by-name`.
+pub(super) type SetNames = BTreeMap<String, MediaSetId>;
+/// What a file's name may come to, less `~` and those digits.
+const NAME_BYTES_MAX: usize = 255 - 1 - UUID_DIGITS;
 
 const REFUSAL: &str =
     "what is on tape stays there; 'format LABEL' in the ctl of a medium erases that medium";
@@ -49,7 +59,63 @@ pub(super) fn media_sets(tree: &Arc<Tree>) -> Node {
         }
         Ok(media_set(&one, set))
     };
-    FnDir::new(entries, lookup).beside(plain(REFUSAL)).node()
+    FnDir::new(entries, lookup).beside(plain(REFUSAL).with("by-name", by_name(tree))).node()
+}
+
+/// Links to the sets, named as their pools' templates say.
+fn by_name(tree: &Arc<Tree>) -> Node {
+    let (all, one) = (Arc::clone(tree), Arc::clone(tree));
+    let entries = move || {
+        let names = all.set_names().map_err(fs_error)?;
+        Ok(names.keys().map(Entry::symlink).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let names = one.set_names().map_err(fs_error)?;
+        let set = names.get(as_text(name)?).ok_or_else(|| no_such(name))?;
+        Ok(symlink(format!("../{set}")))
+    };
+    FnDir::new(entries, lookup).beside(plain("a set is named by its pool's template")).node()
+}
+
+impl Tree {
+    /// The names of all sets, made anew when the inventory or the configuration of pools has changed.
+    fn set_names(&self) -> Outcome<Arc<SetNames>> {
+        let pools = self.reeld.config.file(PoolConfig::FILE.name);
+        let stamp = (Stamp::of(&self.reeld.tape.state.inventory())?, Stamp::of(&pools)?);
+        let name = || Ok(Arc::new(set_names(&self.reeld.set_rows(None)?)));
+        self.set_names.get_or((), stamp, name)
+    }
+}
+
+/// The sets by names that a folder can have: several of one name get `~` and a piece of their uuid.
+fn set_names(rows: &[MediaSetListEntry]) -> SetNames {
+    let safe: Vec<String> = rows.iter().map(|row| file_name(&row.media_set_name)).collect();
+    let mut bearers: HashMap<&String, usize> = HashMap::new();
+    for name in &safe {
+        *bearers.entry(name).or_default() += 1;
+    }
+    let name = |(row, name): (&MediaSetListEntry, &String)| {
+        let set = row.media_set_uuid;
+        let is_shared = bearers.get(name).is_some_and(|count| *count > 1);
+        let digits: String = set.to_string().chars().take(UUID_DIGITS).collect();
+        (if is_shared { format!("{name}~{digits}") } else { name.clone() }, set)
+    };
+    rows.iter().zip(&safe).map(name).collect()
+}
+
+/// A name without what a file's name can't have; one that is no name at all gets a `_`.
+fn file_name(name: &str) -> String {
+    let is_bad = |letter: char| letter == '/' || letter.is_control();
+    let safe: String =
+        name.chars().map(|letter| if is_bad(letter) { '_' } else { letter }).collect();
+    let mut end = safe.len().min(NAME_BYTES_MAX);
+    while !safe.is_char_boundary(end) {
+        end -= 1;
+    }
+    match &safe[..end] {
+        short @ ("" | "." | "..") => format!("_{short}"),
+        name => name.into(),
+    }
 }
 
 fn media_set(tree: &Arc<Tree>, set: MediaSetId) -> Node {
@@ -368,5 +434,37 @@ impl SnapshotPlace for SnapshotInSet {
         let places =
             TapePlaces::of(&self.tree, &self.on_set, name.kind(), &index, crypt.as_deref())?;
         Ok(places.attribute(attribute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, number: u128) -> MediaSetListEntry {
+        MediaSetListEntry {
+            media_set_ctime: 0,
+            media_set_name: name.into(),
+            media_set_uuid: MediaSetId(uuid::Uuid::from_u128(number << 96)),
+            pool: "daily".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn sets_are_told_apart_whatever_they_are_called() {
+        let rows = [
+            row("Wed Jun  5 14:24:36 2024", 1),
+            row("06/05/24", 2),
+            row("week", 3),
+            row("week", 4),
+            row("..", 5),
+        ];
+        let names = set_names(&rows);
+        let shown: Vec<&str> = names.keys().map(String::as_str).collect();
+        let expected =
+            ["06_05_24", "Wed Jun  5 14:24:36 2024", "_..", "week~00000003", "week~00000004"];
+        assert_eq!(shown, expected);
+        assert_eq!(names["06_05_24"], rows[1].media_set_uuid);
+        assert_eq!(file_name(&"ä".repeat(300)).len(), NAME_BYTES_MAX);
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reel_config::Pools;
-use reel_fs::{Entry, FnDir, KeyValues, Node, symlink};
-use reel_types::commands::results::MediaListEntry;
+use reel_fs::{Entry, FnDir, FnFact, FsError, KeyValues, Node, symlink};
+use reel_types::commands::results::{MediaListEntry, PoolPlanInfo};
 use reel_types::commands::{Place, PoolConfig};
-use reel_types::{MediaSetId, MediaStatus, PoolName};
+use reel_types::{LabelText, MediaSetId, MediaStatus, PoolName};
 
 use super::Tree;
-use super::facts::{answer, fs_error, key_values, no_such, parsed, plain};
+use super::facts::{answer, fs_error, key_values, no_such, parsed, plain, utc};
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -37,9 +37,53 @@ fn pool(tree: &Arc<Tree>, name: PoolName) -> Node {
     tree.controlled(Place::Pool(name.clone()), refusal)
         .with_all(answer(tree, "config", PoolConfig { name: name.clone() }))
         .with_all(key_values("status", move || status(&reeld, &shown)))
+        .with_all(pool_plan(tree, name.clone()))
         .with("media", media(tree, name.clone()))
         .with("sets", sets(tree, name))
         .node()
+}
+
+/// `plan` and `plan.json`: what a backup would do now, by what is known of the libraries.
+fn pool_plan(tree: &Arc<Tree>, pool: PoolName) -> [(String, Node); 2] {
+    let plan = {
+        let reeld = Arc::clone(&tree.reeld);
+        move || reeld.plan_of_pool(&pool, None, None).map_err(fs_error)
+    };
+    let as_text = plan.clone();
+    let text = move || Ok(plan_text(&as_text()?));
+    let json = move || {
+        serde_json::to_string_pretty(&plan()?)
+            .map(|text| text + "\n")
+            .map_err(|error| FsError::io(format!("write JSON: {error}")))
+    };
+    [("plan".into(), FnFact::new(text).node()), ("plan.json".into(), FnFact::new(json).node())]
+}
+
+/// A line for each value, and one for each medium.
+fn plan_text(plan: &PoolPlanInfo) -> String {
+    let values = KeyValues::new()
+        .with("media-set-uuid", plan.media_set_uuid.map(|set| set.to_string()))
+        .with("media-set-name", plan.media_set_name.as_deref())
+        .with("new-media-set", plan.new_media_set)
+        .with("reason", plan.reason.as_str())
+        .with("next-media", plan.next_media.as_ref().map(LabelText::as_str))
+        .with("bytes-free", plan.bytes_free)
+        .with("bytes-wanted", plan.bytes_wanted)
+        .with("estimated-by", plan.estimated_by.as_deref())
+        .with("fits", plan.fits.map(|fits| fits.to_string()));
+    let media = plan.media.iter().map(|medium| {
+        let free = medium.bytes_free.map_or_else(|| "unknown".into(), |bytes| bytes.to_string());
+        let (label, kind, location) = (&medium.label_text, &medium.kind, &medium.location);
+        format!("media: {label} {kind} {location} free={free}\n")
+    });
+    let others = plan.out_of_use.iter().map(|medium| {
+        format!("out-of-use: {} {} {}\n", medium.label_text, medium.location, medium.reason)
+    });
+    let expiry = plan.expiry.iter().map(|medium| {
+        let time = medium.expires.map_or_else(|| "never".into(), utc);
+        format!("expiry: {} {time}\n", medium.label_text)
+    });
+    values.to_text() + &media.chain(others).chain(expiry).collect::<String>()
 }
 
 fn status(reeld: &Reeld, pool: &PoolName) -> Outcome<KeyValues> {

@@ -110,6 +110,8 @@ pub struct VolumeCounters {
     pub unrecovered_write_errors: Option<u64>,
     /// Read errors that were not.
     pub unrecovered_read_errors: Option<u64>,
+    /// Room for native data, bytes.
+    pub native_capacity: Option<u64>,
 }
 
 impl HealthRecord {
@@ -201,6 +203,7 @@ impl From<&VolumeStatisticsPage> for VolumeCounters {
             recovered_read_errors: page.volume_recovered_read_errors,
             unrecovered_write_errors: sum(writing, servo),
             unrecovered_read_errors: page.volume_unrecovered_read_errors,
+            native_capacity: page.total_native_capacity,
         }
     }
 }

@@ -26,6 +26,7 @@ pub fn label_medium(
     if env.inventory.load()?.find_by_label_text(label_text)?.is_some() {
         return Err(Error::LabelExists(label_text.clone()));
     }
+    must_carry(hold, label_text)?;
     let protected = hold.drive().write_protected().map_err(|source| hold.failed(source))?;
     if protected {
         return Err(Error::WriteProtected(label_text.clone()));
@@ -52,6 +53,21 @@ fn must_be_blank(hold: &mut DriveHold) -> Result<()> {
         Ok(Beginning::Blank) | Err(Error::FilemarkAtBeginning) => Ok(()),
         Ok(Beginning::Labelled(_)) => Err(Error::MediumNotEmpty),
         Err(error) => Err(error),
+    }
+}
+
+/// Fails where the changer reads another bar code on the cartridge: nobody would find it by its label.
+fn must_carry(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
+    let number = hold.drive_number();
+    let Some(changer) = hold.changer() else { return Ok(()) };
+    let status = changer.status().map_err(|source| hold.failed(source))?;
+    let element = status.drive(number).map_err(|source| hold.failed(source))?;
+    match element.content.tag() {
+        Some(tag) if tag.as_str() != label_text.as_str() => Err(Error::WrongMedium {
+            wanted: label_text.clone(),
+            found: format!("a cartridge with the bar code '{tag}'"),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -53,10 +53,7 @@ impl<'a> PoolView<'a> {
     pub fn guess_next_medium(&self, now: i64) -> Option<&'a LabelText> {
         let entry = match self.usability().ok()? {
             Usability::Writable(medium) => self.inventory.get(medium)?,
-            Usability::WantsMedium => {
-                let pools = [self.empty_media(), self.expired_media(now), self.free_media()];
-                pools.into_iter().flatten().next()?
-            }
+            Usability::WantsMedium => self.candidates(now).first()?.1,
         };
         Some(&entry.labels.label.label_text)
     }

@@ -4,8 +4,8 @@ use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, text};
 use super::values::{NamespaceMap, SeveralSets, StoreMap, TapeSnapshot, TaskLimit};
 use crate::{
-    AuthId, DriveName, GroupFilter, LabelText, Namespace, NamespaceDepth, PoolName, StoreName, Upid,
-    UserId,
+    AuthId, DriveName, GroupFilter, LabelText, Namespace, NamespaceDepth, PoolName, StoreName,
+    Upid, UserId,
 };
 
 const TASKS: Listing = Listing {

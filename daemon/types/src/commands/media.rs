@@ -5,7 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_
 use super::values::{PoolProperty, TapeGroup, TapeSnapshot};
 use crate::{
     AllocationPolicy, BackupId, BackupType, ChangerName, Comment, DriveName, Fingerprint,
-    LabelText, MediaId, MediaSetId, PoolName, RetentionPolicy, TapeTemplate,
+    LabelText, MediaId, MediaSetId, PoolName, RetentionPolicy, TapeTemplate, VaultName,
 };
 
 const POOLS: Listing = Listing {
@@ -19,8 +19,14 @@ const POOLS: Listing = Listing {
     sort_by: &["name"],
 };
 
-const POOL: &[Column] =
-    &[text("name"), text("allocation"), text("retention"), text("template"), text("encrypt")];
+const POOL: &[Column] = &[
+    text("name"),
+    text("allocation"),
+    text("retention"),
+    text("template"),
+    text("encrypt"),
+    text("vault"),
+];
 
 const MEDIA: Listing = Listing {
     columns: &[
@@ -102,6 +108,8 @@ commands! {
         opt encrypt: Option<Fingerprint>,
         /// Comment.
         opt comment: Option<Comment>,
+        /// The vault that its full media sets are taken to.
+        opt vault also "vault-name": Option<VaultName>,
     }
 
     /// Change how a media pool is configured.
@@ -119,6 +127,8 @@ commands! {
         opt encrypt: Option<Fingerprint>,
         /// Comment; an empty one removes it.
         opt comment: Option<Comment>,
+        /// The vault that its full media sets are taken to.
+        opt vault also "vault-name": Option<VaultName>,
         /// Properties to delete, before new values are set.
         opt delete: Vec<PoolProperty>,
     }

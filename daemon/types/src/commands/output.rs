@@ -119,6 +119,12 @@ pub enum Render {
     FileNames,
     /// A list of texts, one a line.
     Lines,
+    /// Media that a backup would write, one a line.
+    PlannedMedia,
+    /// Media that it would not, with the reason, one a line.
+    UnusedMedia,
+    /// Media and when they may be written over, one a line.
+    Expiry,
     /// Filters joined by `OR`; `all` for none.
     GroupFilter,
     /// Yes where nothing is said.

@@ -93,7 +93,9 @@ impl Place {
             ],
             Self::Media => vec![
                 Verb::new(&["label"], &Label::INFO),
+                Verb::new(&["barcode-label"], &BarcodeLabel::INFO),
                 Verb::new(&["inventory"], &Inventory::INFO),
+                Verb::new(&["vault"], &VaultMove::INFO),
             ],
             Self::Medium(label, id) => of_medium(label, id),
             Self::MediaSet(set) => of_media_set(set),
@@ -223,15 +225,19 @@ fn of_snapshot(store: &StoreName, namespace: &Namespace, snapshot: &Snapshot) ->
 
 fn of_medium(label: &LabelText, id: &MediaId) -> Vec<Verb> {
     let by_label = |words, info| Verb::new(words, info).bind("label-text", label.as_str());
+    let by_id = |words, info| {
+        Verb::new(words, info).bind("uuid", id.to_string()).bind("label-text", Value::Null)
+    };
     vec![
         by_label(&["load-media"], &LoadMedia::INFO),
         by_label(&["catalog"], &Catalog::INFO),
         Verb::new(&["verify"], &MediaVerify::INFO).bind("uuid", vec![id.to_string()]),
+        by_label(&["export-media"], &ExportMedia::INFO),
+        by_id(&["move"], &MediaMove::INFO),
+        by_id(&["retire"], &MediaMark::INFO).bind("status", "retired").bind("clear", false),
+        by_id(&["mark"], &MediaMark::INFO),
         by_label(&["format"], &Format::INFO).confirm(label.as_str()),
-        Verb::new(&["destroy"], &MediaDestroy::INFO)
-            .bind("uuid", id.to_string())
-            .bind("label-text", Value::Null)
-            .confirm(label.as_str()),
+        by_id(&["destroy"], &MediaDestroy::INFO).confirm(label.as_str()),
     ]
 }
 
@@ -241,6 +247,7 @@ fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
         verb(&["restore"], &Restore::INFO),
         verb(&["fetch"], &Fetch::INFO),
         verb(&["verify"], &MediaVerify::INFO),
+        verb(&["export"], &MediaSetExport::INFO),
         verb(&["client-key", "add"], &ClientKeyAdd::INFO),
         verb(&["client-key", "remove"], &ClientKeyRemove::INFO),
     ]
@@ -254,6 +261,7 @@ fn of_changer(changer: &ChangerName) -> Vec<Verb> {
         Verb::new(&["inventory"], &Inventory::INFO),
         Verb::new(&["load-media"], &LoadMedia::INFO),
         Verb::new(&["unload"], &Unload::INFO),
+        Verb::new(&["export-media"], &ExportMedia::INFO),
         Verb::new(&["clean"], &Clean::INFO),
         verb(&["status"], &ChangerStatus::INFO).bind("drive", Value::Null),
         verb(&["update"], &ChangerUpdate::INFO),
@@ -285,6 +293,8 @@ fn of_drive(drive: &DriveName) -> Vec<Verb> {
         verb(&["load-media"], &LoadMedia::INFO),
         verb(&["load-media-from-slot"], &LoadMediaFromSlot::INFO),
         verb(&["unload"], &Unload::INFO),
+        verb(&["export-media"], &ExportMedia::INFO),
+        verb(&["barcode-label"], &BarcodeLabel::INFO),
         verb(&["label"], &Label::INFO),
         verb(&["read-label"], &ReadLabel::INFO),
         verb(&["inventory"], &Inventory::INFO),

@@ -12,6 +12,7 @@ mod health;
 mod media;
 mod media_verify;
 mod remote;
+mod rotation;
 mod task;
 mod user;
 
@@ -23,6 +24,7 @@ pub use health::*;
 pub use media::*;
 pub use media_verify::*;
 pub use remote::*;
+pub use rotation::*;
 pub use task::*;
 pub use user::*;
 

@@ -2,6 +2,7 @@
 //!
 //! Each is checked when the command is made, before anything is done (`cli-manager.md` §1.2).
 
+mod barcodes;
 mod mappings;
 mod paths;
 mod slots;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
+pub use barcodes::{BarcodePrefix, LtoBarcode};
 pub use mappings::{NamespaceMap, SeveralSets, StoreMap, TapeGroup, TapeSnapshot};
 pub use paths::{ChangerPath, DrivePath, LocalPath, NamedFile, StorePath};
 pub use slots::SlotList;
@@ -21,9 +23,9 @@ use crate::names::check_safe_id;
 use crate::{
     AclPath, AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType,
     ByteSize, CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName,
-    Fingerprint, GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, Namespace,
-    NamespaceDepth, ParseError, Password, PersonalDetail, PoolName, RemoteName, RetentionPolicy,
-    Role, Snapshot, StoreName, TapeTemplate, TokenName, Upid, UserId,
+    Fingerprint, GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, MediaStatus,
+    Namespace, NamespaceDepth, ParseError, Password, PersonalDetail, PoolName, RemoteName,
+    RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate, TokenName, Upid, UserId, VaultName,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -62,6 +64,10 @@ text_values! {
     MediaId => Kind::Text("<string>"),
     MediaSetId => Kind::Text("<string>"),
     SeveralSets => Kind::Text("<string>"),
+    MediaStatus => Kind::Words(&["writable", "full", "unknown", "damaged", "retired"]),
+    VaultName => Kind::Text("<string>"),
+    LtoBarcode => Kind::Text("<string>"),
+    BarcodePrefix => Kind::Text("<string>"),
     Namespace => Kind::Text("<string>"),
     PoolName => Kind::Text("<string>"),
     RemoteName => Kind::Text("<string>"),
@@ -346,6 +352,56 @@ words! {
         Encrypt = "encrypt",
         /// The operator's words.
         Comment = "comment",
+        /// The vault that its full media sets are taken to.
+        Vault = "vault",
+    }
+
+    /// What stands at the end of the bar code of an LTO medium (`tape-state.md` §13).
+    MediaIdentifier {
+        /// LTO-1.
+        L1 = "L1",
+        /// LTO-2.
+        L2 = "L2",
+        /// LTO-3.
+        L3 = "L3",
+        /// LTO-4.
+        L4 = "L4",
+        /// LTO-5.
+        L5 = "L5",
+        /// LTO-6.
+        L6 = "L6",
+        /// LTO-7.
+        L7 = "L7",
+        /// LTO-8.
+        L8 = "L8",
+        /// LTO-9.
+        L9 = "L9",
+        /// LTO-7, formatted by an LTO-8 drive.
+        M8 = "M8",
+        /// WORM, LTO-3.
+        Lt = "LT",
+        /// WORM, LTO-4.
+        Lu = "LU",
+        /// WORM, LTO-5.
+        Lv = "LV",
+        /// WORM, LTO-6.
+        Lw = "LW",
+        /// WORM, LTO-7.
+        Lx = "LX",
+        /// WORM, LTO-8.
+        Ly = "LY",
+        /// WORM, LTO-9.
+        Lz = "LZ",
+        /// A cleaning cartridge.
+        Cu = "CU",
+    }
+
+    /// A size of paper.
+    PaperSize {
+        /// 210 by 297 mm.
+        A4 = "a4",
+        /// 8.5 by 11 inches.
+        Letter = "letter",
     }
 
     /// Properties of a drive that an update may delete (`config.md` §4.6).

@@ -57,6 +57,37 @@ fn a_medium_that_slips_stays_in_the_robots_hand() {
 }
 
 #[test]
+fn what_the_hand_holds_is_put_away_before_anything_else_moves() {
+    let (library, mut robot) = stocked();
+    library.put(1, cartridge("TEST02L8", Generation::Lto8, 1 << 30));
+    robot.hear();
+    let mut driver = changer(&library);
+    let slot = |number| SlotNumber::new(number).unwrap();
+    library.plan_drop();
+    let slipped = driver.load_slot(slot(1), DriveNumber(0)).unwrap_err().to_string();
+    assert!(slipped.contains("Mechanical positioning error"), "{slipped}");
+    driver.load_slot(slot(2), DriveNumber(0)).unwrap();
+    let status = driver.status().unwrap();
+    let tag = |text| VolumeTag::new(text).unwrap();
+    assert_eq!(status.slot_of(&tag("TEST01L8")).unwrap().number, slot(1));
+    assert_eq!(status.drive_of(&tag("TEST02L8")).unwrap().number, DriveNumber(0));
+    assert!(status.transports.iter().all(|hand| hand.content.is_empty()));
+
+    // Nowhere to put it: it is named, and nothing else is moved.
+    driver.unload(DriveNumber(0), None).unwrap();
+    library.plan_drop();
+    driver.load_slot(slot(1), DriveNumber(0)).unwrap_err();
+    let free: Vec<_> = driver.status().unwrap().slots;
+    for empty in free.iter().filter(|slot| slot.content.is_empty() && !slot.import_export) {
+        let index = empty.number.get() as usize - 1;
+        let name = format!("MORE{index:02}L8");
+        library.put(index, cartridge(&name, Generation::Lto8, 1 << 30));
+    }
+    let told = driver.load_slot(slot(2), DriveNumber(0)).unwrap_err().to_string();
+    assert!(told.contains("'TEST01L8'") && told.contains("make room"), "{told}");
+}
+
+#[test]
 fn a_medium_in_the_hand_outlives_the_program() {
     let folder = tempfile::tempdir().unwrap();
     let shape = shape(model(Maker::Ibm, Generation::Lto8));

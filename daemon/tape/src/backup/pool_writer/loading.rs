@@ -42,10 +42,11 @@ impl PoolWriter<'_> {
             env.reached("backup: catalog created");
             Ok(())
         })?;
-        if wanted.is_new {
+        if wanted.is_new() {
             env.reached("backup: inventory stored");
             let label_text = &wanted.labels.label.label_text;
             self.task.log(&format!("allocated new writable media '{label_text}'"));
+            self.task.log(&format!("media '{label_text}' was chosen - reason: {}", wanted.choice));
         }
         Ok(wanted)
     }

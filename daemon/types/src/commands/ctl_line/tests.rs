@@ -87,6 +87,10 @@ fn danger_repeats_the_name() {
     let (_, params) = taken(&medium(), "format fast=false TEST01L8");
     assert_eq!(params["fast"], false);
     assert_eq!(taken(&snapshot(), "forget 2021-01-11T10:43:48Z").0, "snapshot forget");
+    let (name, params) = taken(&medium(), "retire");
+    assert_eq!((name.as_str(), &params["status"]), ("media mark", &json!("retired")));
+    let (name, params) = taken(&medium(), "move vault=office");
+    assert_eq!((name.as_str(), &params["vault-name"]), ("media move", &json!("office")));
     let (_, params) = taken(&medium(), "destroy TEST01L8 force=1");
     assert_eq!(params, json!({"uuid": "9da37a55-aac7-4deb-91c6-482b3b675f30", "force": true}));
 }

@@ -5,7 +5,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{
     BackupTime, Fingerprint, LabelText, MediaId, MediaLocation, MediaSetId, MediaStatus, PoolName,
-    StoreName,
+    StoreName, VaultName,
 };
 
 /// A pool of `pool list`, or the object of `pool config`.
@@ -25,6 +25,8 @@ pub struct PoolEntry {
     pub retention: Option<String>,
     /// How media sets are named.
     pub template: Option<String>,
+    /// The vault that its full media sets are taken to.
+    pub vault: Option<VaultName>,
 }
 
 /// A medium of `media list`.
