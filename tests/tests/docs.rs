@@ -56,6 +56,8 @@ fn places() -> Vec<(&'static str, Place)> {
         ("remotes/NAME", Place::Remote("pbs2".parse().unwrap())),
         ("sync-jobs", Place::SyncJobs),
         ("sync-jobs/ID", Place::SyncJob("job1".parse().unwrap())),
+        ("keys", Place::Keys),
+        ("keys/FINGERPRINT", Place::Key(reel_types::Fingerprint([7; 32]))),
         ("users", Place::Users),
         ("users/ID", Place::User("sync@pbs".parse().unwrap())),
         ("acl", Place::Acl),

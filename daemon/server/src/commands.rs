@@ -14,7 +14,9 @@ mod drive_health;
 mod group;
 mod health;
 mod jobs;
+mod key;
 mod media;
+mod paper;
 mod plan;
 mod pool;
 mod pull;
@@ -237,6 +239,13 @@ impl Reeld {
             Command::UserPermissions(command) => self.user_permissions(command),
             Command::AclList(_) => self.acl_list(),
             Command::AclUpdate(command) => self.acl_update(command),
+            Command::KeyCreate(command) => self.key_create(command, who),
+            Command::KeyList(_) => self.key_list(),
+            Command::KeyShow(command) => self.key_show(command),
+            Command::KeyChangePassphrase(command) => self.key_change_passphrase(command, who),
+            Command::KeyPaperkey(command) => self.key_paperkey(command),
+            Command::KeyRemove(command) => self.key_remove(command),
+            Command::KeyRestore(command) => self.key_restore(command, who),
             Command::Backup(command) => self.backup(command, who),
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),

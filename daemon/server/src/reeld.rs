@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
+use reel_config::{ClientKeys, ConfigDir, KeySource, PoolConfig, Pools};
 use reel_store::cache::DiskCache;
 use reel_store::datastore::StoreEnvironment;
 use reel_store::locks::{ProcessLocks, RunDir};
@@ -49,6 +49,8 @@ pub struct Surroundings {
     pub runtime: Runtime,
     /// Is told of commit points.
     pub commit_points: Arc<dyn CommitPoints>,
+    /// A copy of the file of tape keys, for a daemon that may not read the file itself.
+    pub key_credential: Option<PathBuf>,
     /// How much of verified chunks is kept on disk, in bytes.
     pub chunk_cache_bytes: u64,
     /// How much of decoded chunks is kept in memory, in bytes.
@@ -100,7 +102,9 @@ impl Reeld {
             zone.clone(),
             commit_points,
         )?
-        .with_keys(TapeKeyFiles::of(config.clone()));
+        .with_keys(TapeKeyFiles::from_source(
+            KeySource::of(config.clone()).with_credential(surroundings.key_credential),
+        ));
         let process = Process::current()?;
         let tape = Arc::new(tape);
         let auto_clean = Arc::new(AutoClean::default());
@@ -223,7 +227,7 @@ impl Reeld {
     }
 
     fn crypt(&self, key: Option<&reel_config::SecretKey>) -> Outcome<Option<Arc<CryptConfig>>> {
-        let crypt = key.map(|key| CryptConfig::new(*key.as_bytes())).transpose()?;
+        let crypt = key.map(|key| CryptConfig::from_slice(key.as_bytes())).transpose()?;
         Ok(crypt.map(Arc::new))
     }
 

@@ -23,6 +23,7 @@ pub mod fuzz;
 mod health;
 mod info;
 mod jobs;
+mod keys;
 mod media;
 mod mt;
 mod output;
@@ -48,6 +49,7 @@ pub use drive::*;
 pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
+pub use keys::*;
 pub use media::*;
 pub use mt::*;
 pub use output::{Answer, Column, DeviceAnswer, DeviceText, Listing, Render};
@@ -82,6 +84,7 @@ command_enum! {
     Pull, CertInfo, CertUpdate,
     UserList, UserCreate, UserUpdate, UserRemove, UserListTokens, UserGenerateToken, UserDeleteToken,
     UserPermissions, AclList, AclUpdate,
+    KeyCreate, KeyList, KeyShow, KeyChangePassphrase, KeyPaperkey, KeyRemove, KeyRestore,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
     Reload, Version,

@@ -204,7 +204,7 @@ impl Reeld {
             },
 
             C::PoolConfig(c) => on(&AclPath::tape_pool(&c.name), &[TapeAudit]),
-            C::PoolCreate(_) => on(&AclPath::fixed(&["tape", "pool"]), &[TapeModify]),
+            C::PoolCreate(_) => on(&pools(), &[TapeModify]),
             C::PoolUpdate(c) => on(&AclPath::tape_pool(&c.name), &[TapeModify]),
             C::PoolRemove(c) => on(&AclPath::tape_pool(&c.name), &[TapeModify]),
             C::MediaHealth(c) => match (&c.label_text, c.uuid) {
@@ -218,6 +218,22 @@ impl Reeld {
             C::Fetch(c) => self.require_set(who, c.media_set, TapeRead),
             C::Backup(c) => self.check_backup(who, c),
             C::Restore(c) => self.check_restore(who, c),
+
+            C::KeyList(_) | C::KeyShow(_) => on(&pools(), &[TapeAudit]),
+            C::KeyChangePassphrase(c) if c.force => {
+                Err(only_root("changes a passphrase without knowing it"))
+            }
+            // A paper key holds the key, protected by a passphrase that may be guessed.
+            C::KeyCreate(_) | C::KeyChangePassphrase(_) | C::KeyPaperkey(_) | C::KeyRemove(_) => {
+                on(&pools(), &[TapeModify])
+            }
+            C::KeyRestore(c) => {
+                on(&pools(), &[TapeModify])?;
+                match (&c.key, &c.key_file) {
+                    (None, None) => self.require_drive(who, c.drive.as_ref(), TapeRead),
+                    _ => Ok(()),
+                }
+            }
 
             C::RemoteShow(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
             C::RemoteCheck(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
@@ -427,6 +443,10 @@ fn expect_device(is_device: bool) -> Outcome<()> {
 
 fn devices() -> AclPath {
     AclPath::fixed(&["tape", "device"])
+}
+
+fn pools() -> AclPath {
+    AclPath::fixed(&["tape", "pool"])
 }
 
 fn certificates() -> AclPath {

@@ -19,7 +19,8 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 use Privilege::{
-    DatastoreAudit, PermissionsModify, RemoteAudit, RemoteRead, SysAudit, TapeAudit, TapeRead,
+    DatastoreAudit, PermissionsModify, RemoteAudit, RemoteRead, SysAudit, TapeAudit, TapeModify,
+    TapeRead,
 };
 
 /// Names in a snapshot's folder that tell of it and are no content.
@@ -103,6 +104,10 @@ impl Reeld {
                 let job = SyncJobs::new(&self.config).get(&parsed(id)?)?;
                 self.require_visible_sync_job(who, &job)
             }
+            ["keys", _, "paperkey" | "paperkey.html"] => {
+                on(&AclPath::fixed(&["tape", "pool"]), &[TapeModify])
+            }
+            ["keys", ..] => on(&AclPath::fixed(&["tape", "pool"]), &[TapeAudit]),
             ["users", user, ..] if *user == who.user() && who.token().is_none() => Ok(()),
             ["users", ..] => {
                 on(&AclPath::fixed(&["access", "users"]), &[SysAudit, PermissionsModify])

@@ -28,6 +28,7 @@ fn the_root_says_what_it_is() {
             "drives",
             "remotes",
             "sync-jobs",
+            "keys",
             "users",
             "acl",
             "tasks",
