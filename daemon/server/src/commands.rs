@@ -24,6 +24,7 @@ mod reload;
 mod remote;
 mod secrets;
 mod snapshot;
+mod state;
 mod sync_job;
 mod tape;
 mod task;
@@ -253,6 +254,7 @@ impl Reeld {
             Command::TaskLog(command) => self.task_log(command),
             Command::TaskStatus(command) => Done::data(self.task_status(&command.upid)?),
             Command::TaskStop(command) => self.task_stop(command),
+            Command::StateExport(command) => self.state_export(command),
             Command::Reload(_) => self.reload(),
             Command::Version(_) => Done::data(version()),
         }

@@ -49,6 +49,7 @@ fn run(options: &Options) -> Outcome<()> {
             zone: TimeZone::system(),
             runtime: Runtime::new(runtime.handle().clone()),
             commit_points: commit_points(options)?,
+            export_state: options.export_state.clone(),
             key_credential: options.tape_keys.clone(),
             chunk_cache_bytes: options.chunk_cache.bytes(),
             chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),

@@ -31,6 +31,7 @@ use crate::live::{LiveRemotes, Parts};
 use crate::memo::{Memo, Stamp};
 use crate::rights::Rights;
 use crate::runtime::Runtime;
+use crate::state_export::StateExport;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
 use crate::tokens::Tokens;
@@ -49,6 +50,8 @@ pub struct Surroundings {
     pub runtime: Runtime,
     /// Is told of commit points.
     pub commit_points: Arc<dyn CommitPoints>,
+    /// The file that gets the state after each job.
+    pub export_state: Option<PathBuf>,
     /// A copy of the file of tape keys, for a daemon that may not read the file itself.
     pub key_credential: Option<PathBuf>,
     /// How much of verified chunks is kept on disk, in bytes.
@@ -74,6 +77,7 @@ pub struct Reeld {
     pub(crate) auto_clean: Arc<AutoClean>,
     pub(crate) libraries: Arc<Libraries>,
     pub(crate) live: LiveRemotes,
+    pub(crate) state_export: Arc<StateExport>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
     media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
@@ -123,7 +127,10 @@ impl Reeld {
             folder: folders.cache.join("remotes"),
         })?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
+        let state_export =
+            StateExport::new(config.clone(), Arc::clone(&tape), surroundings.export_state);
         let reeld = Arc::new(Self {
+            state_export: Arc::new(state_export),
             auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             live,

@@ -32,6 +32,7 @@ mod places;
 mod remote;
 pub mod results;
 mod snapshot;
+mod state;
 mod usage;
 mod user;
 mod values;
@@ -57,6 +58,7 @@ pub use params::{OneOrMore, ParamErrors, ParamField, ParamValue};
 pub use places::Place;
 pub use remote::*;
 pub use snapshot::*;
+pub use state::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
 pub use user::*;
 pub use values::*;
@@ -87,7 +89,7 @@ command_enum! {
     KeyCreate, KeyList, KeyShow, KeyChangePassphrase, KeyPaperkey, KeyRemove, KeyRestore,
     Backup, Restore, Catalog,
     TaskList, TaskLog, TaskStatus, TaskStop,
-    Reload, Version,
+    StateExport, Reload, Version,
 }
 
 /// Why a request is no command.

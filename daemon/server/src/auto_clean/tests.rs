@@ -34,6 +34,7 @@ impl Rig {
             zone: TimeZone::UTC,
             runtime: Runtime::new(runtime.handle().clone()),
             key_credential: None,
+            export_state: None,
             commit_points: Arc::new(NoCommitPoints),
             chunk_cache_bytes: 1 << 20,
             chunk_memory_bytes: 1 << 20,

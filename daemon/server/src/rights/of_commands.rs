@@ -65,6 +65,8 @@ impl Reeld {
             | C::AclList(_) => Ok(()),
             C::CertInfo(_) => on(&certificates(), &[SysAudit, SysModify]),
             C::CertUpdate(_) => on(&certificates(), &[SysModify]),
+            // It writes files of this machine as the daemon does.
+            C::StateExport(_) => Err(only_root("writes files of this machine")),
             C::Reload(_) => on(&AclPath::fixed(&["system"]), &[SysModify]),
 
             C::DatastoreShow(c) => on(&AclPath::datastore(&c.name), &[DatastoreAudit]),

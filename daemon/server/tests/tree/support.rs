@@ -91,6 +91,7 @@ impl Daemon {
                 zone: TimeZone::UTC,
                 runtime: blocking.clone(),
                 key_credential: None,
+                export_state: None,
                 commit_points: Arc::new(NoCommitPoints),
                 chunk_cache_bytes: 64 << 20,
                 chunk_memory_bytes: 32 << 20,

@@ -72,7 +72,10 @@ impl Place {
     /// The verbs of the `ctl` file here.
     pub fn verbs(&self) -> Vec<Verb> {
         match self {
-            Self::Root => vec![Verb::new(&["reload"], &Reload::INFO)],
+            Self::Root => vec![
+                Verb::new(&["reload"], &Reload::INFO),
+                Verb::new(&["state", "export"], &StateExport::INFO),
+            ],
             Self::Datastores => vec![
                 Verb::new(&["create"], &DatastoreCreate::INFO),
                 Verb::new(&["remove"], &DatastoreRemove::INFO),
