@@ -15,7 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use reel_types::{Fingerprint, PasswordHint, parse_rfc3339};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -72,9 +72,52 @@ impl WrappedKey {
         keys.pop().filter(|_| keys.is_empty()).ok_or_else(|| "holds no single key".to_owned())
     }
 
+    /// A file of such keys, as PBS writes it.
+    pub fn list_text<'k>(keys: impl Iterator<Item = &'k Self>) -> String {
+        let list: Vec<_> = keys.map(|key| InOrder(&key.0)).collect();
+        serde_json::to_string_pretty(&list).unwrap_or_default()
+    }
+
     /// The JSON object.
     pub fn as_json(&self) -> &Value {
         &self.0
+    }
+
+    /// Its text, members in the order in which PBS writes them; over several lines if `pretty`.
+    pub fn to_text(&self, pretty: bool) -> String {
+        let object = InOrder(&self.0);
+        let text = match pretty {
+            true => serde_json::to_string_pretty(&object),
+            false => serde_json::to_string(&object),
+        };
+        // A value that was read from JSON can be written.
+        text.unwrap_or_default()
+    }
+}
+
+/// A JSON value whose members stand in the order in which PBS writes those of a key; others come last.
+struct InOrder<'v>(&'v Value);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        const ORDER: [&str; 11] = [
+            "kdf",
+            "created",
+            "modified",
+            "data",
+            "fingerprint",
+            "hint",
+            "n",
+            "r",
+            "p",
+            "iter",
+            "salt",
+        ];
+        let Value::Object(members) = self.0 else { return self.0.serialize(to) };
+        let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+        let mut members: Vec<_> = members.iter().collect();
+        members.sort_by_key(|(key, _)| place(key));
+        to.collect_map(members.into_iter().map(|(key, value)| (key, InOrder(value))))
     }
 }
 

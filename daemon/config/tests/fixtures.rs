@@ -9,7 +9,7 @@ use std::process::Command;
 use reel_config::section::{Document, Schema, Section, SectionType, Unknown};
 use reel_config::{
     AclFile, ConfigDigest, ConfigDir, DatastoreConfig, Datastores, Entry, Kdf, PoolConfig, Pools,
-    TapeKeys, Tokens, UserConfig, VirtualDrive, VirtualDrives, fingerprint_of,
+    TapeKeys, Tokens, UserConfig, VirtualDrive, VirtualDrives, WrappedKey, fingerprint_of,
 };
 use reel_types::{ParseError, RetentionPolicy, Role};
 
@@ -143,6 +143,8 @@ fn tape_keys() {
     assert_eq!(hints, ["second tape key", "tape key hint 1"]);
     assert_eq!(infos[0].kdf, Kdf::Pbkdf2 { iterations: 65535 });
     assert_eq!(infos[1].kdf, Kdf::Scrypt { n: 65536, r: 8, p: 1 });
+    let list = WrappedKey::list_text(infos.iter().map(|i| keys.wrapped(&i.fingerprint).unwrap().1));
+    assert_eq!(list, read(&dir, "tape-encryption-key-config.json"));
     for info in infos {
         let key = keys.key(&info.fingerprint).unwrap();
         assert_eq!(fingerprint_of(key).unwrap(), info.fingerprint);

@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::libc;
-use reel_config::{ConfigDir, Kdf, Remotes, TapeKeys, WrappedKeys};
+use reel_config::{ConfigDir, Kdf, Remotes, TapeKeyInfo, TapeKeys, WrappedKey, WrappedKeys};
 use reel_tape::TapeEnv;
 use reel_tape::inventory::InventoryEntry;
 use reel_tape::media_catalog::whole_part;
 use reel_types::TaskContext;
-use serde_json::Value;
 
 use crate::failure::{Failure, Outcome};
 
@@ -133,13 +132,11 @@ impl StateExport {
     /// The file of protected keys, without those that have no passphrase.
     fn protected_keys(&self) -> Outcome<String> {
         let keys = WrappedKeys::load(&self.config)?;
-        let protected: Vec<&Value> = keys
-            .infos()
-            .filter(|info| info.kdf != Kdf::None)
-            .filter_map(|info| keys.get(&info.fingerprint))
-            .map(|(_, wrapped)| wrapped.as_json())
-            .collect();
-        Ok(format!("{:#}", serde_json::json!(protected)))
+        let is_protected = |info: &&TapeKeyInfo| info.kdf != Kdf::None;
+        let fingerprints = keys.infos().filter(is_protected).map(|info| info.fingerprint);
+        let protected: Vec<_> =
+            fingerprints.filter_map(|fingerprint| keys.get(&fingerprint)).collect();
+        Ok(WrappedKey::list_text(protected.into_iter().map(|(_, wrapped)| wrapped)))
     }
 
     fn readme(&self) -> Outcome<String> {

@@ -138,8 +138,7 @@ impl<'a> TapeKeyEdits<'a> {
     }
 
     fn store_wrapped(&self, keys: &[(TapeKeyInfo, WrappedKey)]) -> Result<(), ConfigError> {
-        let objects: Vec<_> = keys.iter().map(|(_, wrapped)| wrapped.as_json()).collect();
-        let text = format!("{:#}", serde_json::json!(objects));
+        let text = WrappedKey::list_text(keys.iter().map(|(_, wrapped)| wrapped));
         self.dir.replace(TapeKeys::CONFIG_FILE, text.as_bytes(), FileClass::Normal)?;
         self.points.reached(COMMIT_POINTS[1]);
         Ok(())

@@ -110,8 +110,8 @@ impl Reeld {
             return Err(Failure::new(nix::libc::EKEYREJECTED, reason));
         }
         match format {
-            PaperFormat::Html => page(wrapped.as_json(), subject),
-            PaperFormat::Text => paper::text(wrapped.as_json(), subject),
+            PaperFormat::Html => page(wrapped, subject),
+            PaperFormat::Text => paper::text(wrapped, subject),
         }
     }
 

@@ -4,7 +4,7 @@
 //! JSON without the blanks.
 
 use qrcode::{Color, EcLevel, QrCode};
-use serde_json::Value;
+use reel_config::WrappedKey;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
@@ -16,13 +16,13 @@ const END: &str = "-----END PROXMOX BACKUP KEY-----";
 const QUIET_MODULES: usize = 4;
 
 /// Lines of text, and the code in half blocks.
-pub(super) fn text(key: &Value, subject: Option<&str>) -> Outcome<String> {
+pub(super) fn text(key: &WrappedKey, subject: Option<&str>) -> Outcome<String> {
     let subject = subject.map(|subject| format!("Subject: {subject}\n\n")).unwrap_or_default();
     Ok(format!("{subject}{}\n{}", key_lines(key), Modules::of(key)?.as_text()))
 }
 
 /// A page that a browser prints on one sheet.
-pub(super) fn page(key: &Value, subject: Option<&str>) -> Outcome<String> {
+pub(super) fn page(key: &WrappedKey, subject: Option<&str>) -> Outcome<String> {
     let subject = subject.map(|subject| format!("<p>Subject: {}</p>\n", escaped(subject)));
     let (lines, svg) = (escaped(&key_lines(key)), Modules::of(key)?.as_svg());
     Ok(format!(
@@ -60,8 +60,8 @@ pub(super) fn text_of_paper(text: &str) -> Zeroizing<String> {
     Zeroizing::new(inside.map_or(text, |(inside, _)| inside).trim().to_owned())
 }
 
-fn key_lines(key: &Value) -> String {
-    format!("{BEGIN}\n{key:#}\n{END}\n")
+fn key_lines(key: &WrappedKey) -> String {
+    format!("{BEGIN}\n{}\n{END}\n", key.to_text(true))
 }
 
 fn escaped(text: &str) -> String {
@@ -75,8 +75,8 @@ struct Modules {
 }
 
 impl Modules {
-    fn of(key: &Value) -> Outcome<Self> {
-        let code = QrCode::with_error_correction_level(key.to_string(), EcLevel::L);
+    fn of(key: &WrappedKey) -> Outcome<Self> {
+        let code = QrCode::with_error_correction_level(key.to_text(false), EcLevel::L);
         let code = code.map_err(|error| Failure::invalid(format!("make the QR code: {error}")))?;
         let dark = code.to_colors().iter().map(|color| *color == Color::Dark).collect();
         Ok(Self { dark, width: code.width() })
@@ -124,12 +124,17 @@ impl Modules {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::Value;
 
     use super::*;
 
-    fn key() -> Value {
-        json!({ "kdf": null, "data": "AAAA", "hint": "a <b> & c" })
+    fn key() -> WrappedKey {
+        let text = format!(
+            r#"{{"kdf":null,"created":"2026-01-01T00:00:00+00:00","modified":"2026-01-01T00:00:00+00:00",
+            "data":"AAAA","fingerprint":"{}","hint":"a <b> & c"}}"#,
+            ["07"; 32].join(":")
+        );
+        WrappedKey::parse(&text).unwrap().1
     }
 
     #[test]
@@ -137,7 +142,7 @@ mod tests {
         let on_paper = text(&key(), Some("the vault")).unwrap();
         assert!(on_paper.starts_with("Subject: the vault\n\n-----BEGIN"), "{on_paper}");
         let back = text_of_paper(&on_paper.replace('\n', "\r\n"));
-        assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), key());
+        assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), *key().as_json());
         assert_eq!(*text_of_paper(" {}\n"), "{}");
     }
 
