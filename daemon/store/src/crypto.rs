@@ -77,7 +77,7 @@ impl CryptConfig {
 
     /// The key itself, for whoever keeps it for later; it must go nowhere else.
     pub fn expose_key(&self) -> &[u8; KEY_LEN] {
-        &*self.enc_key
+        &self.enc_key
     }
 
     /// The key's name.
@@ -87,7 +87,7 @@ impl CryptConfig {
 
     /// The secret itself, for whoever keeps it in key files; it must go nowhere else.
     pub fn enc_key(&self) -> &[u8; KEY_LEN] {
-        &*self.enc_key
+        &self.enc_key
     }
 
     /// Digest of an encrypted chunk, over its plain data.
@@ -112,7 +112,7 @@ impl CryptConfig {
 
     /// Encrypts `data` where it stands and returns the tag.
     pub(crate) fn seal(&self, iv: &[u8; IV_LEN], data: &mut [u8]) -> FormatResult<[u8; TAG_LEN]> {
-        aes_seal(&*self.enc_key, iv, data)
+        aes_seal(&self.enc_key, iv, data)
     }
 
     /// Decrypts; gives nothing unless the tag fits.
@@ -122,7 +122,7 @@ impl CryptConfig {
         tag: &[u8; TAG_LEN],
         data: &[u8],
     ) -> FormatResult<Vec<u8>> {
-        aes_open(&*self.enc_key, iv, tag, data)?.ok_or_else(|| {
+        aes_open(&self.enc_key, iv, tag, data)?.ok_or_else(|| {
             FormatError::checksum(format!(
                 "authentication tag mismatch: the data is damaged, or was not encrypted with key {}",
                 self.fingerprint.short()
