@@ -10,6 +10,7 @@ mod environment;
 mod failure;
 mod follow;
 mod help;
+mod passphrase;
 mod password;
 mod run;
 mod show;

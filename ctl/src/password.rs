@@ -52,14 +52,19 @@ fn has_own_password(invocation: &Invocation) -> bool {
     user.ends_with("@pbs")
 }
 
-fn line_of(reader: &mut impl BufRead) -> Result<String, Failure> {
+pub(crate) fn line_of(reader: &mut impl BufRead) -> Result<String, Failure> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 fn ask_twice() -> Result<String, Failure> {
-    let password = ask("Password: ")?;
+    ask_and_verify("Password: ")
+}
+
+/// Asks, and asks again.
+pub(crate) fn ask_and_verify(prompt: &str) -> Result<String, Failure> {
+    let password = ask(prompt)?;
     if password != ask("Verify password: ")? {
         return Err(Failure::Options("the two passwords are not the same".into()));
     }
@@ -67,7 +72,7 @@ fn ask_twice() -> Result<String, Failure> {
 }
 
 /// Asks on the terminal, which does not show what is typed.
-fn ask(prompt: &str) -> Result<String, Failure> {
+pub(crate) fn ask(prompt: &str) -> Result<String, Failure> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
     (&terminal).write_all(prompt.as_bytes())?;
     let before = tcgetattr(terminal.as_fd()).map_err(io::Error::from)?;
@@ -81,7 +86,7 @@ fn ask(prompt: &str) -> Result<String, Failure> {
 }
 
 /// Overwrites an argument in the list of processes.
-fn hide_argument(secret: &[u8]) -> io::Result<()> {
+pub(crate) fn hide_argument(secret: &[u8]) -> io::Result<()> {
     let title = fs::read("/proc/self/cmdline")?;
     let begin = title_address()?;
     let memory = OpenOptions::new().write(true).open("/proc/self/mem")?;

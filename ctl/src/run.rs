@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::follow::{OnInterrupt, Shown, follow};
-use crate::{help, password, show, tool};
+use crate::{help, passphrase, password, show, tool};
 
 /// Does what the words behind the program's name say.
 pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(), Failure> {
@@ -29,6 +29,7 @@ fn prepare(words: &[String], environment: &Environment) -> Result<Invocation, Fa
     let mut invocation = parse_arguments(words)?;
     choose_drive(&mut invocation, environment)?;
     password::complete(&mut invocation)?;
+    passphrase::complete(&mut invocation)?;
     complete_paths(&mut invocation, &environment.folder);
     invocation.command()?;
     Ok(invocation)
@@ -73,6 +74,9 @@ fn complete_paths(invocation: &mut Invocation, folder: &Path) {
 /// Fills in the drive or device that the environment names, where none is given (`cli-tape.md` §2).
 fn choose_drive(invocation: &mut Invocation, environment: &Environment) -> Result<(), Failure> {
     let info = invocation.info;
+    if ["key", "key-file"].iter().any(|name| invocation.params.contains_key(*name)) {
+        return Ok(());
+    }
     if info.param("device").is_some() && tool::names_device(invocation)? {
         return Ok(());
     }

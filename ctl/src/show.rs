@@ -21,6 +21,8 @@ pub fn answer(
 ) -> String {
     match format {
         _ if answer == Answer::Result => result(data),
+        _ if let Answer::Quoted(key) = answer => format!("{}\n", data[key]),
+        _ if let Answer::Document(key) = answer => data[key].as_str().unwrap_or_default().into(),
         OutputFormat::Text => text(answer, &data, style, zone),
         _ if answer == Answer::Nothing => String::new(),
         format => {

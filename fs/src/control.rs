@@ -27,6 +27,11 @@ pub trait Control: Send + Sync + 'static {
     /// Understands one line (not blank, without its newline) and says what is to be done. It
     /// must not wait itself: waiting belongs into the [`Work`].
     fn execute(&self, line: &str, caller: &Caller) -> Work;
+
+    /// The line as `last-error` may keep it: without what is secret.
+    fn remembered(&self, line: &str) -> String {
+        line.to_owned()
+    }
 }
 
 /// How a command is carried out.

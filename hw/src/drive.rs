@@ -18,6 +18,8 @@ mod health;
 
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 use crate::changer::Changer;
 use crate::error::{Error, Result};
 use crate::number::{BlockNumber, Capacity, DriveNumber, FileNumber};
@@ -123,14 +125,17 @@ pub struct VolumeStatistics {
     pub write_protect: bool,
 }
 
-/// A key for the drive's own encryption (AES-256). Never printed, and overwritten when the value goes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct EncryptionKey([u8; 32]);
+/// A key for the drive's own encryption (AES-256). Never printed; it has a place of its own, so that nothing of it stays
+/// behind where the value is moved, and is overwritten when it goes.
+#[derive(PartialEq, Eq)]
+pub struct EncryptionKey(Box<Zeroizing<[u8; 32]>>);
 
 impl EncryptionKey {
     /// Wraps the raw key.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(key)
+    pub fn new(key: &[u8; 32]) -> Self {
+        let mut kept = Box::new(Zeroizing::new([0; 32]));
+        kept.copy_from_slice(key);
+        Self(kept)
     }
 
     /// The raw key, for the command that hands it to the drive.
@@ -139,11 +144,9 @@ impl EncryptionKey {
     }
 }
 
-impl Drop for EncryptionKey {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Without a reader the compiler would drop the writes.
-        std::hint::black_box(&self.0);
+impl Clone for EncryptionKey {
+    fn clone(&self) -> Self {
+        Self::new(self.expose())
     }
 }
 
@@ -362,7 +365,7 @@ mod tests {
 
     #[test]
     fn keys_are_never_printed() {
-        let key = EncryptionKey::new([0x5A; 32]);
+        let key = EncryptionKey::new(&[0x5A; 32]);
         assert_eq!(format!("{key:?}"), "EncryptionKey(…)");
     }
 }

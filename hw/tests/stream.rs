@@ -310,7 +310,7 @@ fn blocks_of_a_foreign_size_are_no_file() {
 #[test]
 fn encrypted_blocks_need_their_key() {
     let (_, mut drive) = library(MediumLimits::NONE);
-    let key = reel_hw::EncryptionKey::new([7; 32]);
+    let key = reel_hw::EncryptionKey::new(&[7; 32]);
     drive.set_encryption_key(Some(&key)).unwrap();
     assert!(drive.encryption_active().unwrap());
     BlockWriter::new(&mut drive).finish(false).unwrap();

@@ -258,7 +258,7 @@ fn keys_are_refused_and_clearing_is_silent() {
     let (_directory, mut drive) = tape_with(&[]);
     assert!(!drive.can_encrypt().unwrap());
     drive.set_encryption_key(None).unwrap();
-    let error = drive.set_encryption_key(Some(&EncryptionKey::new([1; 32]))).unwrap_err();
+    let error = drive.set_encryption_key(Some(&EncryptionKey::new(&[1; 32]))).unwrap_err();
     assert_eq!(error.to_string(), "encryption is not supported by virtual drives");
     assert!(!drive.encryption_active().unwrap());
 }

@@ -83,7 +83,8 @@ pub fn client_key(home: &Home, name: &str) -> (PathBuf, PathBuf) {
 /// The password of those client keys of the fixtures that have one.
 pub const CLIENT_KEY_PASSWORD: &str = "key Pass-word 1";
 
-fn write_private(path: &Path, content: &[u8]) {
+/// Writes a file that only its owner can read.
+pub fn write_private(path: &Path, content: &[u8]) {
     fs::write(path, content).expect("write a secret");
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("its mode");
 }

@@ -58,6 +58,8 @@ fn places() -> Vec<(&'static str, Place)> {
         ("sync-jobs/ID", Place::SyncJob("job1".parse().unwrap())),
         ("backup-jobs", Place::BackupJobs),
         ("backup-jobs/ID", Place::BackupJob("job1".parse().unwrap())),
+        ("keys", Place::Keys),
+        ("keys/FINGERPRINT", Place::Key(reel_types::Fingerprint([7; 32]))),
         ("users", Place::Users),
         ("users/ID", Place::User("sync@pbs".parse().unwrap())),
         ("acl", Place::Acl),

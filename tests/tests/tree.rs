@@ -312,6 +312,8 @@ fn every_line_of_the_tree_is_there() {
         ],
     );
     check(&daemon, "acl", &[("ctl", Verbs(&["update"]))]);
+    let verbs = ["create", "change-passphrase", "restore", "remove"];
+    check(&daemon, "keys", &[("ctl", Verbs(&verbs))]);
 
     let task = daemon.cat(&format!("{store}/last-task"));
     let task = format!("tasks/{}", task.trim_end());

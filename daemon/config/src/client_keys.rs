@@ -18,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reel_types::{Digest, Fingerprint, PasswordHint, StoreName, TimeZone, parse_rfc3339, rfc3339};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::error::io_error;
 use crate::replace::{replace_file, sync_folder};
@@ -212,8 +213,9 @@ pub(crate) fn parse_key(content: &[u8]) -> Result<ClientKey, String> {
     // The messages of the JSON reader may quote a secret, so they stay out.
     let file: KeyFile =
         serde_json::from_slice(content).map_err(|_| "is not an unwrapped key file".to_owned())?;
-    let bytes = STANDARD.decode(&file.data).ok().and_then(|bytes| bytes.try_into().ok());
-    let key = bytes.map(SecretKey::new).ok_or("its data are not the 32 bytes of a key")?;
+    let bytes = STANDARD.decode(&file.data).map(Zeroizing::new).ok();
+    let key = bytes.as_ref().and_then(|bytes| bytes.as_slice().try_into().ok()).map(SecretKey::new);
+    let key = key.ok_or("its data are not the 32 bytes of a key")?;
     check_fingerprint(&file.fingerprint, &key)?;
     let time = |text: &str| parse_rfc3339(text).map_err(|error| error.to_string());
     Ok(ClientKey {
@@ -265,7 +267,7 @@ mod tests {
     fn key(first_byte: u8) -> ClientKey {
         let mut bytes = [7; 32];
         bytes[0] = first_byte;
-        let key = SecretKey::new(bytes);
+        let key = SecretKey::new(&bytes);
         ClientKey {
             fingerprint: fingerprint_of(&key).unwrap(),
             key,

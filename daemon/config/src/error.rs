@@ -94,6 +94,17 @@ pub enum ConfigError {
         /// What isn't done, and what to do instead.
         reason: String,
     },
+    /// The file of the keys themselves is somebody else's.
+    #[error(
+        "read {}: {source}; the daemon must run as a user who may read it, or be handed it by its unit (docs/encryption.md)",
+        path.display()
+    )]
+    KeysUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A file of keys is not what it should be.
     #[error("read keys from {}: {reason}", path.display())]
     Keys {
@@ -108,7 +119,7 @@ impl ConfigError {
     /// The errno that tells a caller of the file system.
     pub fn errno(&self) -> i32 {
         match self {
-            Self::Io { source, .. } => errno_of(source),
+            Self::Io { source, .. } | Self::KeysUnreadable { source, .. } => errno_of(source),
             Self::Locked { .. } => libc::EBUSY,
             Self::Syntax { .. } | Self::Keys { .. } => libc::EIO,
             Self::Stale { .. } => libc::ESTALE,

@@ -59,7 +59,10 @@ pub use shadow::{TokenSecrets, UserPasswords};
 pub use sync_job::{SyncJobConfig, SyncLimits};
 pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};
 pub use tape_job::TapeJobConfig;
-pub use tape_keys::{Kdf, TapeKeyInfo, TapeKeys, WrappedKey};
+pub use tape_keys::{
+    COMMIT_POINTS, Existing, Kdf, KeySource, TapeKeyEdits, TapeKeyInfo, TapeKeys, WrappedKey,
+    WrappedKeys,
+};
 pub use user::{TokenConfig, UserConfig, Validity};
 
 /// The datastores in `datastore.cfg`.

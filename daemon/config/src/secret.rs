@@ -6,15 +6,22 @@ use openssl::hash::MessageDigest;
 use openssl::pkcs5::pbkdf2_hmac;
 use openssl::sha::{Sha256, sha256};
 use reel_types::Fingerprint;
+use zeroize::Zeroizing;
 
-/// The 32 bytes of a key. They never show in `Debug`, and are overwritten when the value goes.
-#[derive(Clone)]
-pub struct SecretKey([u8; 32]);
+/// The 32 bytes of a key. They never show in `Debug`, have a place of their own, so that nothing of them stays behind
+/// where the value is moved, and are overwritten when it goes.
+pub struct SecretKey(Box<Zeroizing<[u8; 32]>>);
 
 impl SecretKey {
     /// A key of these bytes.
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(bytes: &[u8; 32]) -> Self {
+        let mut key = Self::zeros();
+        key.0.copy_from_slice(bytes);
+        key
+    }
+
+    fn zeros() -> Self {
+        Self(Box::new(Zeroizing::new([0; 32])))
     }
 
     /// The bytes; keep them out of messages and logs.
@@ -24,13 +31,31 @@ impl SecretKey {
 
     /// Reads 64 hexadecimal digits.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        let digits: Vec<u8> = text
-            .chars()
-            .map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok()))
-            .collect::<Option<_>>()?;
-        let bytes: Vec<u8> =
-            digits.chunks(2).map(|pair| pair.iter().fold(0, |n, d| n << 4 | d)).collect();
-        bytes.try_into().ok().map(Self).filter(|_| digits.len() == 64)
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
+        let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+        let mut key = Self::zeros();
+        for (byte, pair) in key.0.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(key)
+    }
+
+    /// The 64 hexadecimal digits.
+    pub(crate) fn to_hex(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(64));
+        for byte in self.0.iter() {
+            for digit in [byte >> 4, byte & 0xF] {
+                text.push(char::from_digit(digit.into(), 16).unwrap_or('0'));
+            }
+        }
+        text
+    }
+}
+
+impl Clone for SecretKey {
+    fn clone(&self) -> Self {
+        Self::new(self.as_bytes())
     }
 }
 
@@ -40,22 +65,14 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-impl Drop for SecretKey {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        // Without a reader the compiler would drop the writes.
-        std::hint::black_box(&self.0);
-    }
-}
-
 /// The fingerprint of a key: SHA-256 over a fixed text's digest and a key derived from it.
 pub fn fingerprint_of(key: &SecretKey) -> Result<Fingerprint, openssl::error::ErrorStack> {
     const ITERATIONS: usize = 10;
-    let mut id_key = [0; 32];
-    pbkdf2_hmac(key.as_bytes(), b"_id_key", ITERATIONS, MessageDigest::sha256(), &mut id_key)?;
+    let mut id_key = Zeroizing::new([0; 32]);
+    pbkdf2_hmac(key.as_bytes(), b"_id_key", ITERATIONS, MessageDigest::sha256(), &mut *id_key)?;
     let mut hash = Sha256::new();
     hash.update(&sha256(b"Proxmox Backup Encryption Key Fingerprint"));
-    hash.update(&id_key);
+    hash.update(&*id_key);
     Ok(Fingerprint(hash.finish()))
 }
 
@@ -64,7 +81,7 @@ mod tests {
     use super::*;
 
     fn counting_key() -> SecretKey {
-        SecretKey::new(std::array::from_fn(|index| index as u8))
+        SecretKey::new(&std::array::from_fn(|index| index as u8))
     }
 
     #[test]
@@ -78,7 +95,9 @@ mod tests {
     #[test]
     fn hex_digits() {
         let text: String = (0..32).map(|byte| format!("{byte:02X}")).collect();
-        assert_eq!(SecretKey::from_hex(&text).unwrap().as_bytes(), counting_key().as_bytes());
+        let key = SecretKey::from_hex(&text).unwrap();
+        assert_eq!(key.as_bytes(), counting_key().as_bytes());
+        assert_eq!(*key.to_hex(), text.to_lowercase());
         for bad in ["", &text[1..], &text[2..], &format!("{text}0"), &text.replace('0', "g")] {
             assert!(SecretKey::from_hex(bad).is_none(), "{bad}");
         }

@@ -1,17 +1,27 @@
-//! The keys of encrypted tapes, read only (`config.md` §4.9).
+//! The keys of encrypted tapes (`config.md` §4.9).
 //!
 //! Two files: the keys themselves, and how each is wrapped with a passphrase so that it can be put on
 //! tape. Fingerprints are computed anew from the keys; a file in which one doesn't fit its key, or
 //! stands twice, is refused whole, because nobody could tell which key a tape needs.
+//!
+//! Both change under one lock, and each file whole. A key is written before its wrapped copy, and taken
+//! away before it: a crash between the two leaves a key without copy, which nothing is written with and
+//! the same command puts in order, or a copy without key, which the passphrase opens.
+
+mod edit;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use reel_types::{Fingerprint, PasswordHint, parse_rfc3339};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::{ConfigDigest, ConfigDir, ConfigError, SecretKey, fingerprint_of};
+
+pub use edit::{COMMIT_POINTS, Existing, TapeKeyEdits};
 
 /// How the passphrase of a key becomes the key that wraps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +65,59 @@ pub struct TapeKeyInfo {
 pub struct WrappedKey(Value);
 
 impl WrappedKey {
+    /// Takes a key file's JSON; its fingerprint, hint and times are those of the key that it holds.
+    pub fn parse(text: &str) -> Result<(TapeKeyInfo, Self), String> {
+        let list = Zeroizing::new(format!("[{text}]"));
+        let mut keys = parse_config(list.as_bytes())?;
+        keys.pop().filter(|_| keys.is_empty()).ok_or_else(|| "holds no single key".to_owned())
+    }
+
+    /// A file of such keys, as PBS writes it.
+    pub fn list_text<'k>(keys: impl Iterator<Item = &'k Self>) -> String {
+        let list: Vec<_> = keys.map(|key| InOrder(&key.0)).collect();
+        serde_json::to_string_pretty(&list).unwrap_or_default()
+    }
+
     /// The JSON object.
     pub fn as_json(&self) -> &Value {
         &self.0
+    }
+
+    /// Its text, members in the order in which PBS writes them; over several lines if `pretty`.
+    pub fn to_text(&self, pretty: bool) -> String {
+        let object = InOrder(&self.0);
+        let text = match pretty {
+            true => serde_json::to_string_pretty(&object),
+            false => serde_json::to_string(&object),
+        };
+        // A value that was read from JSON can be written.
+        text.unwrap_or_default()
+    }
+}
+
+/// A JSON value whose members stand in the order in which PBS writes those of a key; others come last.
+struct InOrder<'v>(&'v Value);
+
+impl Serialize for InOrder<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        const ORDER: [&str; 11] = [
+            "kdf",
+            "created",
+            "modified",
+            "data",
+            "fingerprint",
+            "hint",
+            "n",
+            "r",
+            "p",
+            "iter",
+            "salt",
+        ];
+        let Value::Object(members) = self.0 else { return self.0.serialize(to) };
+        let place = |key: &str| ORDER.iter().position(|known| *known == key).unwrap_or(ORDER.len());
+        let mut members: Vec<_> = members.iter().collect();
+        members.sort_by_key(|(key, _)| place(key));
+        to.collect_map(members.into_iter().map(|(key, value)| (key, InOrder(value))))
     }
 }
 
@@ -67,13 +127,117 @@ impl fmt::Debug for WrappedKey {
     }
 }
 
+/// The wrapped keys: all that may be told, and what goes to tape.
+#[derive(Debug, Clone)]
+pub struct WrappedKeys {
+    keys: Vec<(TapeKeyInfo, WrappedKey)>,
+    digest: ConfigDigest,
+}
+
+impl WrappedKeys {
+    /// Reads the file of wrapped keys; a missing one holds none.
+    pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
+        let config = dir.read(TapeKeys::CONFIG_FILE)?;
+        let keys = parse_config(&config).map_err(refuse(dir, TapeKeys::CONFIG_FILE))?;
+        // The digest of a missing file is that of an empty list (`tape-state.md` §14).
+        let digest = ConfigDigest::of(if config.is_empty() { b"[]" } else { &config });
+        Ok(Self { keys, digest })
+    }
+
+    /// What may be told of them, in the order of the file.
+    pub fn infos(&self) -> impl ExactSizeIterator<Item = &TapeKeyInfo> {
+        self.keys.iter().map(|(info, _)| info)
+    }
+
+    /// What may be told of the key with this fingerprint, and how it is wrapped.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&(TapeKeyInfo, WrappedKey)> {
+        self.keys.iter().find(|(info, _)| info.fingerprint == *fingerprint)
+    }
+
+    /// The same; an error where there is none.
+    pub fn require(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<&(TapeKeyInfo, WrappedKey), ConfigError> {
+        let name = || ConfigError::NotFound { kind: "tape key", name: fingerprint.short() };
+        self.get(fingerprint).ok_or_else(name)
+    }
+
+    /// The digest of the file.
+    pub fn digest(&self) -> ConfigDigest {
+        self.digest
+    }
+}
+
 /// All tape keys.
 #[derive(Debug, Clone)]
 pub struct TapeKeys {
-    infos: Vec<TapeKeyInfo>,
-    wrapped: Vec<WrappedKey>,
+    wrapped: WrappedKeys,
     keys: BTreeMap<Fingerprint, SecretKey>,
-    digest: ConfigDigest,
+}
+
+/// Where the keys themselves are read: the file in the folder of the configuration, or the copy of it that a service
+/// manager hands to a daemon which may not read that file.
+#[derive(Debug, Clone)]
+pub struct KeySource {
+    dir: ConfigDir,
+    credential: Option<PathBuf>,
+}
+
+impl KeySource {
+    /// The file in the folder.
+    pub fn of(dir: ConfigDir) -> Self {
+        Self { dir, credential: None }
+    }
+
+    /// In its place, where it may not be read, the file `credential`.
+    pub fn with_credential(self, credential: Option<PathBuf>) -> Self {
+        Self { credential, ..self }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &ConfigDir {
+        &self.dir
+    }
+
+    /// Reads both files; a missing one holds no keys.
+    pub fn load(&self) -> Result<TapeKeys, ConfigError> {
+        let wrapped = WrappedKeys::load(&self.dir)?;
+        Ok(TapeKeys { wrapped, keys: self.keys()? })
+    }
+
+    fn keys(&self) -> Result<BTreeMap<Fingerprint, SecretKey>, ConfigError> {
+        let file = self.dir.file(TapeKeys::KEYS_FILE);
+        match (read_keys(&self.dir), &self.credential) {
+            (Err(ConfigError::Io { source, .. }), Some(copy))
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                let content = std::fs::read(copy).map(Zeroizing::new);
+                let content = content.map_err(crate::error::io_error("read", copy))?;
+                parse_keys(&content).map_err(refuse_path(copy.clone()))
+            }
+            (Err(ConfigError::Io { source, .. }), None)
+                if source.kind() == std::io::ErrorKind::PermissionDenied =>
+            {
+                Err(ConfigError::KeysUnreadable { path: file, source })
+            }
+            (read, _) => read,
+        }
+    }
+}
+
+/// Reads the file of the keys themselves, which it must be allowed to.
+fn read_keys(dir: &ConfigDir) -> Result<BTreeMap<Fingerprint, SecretKey>, ConfigError> {
+    let content = Zeroizing::new(dir.read(TapeKeys::KEYS_FILE)?);
+    parse_keys(&content).map_err(refuse(dir, TapeKeys::KEYS_FILE))
+}
+
+fn refuse(dir: &ConfigDir, name: &str) -> impl FnOnce(String) -> ConfigError + use<> {
+    refuse_path(dir.file(name))
+}
+
+fn refuse_path(path: PathBuf) -> impl FnOnce(String) -> ConfigError {
+    move |reason| ConfigError::Keys { path, reason }
 }
 
 impl TapeKeys {
@@ -82,24 +246,14 @@ impl TapeKeys {
     /// The name of the file of the wrapped keys.
     pub const CONFIG_FILE: &str = "tape-encryption-key-config.json";
 
-    /// Reads both files; a missing one holds no keys.
+    /// Reads both files of a folder; a missing one holds no keys.
     pub fn load(dir: &ConfigDir) -> Result<Self, ConfigError> {
-        let refuse = |name: &str| {
-            let path = dir.file(name);
-            move |reason| ConfigError::Keys { path, reason }
-        };
-        let keys = parse_keys(&dir.read(Self::KEYS_FILE)?).map_err(refuse(Self::KEYS_FILE))?;
-        let config = dir.read(Self::CONFIG_FILE)?;
-        let (infos, wrapped) =
-            parse_config(&config).map_err(refuse(Self::CONFIG_FILE))?.into_iter().unzip();
-        // The digest of a missing file is that of an empty list (`tape-state.md` §14).
-        let digest = ConfigDigest::of(if config.is_empty() { b"[]" } else { &config });
-        Ok(Self { infos, wrapped, keys, digest })
+        KeySource::of(dir.clone()).load()
     }
 
     /// What may be told of them, in the order of the file.
-    pub fn infos(&self) -> &[TapeKeyInfo] {
-        &self.infos
+    pub fn infos(&self) -> impl ExactSizeIterator<Item = &TapeKeyInfo> {
+        self.wrapped.infos()
     }
 
     /// The key with this fingerprint.
@@ -109,19 +263,20 @@ impl TapeKeys {
 
     /// What may be told of the key with this fingerprint, and how it is wrapped.
     pub fn wrapped(&self, fingerprint: &Fingerprint) -> Option<(&TapeKeyInfo, &WrappedKey)> {
-        self.infos.iter().zip(&self.wrapped).find(|(info, _)| info.fingerprint == *fingerprint)
+        self.wrapped.get(fingerprint).map(|(info, wrapped)| (info, wrapped))
     }
 
     /// The digest of the file of wrapped keys.
     pub fn digest(&self) -> ConfigDigest {
-        self.digest
+        self.wrapped.digest()
     }
 }
 
 #[derive(Deserialize)]
-struct KeyEntry {
+struct KeyEntry<'c> {
     fingerprint: Fingerprint,
-    key: String,
+    /// Where it stands in the file: a copy would have to be overwritten, too.
+    key: &'c str,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +302,7 @@ enum KdfEntry {
 }
 
 /// Reads a list; the messages of the JSON reader quote what they don't expect, so they stay out.
-fn parse_list<T: for<'de> Deserialize<'de>>(content: &[u8]) -> Result<Vec<T>, String> {
+fn parse_list<'c, T: Deserialize<'c>>(content: &'c [u8]) -> Result<Vec<T>, String> {
     if content.is_empty() {
         return Ok(Vec::new());
     }
@@ -158,9 +313,9 @@ fn parse_list<T: for<'de> Deserialize<'de>>(content: &[u8]) -> Result<Vec<T>, St
 
 pub(crate) fn parse_keys(content: &[u8]) -> Result<BTreeMap<Fingerprint, SecretKey>, String> {
     let mut keys = BTreeMap::new();
-    for entry in parse_list::<KeyEntry>(content)? {
+    for entry in parse_list::<KeyEntry<'_>>(content)? {
         let name = entry.fingerprint.short();
-        let key = SecretKey::from_hex(&entry.key)
+        let key = SecretKey::from_hex(entry.key)
             .ok_or_else(|| format!("key {name} is not 64 hexadecimal digits"))?;
         let computed = fingerprint_of(&key).map_err(|error| error.to_string())?;
         if computed != entry.fingerprint {
@@ -237,7 +392,7 @@ mod tests {
     #[test]
     fn keys_and_what_may_be_told_of_them() {
         let keys = load(&keys_json(), &config_json()).unwrap();
-        let info = &keys.infos()[0];
+        let info = keys.infos().next().unwrap();
         assert_eq!(info.hint.as_ref().unwrap().as_str(), "a hint");
         assert_eq!(info.kdf, Kdf::Scrypt { n: 65536, r: 8, p: 1 });
         assert_eq!((info.created, info.modified), (1_795_440_884, 1_795_440_885));

@@ -9,7 +9,7 @@ use std::process::Command;
 use reel_config::section::{Document, Schema, Section, SectionType, Unknown};
 use reel_config::{
     AclFile, ConfigDigest, ConfigDir, DatastoreConfig, Datastores, Entry, Kdf, PoolConfig, Pools,
-    TapeKeys, Tokens, UserConfig, VirtualDrive, VirtualDrives, fingerprint_of,
+    TapeKeys, Tokens, UserConfig, VirtualDrive, VirtualDrives, WrappedKey, fingerprint_of,
 };
 use reel_types::{ParseError, RetentionPolicy, Role};
 
@@ -138,12 +138,14 @@ fn an_update_changes_its_line_only() {
 fn tape_keys() {
     let Some((_folder, dir)) = unpacked() else { return };
     let keys = TapeKeys::load(&dir).unwrap();
-    let hints: Vec<&str> =
-        keys.infos().iter().map(|info| info.hint.as_ref().unwrap().as_str()).collect();
+    let infos: Vec<_> = keys.infos().collect();
+    let hints: Vec<&str> = infos.iter().map(|info| info.hint.as_ref().unwrap().as_str()).collect();
     assert_eq!(hints, ["second tape key", "tape key hint 1"]);
-    assert_eq!(keys.infos()[0].kdf, Kdf::Pbkdf2 { iterations: 65535 });
-    assert_eq!(keys.infos()[1].kdf, Kdf::Scrypt { n: 65536, r: 8, p: 1 });
-    for info in keys.infos() {
+    assert_eq!(infos[0].kdf, Kdf::Pbkdf2 { iterations: 65535 });
+    assert_eq!(infos[1].kdf, Kdf::Scrypt { n: 65536, r: 8, p: 1 });
+    let list = WrappedKey::list_text(infos.iter().map(|i| keys.wrapped(&i.fingerprint).unwrap().1));
+    assert_eq!(list, read(&dir, "tape-encryption-key-config.json"));
+    for info in infos {
         let key = keys.key(&info.fingerprint).unwrap();
         assert_eq!(fingerprint_of(key).unwrap(), info.fingerprint);
     }

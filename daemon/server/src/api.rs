@@ -22,6 +22,7 @@ use reel_types::commands::{Command, SnapshotCat, TaskLog, TaskStatus};
 use reel_types::{AuthId, Namespace, Snapshot, StoreName, Upid};
 use serde::Deserialize;
 use tokio::net::UnixListener;
+use zeroize::Zeroize as _;
 
 use crate::commands::{Done, snapshot_path, version};
 use crate::failure::{Failure, Outcome};
@@ -101,9 +102,11 @@ fn router(reeld: Arc<Reeld>) -> Router {
 async fn command(
     State(reeld): State<Arc<Reeld>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    Json(request): Json<CommandRequest>,
+    Json(mut request): Json<CommandRequest>,
 ) -> Outcome<Json<CommandAnswer>> {
-    let command = Command::from_params(&request.command, &request.params)?;
+    let command = Command::from_params(&request.command, &request.params);
+    forget_secrets(&mut request.params);
+    let command = command?;
     let done = blocking(move || {
         let who = peer.user(&reeld)?;
         reeld.run(&command, &who, request.id.as_deref())
@@ -113,6 +116,15 @@ async fn command(
         Done::Data(value) => CommandAnswer::Data(value),
         Done::Task(upid) => CommandAnswer::Task(upid.to_string()),
     }))
+}
+
+/// Overwrites what is secret in the body of a call. The copy that the server read it into is out of reach.
+fn forget_secrets(params: &mut serde_json::Map<String, serde_json::Value>) {
+    for name in ["password", "passphrase", "new-passphrase"] {
+        if let Some(serde_json::Value::String(secret)) = params.get_mut(name) {
+            secret.zeroize();
+        }
+    }
 }
 
 /// Runs what may wait for a lock or a drive off the event loop.

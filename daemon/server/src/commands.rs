@@ -16,8 +16,10 @@ mod drive_health;
 mod group;
 mod health;
 mod jobs;
+mod key;
 mod media;
 pub(crate) mod media_verify;
+mod paper;
 mod plan;
 mod pool;
 mod pool_plan;
@@ -27,6 +29,7 @@ mod remote;
 mod rotation;
 mod secrets;
 mod snapshot;
+mod state;
 mod sync_job;
 mod tape;
 mod task;
@@ -256,6 +259,13 @@ impl Reeld {
             Command::UserPermissions(command) => self.user_permissions(command),
             Command::AclList(_) => self.acl_list(),
             Command::AclUpdate(command) => self.acl_update(command),
+            Command::KeyCreate(command) => self.key_create(command, who),
+            Command::KeyList(_) => self.key_list(),
+            Command::KeyShow(command) => self.key_show(command),
+            Command::KeyChangePassphrase(command) => self.key_change_passphrase(command, who),
+            Command::KeyPaperkey(command) => self.key_paperkey(command),
+            Command::KeyRemove(command) => self.key_remove(command),
+            Command::KeyRestore(command) => self.key_restore(command, who),
             Command::Backup(command) => self.backup(command, who),
             Command::BackupJobList(_) => self.backup_job_list(),
             Command::BackupJobShow(command) => self.backup_job_show(command),
@@ -270,6 +280,7 @@ impl Reeld {
             Command::TaskLog(command) => self.task_log(command),
             Command::TaskStatus(command) => Done::data(self.task_status(&command.upid)?),
             Command::TaskStop(command) => self.task_stop(command),
+            Command::StateExport(command) => self.state_export(command),
             Command::Reload(_) => self.reload(),
             Command::Version(_) => Done::data(version()),
         }

@@ -28,6 +28,7 @@ pub mod reeld;
 pub mod rights;
 pub mod runtime;
 pub mod serving;
+mod state_export;
 pub mod stores;
 pub mod tasks;
 mod tokens;

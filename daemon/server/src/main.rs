@@ -49,6 +49,8 @@ fn run(options: &Options) -> Outcome<()> {
             zone: TimeZone::system(),
             runtime: Runtime::new(runtime.handle().clone()),
             commit_points: commit_points(options)?,
+            export_state: options.export_state.clone(),
+            key_credential: options.tape_keys.clone(),
             chunk_cache_bytes: options.chunk_cache.bytes(),
             chunk_memory_bytes: usize::try_from(options.chunk_memory.bytes()).unwrap_or(usize::MAX),
             ask_again: Duration::from_millis(options.ask_again_ms),
@@ -187,7 +189,12 @@ fn commit_points(options: &Options) -> Outcome<Arc<dyn CommitPoints>> {
     let Some(point) = &options.crash_at else {
         return Ok(Arc::new(NoCommitPoints));
     };
-    let known = [&reel_tape::COMMIT_POINTS[..], &reel_remote::pull::COMMIT_POINTS].concat();
+    let known = [
+        &reel_tape::COMMIT_POINTS[..],
+        &reel_remote::pull::COMMIT_POINTS,
+        &reel_config::COMMIT_POINTS,
+    ]
+    .concat();
     if !known.contains(&point.as_str()) {
         let known = known.join("', '");
         return Err(Failure::invalid(format!("'{point}' is no commit point; there are '{known}'")));

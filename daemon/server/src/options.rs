@@ -63,6 +63,16 @@ pub struct Options {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<SocketAddr>,
 
+    /// Write configuration, inventory, catalogs and protected tape keys into this file after each job. See
+    /// docs/total-loss.md.
+    #[arg(long, value_name = "FILE")]
+    pub export_state: Option<PathBuf>,
+
+    /// A copy of the file of tape keys, read where that of the configuration may not be, as of PBS's: a credential of the
+    /// unit. See docs/encryption.md.
+    #[arg(long, value_name = "FILE")]
+    pub tape_keys: Option<PathBuf>,
+
     /// How much of verified chunks to keep on disk.
     #[arg(long, value_name = "SIZE", default_value = "4 GiB")]
     pub chunk_cache: ByteSize,

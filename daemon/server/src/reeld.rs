@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reel_config::{ClientKeys, ConfigDir, PoolConfig, Pools};
+use reel_config::{ClientKeys, ConfigDir, KeySource, PoolConfig, Pools};
 use reel_store::cache::DiskCache;
 use reel_store::datastore::StoreEnvironment;
 use reel_store::locks::{ProcessLocks, RunDir};
@@ -33,6 +33,7 @@ use crate::memo::{Memo, Stamp};
 use crate::notifications::Notifications;
 use crate::rights::Rights;
 use crate::runtime::Runtime;
+use crate::state_export::StateExport;
 use crate::stores::Stores;
 use crate::tasks::{JobStates, Process, Tasks};
 use crate::tokens::Tokens;
@@ -51,6 +52,10 @@ pub struct Surroundings {
     pub runtime: Runtime,
     /// Is told of commit points.
     pub commit_points: Arc<dyn CommitPoints>,
+    /// The file that gets the state after each job.
+    pub export_state: Option<PathBuf>,
+    /// A copy of the file of tape keys, for a daemon that may not read the file itself.
+    pub key_credential: Option<PathBuf>,
     /// How much of verified chunks is kept on disk, in bytes.
     pub chunk_cache_bytes: u64,
     /// How much of decoded chunks is kept in memory, in bytes.
@@ -78,6 +83,7 @@ pub struct Reeld {
     pub(crate) live: LiveRemotes,
     pub(crate) notifications: Arc<Notifications>,
     pub(crate) ask_again: Duration,
+    pub(crate) state_export: Arc<StateExport>,
     staging: Arc<Staging>,
     tokens: Mutex<Tokens>,
     media: Memo<(), Option<Stamp>, Arc<MediaNames>>,
@@ -106,7 +112,9 @@ impl Reeld {
             zone.clone(),
             commit_points,
         )?
-        .with_keys(TapeKeyFiles::of(config.clone()));
+        .with_keys(TapeKeyFiles::from_source(
+            KeySource::of(config.clone()).with_credential(surroundings.key_credential),
+        ));
         let process = Process::current()?;
         let tape = Arc::new(tape);
         let auto_clean = Arc::new(AutoClean::default());
@@ -131,7 +139,10 @@ impl Reeld {
             folder: folders.cache.join("remotes"),
         })?;
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
+        let state_export =
+            StateExport::new(config.clone(), Arc::clone(&tape), surroundings.export_state);
         let reeld = Arc::new(Self {
+            state_export: Arc::new(state_export),
             auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             live,
@@ -242,7 +253,7 @@ impl Reeld {
     }
 
     fn crypt(&self, key: Option<&reel_config::SecretKey>) -> Outcome<Option<Arc<CryptConfig>>> {
-        let crypt = key.map(|key| CryptConfig::new(*key.as_bytes())).transpose()?;
+        let crypt = key.map(|key| CryptConfig::from_slice(key.as_bytes())).transpose()?;
         Ok(crypt.map(Arc::new))
     }
 

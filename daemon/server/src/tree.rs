@@ -5,7 +5,8 @@
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
 //! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     │ of code: `catalogue`
 //! ├── remotes/NAME/datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what others hold   ┘
-//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  backup-jobs/ID/  users/ID/  acl/   one object a folder, one fact a file
+//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  backup-jobs/ID/  keys/FINGERPRINT/  users/ID/  acl/
+//! │                                              one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
 //!
@@ -24,6 +25,7 @@ mod drive_values;
 mod drives;
 mod facts;
 mod health;
+mod keys;
 mod listing;
 mod live;
 mod live_snapshot;
@@ -115,6 +117,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("remotes", remotes::remotes(&tree))
             .with("sync-jobs", remotes::sync_jobs(&tree))
             .with("backup-jobs", backup_jobs::backup_jobs(&tree))
+            .with("keys", keys::keys(&tree))
             .with("users", users::users(&tree))
             .with("acl", users::acl(&tree))
             .with("tasks", tasks::tasks(&tree)),

@@ -8,7 +8,7 @@
 //! whose SHA-256 also is the fastest at hand.
 
 use std::fmt;
-use std::hint::black_box;
+use std::ops::{Deref, DerefMut};
 
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::CipherCtx;
@@ -17,6 +17,7 @@ use openssl::pkey::PKey;
 use openssl::sha::{Sha256, sha256};
 use openssl::sign::Signer;
 use reel_types::{Digest, Fingerprint};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::error::{FormatError, FormatResult};
 
@@ -48,29 +49,35 @@ pub struct CryptConfig {
 impl CryptConfig {
     /// Derives everything from a key's 32 bytes.
     pub fn new(enc_key: [u8; KEY_LEN]) -> FormatResult<Self> {
-        let enc_key = Secret(enc_key);
-        let id_key = pbkdf2(&enc_key.0, ID_KEY_SALT, ID_KEY_ITERATIONS)?;
+        let enc_key = Zeroizing::new(enc_key);
+        Self::of(Secret::copy_of(&enc_key))
+    }
+
+    fn of(enc_key: Secret) -> FormatResult<Self> {
+        let id_key = pbkdf2(&*enc_key, ID_KEY_SALT, ID_KEY_ITERATIONS)?;
         let mut hasher = Sha256::new();
         hasher.update(&sha256(FINGERPRINT_INPUT));
-        hasher.update(&id_key.0);
+        hasher.update(&*id_key);
         let fingerprint = Fingerprint(hasher.finish());
         Ok(Self { enc_key, id_key, fingerprint })
     }
 
     /// A new random key.
     pub fn generate() -> FormatResult<Self> {
-        Self::new(random()?)
+        let mut enc_key = Secret::zeros();
+        openssl::rand::rand_bytes(&mut *enc_key).map_err(FormatError::crypto("no random bytes"))?;
+        Self::of(enc_key)
     }
 
-    /// Takes a key from bytes whose length is yet unchecked.
-    pub(crate) fn from_slice(bytes: &[u8]) -> FormatResult<Self> {
+    /// Takes a key from bytes whose length is yet unchecked; they are copied to their last place at once.
+    pub fn from_slice(bytes: &[u8]) -> FormatResult<Self> {
         let wrong = |_| FormatError::corrupt(format!("key of {} bytes, not 32", bytes.len()));
-        Self::new(bytes.try_into().map_err(wrong)?)
+        Self::of(Secret::copy_of(bytes.try_into().map_err(wrong)?))
     }
 
     /// The key itself, for whoever keeps it for later; it must go nowhere else.
     pub fn expose_key(&self) -> &[u8; KEY_LEN] {
-        &self.enc_key.0
+        &self.enc_key
     }
 
     /// The key's name.
@@ -80,14 +87,14 @@ impl CryptConfig {
 
     /// The secret itself, for whoever keeps it in key files; it must go nowhere else.
     pub fn enc_key(&self) -> &[u8; KEY_LEN] {
-        &self.enc_key.0
+        &self.enc_key
     }
 
     /// Digest of an encrypted chunk, over its plain data.
     pub fn chunk_digest(&self, data: &[u8]) -> Digest {
         let mut hasher = Sha256::new();
         hasher.update(data);
-        hasher.update(&self.id_key.0);
+        hasher.update(&*self.id_key);
         Digest(hasher.finish())
     }
 
@@ -97,7 +104,7 @@ impl CryptConfig {
     }
 
     fn hmac(&self, message: &[u8]) -> Result<[u8; 32], openssl::error::ErrorStack> {
-        let key = PKey::hmac(&self.id_key.0)?;
+        let key = PKey::hmac(&*self.id_key)?;
         let mut tag = [0; 32];
         Signer::new(MessageDigest::sha256(), &key)?.sign_oneshot(&mut tag, message)?;
         Ok(tag)
@@ -105,7 +112,7 @@ impl CryptConfig {
 
     /// Encrypts `data` where it stands and returns the tag.
     pub(crate) fn seal(&self, iv: &[u8; IV_LEN], data: &mut [u8]) -> FormatResult<[u8; TAG_LEN]> {
-        aes_seal(&self.enc_key.0, iv, data)
+        aes_seal(&self.enc_key, iv, data)
     }
 
     /// Decrypts; gives nothing unless the tag fits.
@@ -115,7 +122,7 @@ impl CryptConfig {
         tag: &[u8; TAG_LEN],
         data: &[u8],
     ) -> FormatResult<Vec<u8>> {
-        aes_open(&self.enc_key.0, iv, tag, data)?.ok_or_else(|| {
+        aes_open(&self.enc_key, iv, tag, data)?.ok_or_else(|| {
             FormatError::checksum(format!(
                 "authentication tag mismatch: the data is damaged, or was not encrypted with key {}",
                 self.fingerprint.short()
@@ -130,19 +137,40 @@ impl fmt::Debug for CryptConfig {
     }
 }
 
-/// Key bytes that are wiped when dropped, as far as safe Rust can.
-pub(crate) struct Secret(pub [u8; KEY_LEN]);
+/// Key bytes that are overwritten when they are dropped. They have a place of their own, so that nothing of them stays
+/// behind where the value is moved.
+pub(crate) struct Secret(Box<Zeroizing<[u8; KEY_LEN]>>);
 
-impl Drop for Secret {
-    fn drop(&mut self) {
-        wipe(&mut self.0);
+impl Secret {
+    /// Zeros, to be filled in their place.
+    pub(crate) fn zeros() -> Self {
+        Self(Box::new(Zeroizing::new([0; KEY_LEN])))
+    }
+
+    fn copy_of(bytes: &[u8; KEY_LEN]) -> Self {
+        let mut secret = Self::zeros();
+        secret.copy_from_slice(bytes);
+        secret
     }
 }
 
-/// Overwrites secret bytes; `black_box` keeps the compiler from leaving that out.
+impl Deref for Secret {
+    type Target = [u8; KEY_LEN];
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Secret {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// Overwrites secret bytes.
 pub(crate) fn wipe(bytes: &mut [u8]) {
-    bytes.fill(0);
-    black_box(bytes);
+    bytes.zeroize();
 }
 
 /// Bytes from the system's random number generator.
@@ -153,8 +181,8 @@ pub(crate) fn random<const N: usize>() -> FormatResult<[u8; N]> {
 }
 
 pub(crate) fn pbkdf2(password: &[u8], salt: &[u8], iterations: usize) -> FormatResult<Secret> {
-    let mut key = Secret([0; KEY_LEN]);
-    openssl::pkcs5::pbkdf2_hmac(password, salt, iterations, MessageDigest::sha256(), &mut key.0)
+    let mut key = Secret::zeros();
+    openssl::pkcs5::pbkdf2_hmac(password, salt, iterations, MessageDigest::sha256(), &mut *key)
         .map_err(FormatError::crypto("cannot derive a key with PBKDF2"))?;
     Ok(key)
 }
@@ -213,7 +241,7 @@ mod tests {
     fn vectors_of_key_k0() {
         let crypt = k0();
         let id_key = "7c2c013efd07f3b25717a485263343cd4d292a4b65c200bb3b18ea227abe225c";
-        assert_eq!(crypt.id_key.0.as_slice(), unhex(id_key));
+        assert_eq!(crypt.id_key.as_slice(), unhex(id_key));
         assert_eq!(
             crypt.fingerprint().to_string(),
             "0e:ab:d4:46:0b:6e:b9:ca:34:50:23:de:e2:b7:78:c7:\

@@ -129,7 +129,7 @@ impl KeyFile {
         let kdf = Kdf::new(protection.kdf, &randomness.salt);
         let derived = kdf.derive(protection.passphrase)?;
         let mut sealed = *key.enc_key();
-        let tag = aes_seal(&derived.0, &randomness.iv, &mut sealed)?;
+        let tag = aes_seal(&derived, &randomness.iv, &mut sealed)?;
         Ok(Self {
             kdf: Some(kdf),
             created,
@@ -172,7 +172,7 @@ impl KeyFile {
         let (iv, rest) = self.data.split_first_chunk().ok_or_else(short)?;
         let (tag, sealed) = rest.split_first_chunk().ok_or_else(short)?;
         let derived = kdf.derive(passphrase)?;
-        let mut plain = aes_open(&derived.0, iv, tag, sealed)?
+        let mut plain = aes_open(&derived, iv, tag, sealed)?
             .ok_or_else(|| FormatError::WrongPassphrase { hint: self.hint.clone() })?;
         let key = CryptConfig::from_slice(&plain);
         wipe(&mut plain);

@@ -8,9 +8,10 @@
 
 use openssl::hash::MessageDigest;
 use openssl::pkcs5::pbkdf2_hmac;
-use reel_config::{ConfigDir, Kdf, SecretKey, TapeKeys};
+use reel_config::{ConfigDir, Kdf, KeySource, SecretKey, TapeKeys};
 use reel_hw::EncryptionKey;
 use reel_types::{Fingerprint, MediaSetId, TaskContext};
+use zeroize::Zeroizing;
 
 use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
@@ -20,7 +21,7 @@ use crate::{Error, Result};
 
 /// Where tape keys are looked up, anew each time: keys stay in memory only where they are used.
 #[derive(Debug, Clone, Default)]
-pub struct TapeKeyFiles(Option<ConfigDir>);
+pub struct TapeKeyFiles(Option<KeySource>);
 
 /// A tape key that media sets are written with.
 #[derive(Debug)]
@@ -32,7 +33,12 @@ pub(crate) struct SetKey {
 impl TapeKeyFiles {
     /// PBS's two key files in the folder of the configuration.
     pub fn of(dir: ConfigDir) -> Self {
-        Self(Some(dir))
+        Self::from_source(KeySource::of(dir))
+    }
+
+    /// PBS's two key files, the keys themselves from where `source` says.
+    pub fn from_source(source: KeySource) -> Self {
+        Self(Some(source))
     }
 
     /// The tape key with that fingerprint.
@@ -66,7 +72,7 @@ impl TapeKeyFiles {
     }
 
     fn unknown(&self, what: &'static str, fingerprint: &Fingerprint, file: &str) -> Error {
-        let path = |dir: &ConfigDir| dir.file(file).display().to_string();
+        let path = |source: &KeySource| source.dir().file(file).display().to_string();
         Error::KeyUnknown {
             what,
             fingerprint: fingerprint.short(),
@@ -75,7 +81,7 @@ impl TapeKeyFiles {
     }
 
     fn load(&self, fingerprint: &Fingerprint) -> Result<Option<TapeKeys>> {
-        let keys = self.0.as_ref().map(TapeKeys::load).transpose();
+        let keys = self.0.as_ref().map(KeySource::load).transpose();
         keys.map_err(|source| Error::KeyFiles { fingerprint: fingerprint.short(), source })
     }
 }
@@ -95,10 +101,10 @@ impl SetKey {
 /// The key that a drive encrypts a media set with.
 pub(crate) fn drive_key(key: &SecretKey, set: MediaSetId) -> Result<EncryptionKey> {
     const ITERATIONS: usize = 10;
-    let (salt, mut derived) = (set.0.as_bytes(), [0; 32]);
-    pbkdf2_hmac(key.as_bytes(), salt, ITERATIONS, MessageDigest::sha256(), &mut derived)
+    let (salt, mut derived) = (set.0.as_bytes(), Zeroizing::new([0; 32]));
+    pbkdf2_hmac(key.as_bytes(), salt, ITERATIONS, MessageDigest::sha256(), &mut *derived)
         .map_err(|error| Error::io("derive the key of a media set")(error.into()))?;
-    Ok(EncryptionKey::new(derived))
+    Ok(EncryptionKey::new(&derived))
 }
 
 /// Finds out, without a drive, whether the key of a media set is known, where it has one.

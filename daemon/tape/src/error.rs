@@ -286,7 +286,7 @@ pub enum Error {
     },
 
     /// Key files that can't be read.
-    #[error("unable to get tape encryption key '{fingerprint}': {source}{}", key_advice(source))]
+    #[error("unable to get tape encryption key '{fingerprint}': {source}")]
     KeyFiles {
         /// Short form of the key's fingerprint.
         fingerprint: String,
@@ -424,16 +424,6 @@ impl Error {
             Self::Stopped(_) => Errno::ECANCELED as i32,
             Self::Unfinished(_) => Errno::EIO as i32,
         }
-    }
-}
-
-/// What to do about key files that can't be read.
-fn key_advice(error: &reel_config::ConfigError) -> &'static str {
-    match Errno::from_raw(error.errno()) {
-        Errno::EACCES | Errno::EPERM => {
-            "; the daemon must run as a user who may read it (docs/encryption.md)"
-        }
-        _ => "",
     }
 }
 

@@ -37,7 +37,7 @@ use crate::{Error, Result};
 pub use contents::{CatalogContents, CatalogSnapshot};
 pub use files::{
     CatalogHeader, CatalogRepair, RestoredCatalog, destroy, destroy_unrelated, exists,
-    truncate_to_last_complete,
+    truncate_to_last_complete, whole_part,
 };
 pub use reader::CatalogReader;
 pub use record::CatalogRecord;

@@ -24,6 +24,7 @@ pub mod fuzz;
 mod health;
 mod info;
 mod jobs;
+mod keys;
 mod media;
 mod media_verify;
 mod mt;
@@ -34,6 +35,7 @@ mod remote;
 pub mod results;
 mod rotation;
 mod snapshot;
+mod state;
 mod usage;
 mod user;
 mod values;
@@ -52,6 +54,7 @@ pub use drive::*;
 pub use health::*;
 pub use info::{CommandInfo, Kind, Param, PathForm, Position};
 pub use jobs::*;
+pub use keys::*;
 pub use media::*;
 pub use media_verify::*;
 pub use mt::*;
@@ -61,6 +64,7 @@ pub use places::Place;
 pub use remote::*;
 pub use rotation::*;
 pub use snapshot::*;
+pub use state::*;
 pub use usage::{descriptions, manual, synopses, synopsis, usage};
 pub use user::*;
 pub use values::*;
@@ -90,11 +94,12 @@ command_enum! {
     Pull, CertInfo, CertUpdate,
     UserList, UserCreate, UserUpdate, UserRemove, UserListTokens, UserGenerateToken, UserDeleteToken,
     UserPermissions, AclList, AclUpdate,
+    KeyCreate, KeyList, KeyShow, KeyChangePassphrase, KeyPaperkey, KeyRemove, KeyRestore,
     Backup, Restore, Catalog,
     BackupJobList, BackupJobShow, BackupJobStatus, BackupJobRun, BackupJobCreate, BackupJobUpdate,
     BackupJobRemove,
     TaskList, TaskLog, TaskStatus, TaskStop,
-    Reload, Version,
+    StateExport, Reload, Version,
 }
 
 /// Why a request is no command.

@@ -55,7 +55,7 @@ pub use names::{
     VaultName,
 };
 pub use namespace::Namespace;
-pub use password::Password;
+pub use password::{Passphrase, Password};
 pub use policy::{AllocationPolicy, RetentionPolicy, TapeTemplate};
 pub use privilege::{Privilege, Privileges, Role};
 pub use property::{PropertyString, split_list};

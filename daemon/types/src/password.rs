@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use zeroize::Zeroize as _;
+
 use crate::ParseError;
 
 /// Characters of a password at most (`config.md` §3).
@@ -36,6 +38,38 @@ impl FromStr for Password {
     }
 }
 
+/// The passphrase of a key. It shows in no message, and is overwritten when the value goes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Passphrase(Password);
+
+impl Passphrase {
+    /// Bytes of a passphrase at least (`config.md` §4.9).
+    const BYTES_MIN: usize = 5;
+
+    /// The text; keep it out of messages and logs.
+    pub fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+}
+
+impl FromStr for Passphrase {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        if text.len() < Self::BYTES_MIN {
+            let reason = "must have at least 5 bytes";
+            return Err(ParseError::new("passphrase", "(hidden)", reason));
+        }
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Passphrase(hidden)")
+    }
+}
+
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(hidden)")
@@ -44,15 +78,20 @@ impl fmt::Debug for Password {
 
 impl Drop for Password {
     fn drop(&mut self) {
-        self.0.fill(0);
-        // Without a reader the compiler would drop the writes.
-        std::hint::black_box(&self.0);
+        self.0.zeroize();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_passphrase_has_five_bytes() {
+        assert_eq!(format!("{:?}", "12345".parse::<Passphrase>().unwrap()), "Passphrase(hidden)");
+        let error = "secr".parse::<Passphrase>().unwrap_err().to_string();
+        assert!(error.contains("5 bytes") && !error.contains("secr"), "{error}");
+    }
 
     #[test]
     fn a_password_is_a_line_that_nobody_is_shown() {

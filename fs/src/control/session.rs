@@ -128,7 +128,7 @@ impl ControlSession {
                 Ok(Some(id))
             }
             Err(error) => {
-                self.file.log.refused(caller, command, &error);
+                self.file.log.refused(caller, &self.file.control.remembered(command), &error);
                 Err(error)
             }
         }

@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn only_the_same_key_opens_a_block() {
-        let (key, other) = (EncryptionKey::new([1; 32]), EncryptionKey::new([2; 32]));
+        let (key, other) = (EncryptionKey::new(&[1; 32]), EncryptionKey::new(&[2; 32]));
         let mut sealed = seal(&key, b"a block of data").unwrap();
         assert!(!sealed.windows(5).any(|window| window == b"block"));
         assert_eq!(open(&key, &sealed).unwrap(), b"a block of data");

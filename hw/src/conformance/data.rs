@@ -156,7 +156,7 @@ pub(super) fn files_can_be_entered_in_the_middle(bench: &mut dyn DriveBench) -> 
 
 pub(super) fn encrypted_blocks_need_their_key(bench: &mut dyn DriveBench) -> Result<()> {
     let mut drive = bench.blank();
-    let key = EncryptionKey::new([0xA5; 32]);
+    let key = EncryptionKey::new(&[0xA5; 32]);
     if !drive.can_encrypt()? {
         assert!(drive.set_encryption_key(Some(&key)).is_err(), "a key that does nothing");
         assert!(!drive.encryption_active()?);
@@ -167,7 +167,7 @@ pub(super) fn encrypted_blocks_need_their_key(bench: &mut dyn DriveBench) -> Res
     assert!(drive.encryption_active()?);
     record(&mut *drive, &[b"bc"])?;
     assert_eq!(read_all(&mut *drive)?, "a|bc|");
-    for other in [None, Some(EncryptionKey::new([0x5A; 32]))] {
+    for other in [None, Some(EncryptionKey::new(&[0x5A; 32]))] {
         drive.set_encryption_key(other.as_ref())?;
         assert_eq!(drive.encryption_active()?, other.is_some());
         drive.rewind()?;

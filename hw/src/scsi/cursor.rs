@@ -165,6 +165,11 @@ impl Writer {
         Self::default()
     }
 
+    /// Nothing yet, and room for this many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
     /// Bytes as they are.
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);

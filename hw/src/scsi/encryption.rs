@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use zeroize::Zeroizing;
+
 use super::cursor::{DecodeError, Decoded, Reader, Writer, flags};
 use crate::drive::EncryptionKey;
 
@@ -28,6 +30,12 @@ const AES_256_GCM: u32 = 0x0001_0014;
 
 /// Bytes of its keys.
 const KEY_BYTES: u16 = 32;
+
+/// Bytes of a page before its content.
+const HEADER_BYTES: usize = 4;
+
+/// Bytes of the page that sets a key, before the key.
+const SET_FIXED_BYTES: usize = 16;
 
 /// What these structures are called in messages.
 const WHAT: &str = "encryption page";
@@ -332,7 +340,7 @@ impl SetDataEncryption {
         fields.skip(7)?;
         let key = match fields.u16()? {
             0 => None,
-            KEY_BYTES => Some(EncryptionKey::new(fields.array()?)),
+            KEY_BYTES => fields.bytes(KEY_BYTES.into())?.try_into().ok().map(EncryptionKey::new),
             other => {
                 return Err(DecodeError::field(WHAT, format!("wrong key length ({other})")));
             }
@@ -351,10 +359,15 @@ impl SetDataEncryption {
         })
     }
 
-    /// Encodes it. The bytes hold the key.
-    pub fn encode(&self) -> Vec<u8> {
+    /// Encodes it. The bytes hold the key, and are overwritten when they go.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let key: &[u8] = self.key.as_ref().map_or(&[], |key| key.expose());
-        let content = Writer::new()
+        let associated = encode_all(Writer::new(), &self.associated).finish();
+        let length = SET_FIXED_BYTES + key.len() + associated.len();
+        // With room for all of it, the key is never left behind by a vector that grows.
+        let encoded = Writer::with_capacity(HEADER_BYTES + length)
+            .u16(page::SET)
+            .u16(length as u16)
             .u8(self.scope << 5 | flags(&[(self.lock, 0x01)]))
             .u8(self.controls)
             .u8(self.encryption)
@@ -364,8 +377,9 @@ impl SetDataEncryption {
             .u8(self.data_format)
             .zeros(7)
             .u16(key.len() as u16)
-            .bytes(key);
-        close(page::SET, encode_all(content, &self.associated))
+            .bytes(key)
+            .bytes(&associated);
+        Zeroizing::new(encoded.finish())
     }
 }
 

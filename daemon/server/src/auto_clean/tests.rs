@@ -33,6 +33,8 @@ impl Rig {
             clock: Arc::clone(&clock) as Arc<dyn reel_types::Clock>,
             zone: TimeZone::UTC,
             runtime: Runtime::new(runtime.handle().clone()),
+            key_credential: None,
+            export_state: None,
             commit_points: Arc::new(NoCommitPoints),
             chunk_cache_bytes: 1 << 20,
             chunk_memory_bytes: 1 << 20,

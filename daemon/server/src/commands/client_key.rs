@@ -21,14 +21,17 @@ impl Reeld {
         let stores = self.stores_of(command.store.as_ref(), command.media_set)?;
         let file = KeyFile::parse(&read_secret(command.key_file.as_path(), who)?)?;
         let crypt = file.unlock(|| match &command.passphrase_file {
-            Some(path) => first_line(path.as_path(), who).map_err(std::io::Error::other),
+            Some(path) => match first_line(path.as_path(), who) {
+                Ok(line) => Ok(line.to_vec()),
+                Err(failure) => Err(std::io::Error::other(failure)),
+            },
             None => Err(std::io::Error::other(
                 "the key has a passphrase: put it into a file and name that by --passphrase-file",
             )),
         })?;
         let key = ClientKey {
             fingerprint: crypt.fingerprint(),
-            key: SecretKey::new(*crypt.enc_key()),
+            key: SecretKey::new(crypt.enc_key()),
             hint: file.hint().map(str::parse).transpose()?,
             created: file.created().epoch(),
             modified: file.modified().epoch(),

@@ -9,6 +9,7 @@ use nix::libc;
 use nix::unistd::{Uid, User};
 use reel_types::commands::{LocalPath, ParamErrors};
 use reel_types::{AuthId, Password, UserId};
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
 
@@ -17,7 +18,7 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// The content of a file that others can't read. Who isn't the superuser must own it: the daemon could read more than
 /// they can.
-pub(super) fn read_secret(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
+pub(super) fn read_secret(path: &Path, who: &AuthId) -> Outcome<Zeroizing<Vec<u8>>> {
     let named = |error: std::io::Error| {
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
         Failure::new(errno, format!("read '{}': {error}", path.display()))
@@ -45,8 +46,9 @@ pub(super) fn read_secret(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
     read_all(file).map_err(named)
 }
 
-fn read_all(file: File) -> std::io::Result<Vec<u8>> {
-    let mut content = Vec::new();
+/// With room for all of it: a vector that grows leaves what it held behind.
+fn read_all(file: File) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::with_capacity(SECRET_BYTES_MAX as usize + 1));
     file.take(SECRET_BYTES_MAX).read_to_end(&mut content)?;
     Ok(content)
 }
@@ -65,9 +67,10 @@ fn belongs_to(uid: u32, who: &AuthId) -> bool {
 }
 
 /// The first line of such a file, without its end.
-pub(crate) fn first_line(path: &Path, who: &AuthId) -> Outcome<Vec<u8>> {
+pub(crate) fn first_line(path: &Path, who: &AuthId) -> Outcome<Zeroizing<Vec<u8>>> {
     let content = read_secret(path, who)?;
-    Ok(content.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default().to_vec())
+    let mut lines = content.split(|byte| matches!(byte, b'\n' | b'\r'));
+    Ok(Zeroizing::new(lines.next().unwrap_or_default().to_vec()))
 }
 
 /// The password that was given, itself or by the name of a file.
@@ -81,8 +84,9 @@ pub(super) fn password(
             Err(ParamErrors::one("password-file", "give the password or a file, not both").into())
         }
         (None, Some(file)) => {
-            let line = String::from_utf8(first_line(file.as_path(), who)?);
-            let line = line.map_err(|_| Failure::invalid("the password in the file is no text"))?;
+            let line = first_line(file.as_path(), who)?;
+            let line = std::str::from_utf8(&line)
+                .map_err(|_| Failure::invalid("the password in the file is no text"))?;
             Ok(Some(line.parse()?))
         }
         (given, None) => Ok(given.cloned()),
@@ -102,7 +106,7 @@ mod tests {
         let path = folder.path().join("secret");
         fs::write(&path, "geheim\nmore").unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(first_line(&path, &AuthId::root()).unwrap(), b"geheim");
+        assert_eq!(**first_line(&path, &AuthId::root()).unwrap(), *b"geheim");
         let stranger = "u@pbs".parse().unwrap();
         let error = first_line(&path, &stranger).unwrap_err();
         assert_eq!(error.errno, libc::EACCES);

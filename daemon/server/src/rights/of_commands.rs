@@ -70,6 +70,8 @@ impl Reeld {
             | C::AclList(_) => Ok(()),
             C::CertInfo(_) => on(&certificates(), &[SysAudit, SysModify]),
             C::CertUpdate(_) => on(&certificates(), &[SysModify]),
+            // It writes files of this machine as the daemon does.
+            C::StateExport(_) => Err(only_root("writes files of this machine")),
             C::Reload(_) => on(&AclPath::fixed(&["system"]), &[SysModify]),
 
             C::DatastoreShow(c) => on(&AclPath::datastore(&c.name), &[DatastoreAudit]),
@@ -214,7 +216,7 @@ impl Reeld {
             },
 
             C::PoolConfig(c) => on(&AclPath::tape_pool(&c.name), &[TapeAudit]),
-            C::PoolCreate(_) => on(&AclPath::fixed(&["tape", "pool"]), &[TapeModify]),
+            C::PoolCreate(_) => on(&pools(), &[TapeModify]),
             C::PoolUpdate(c) => on(&AclPath::tape_pool(&c.name), &[TapeModify]),
             C::PoolRemove(c) => on(&AclPath::tape_pool(&c.name), &[TapeModify]),
             C::MediaHealth(c) => match (&c.label_text, c.uuid) {
@@ -259,6 +261,22 @@ impl Reeld {
             C::BackupJobCreate(_) => on(&AclPath::fixed(&["tape", "job"]), &[TapeModify]),
             C::BackupJobUpdate(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
             C::BackupJobRemove(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
+
+            C::KeyList(_) | C::KeyShow(_) => on(&pools(), &[TapeAudit]),
+            C::KeyChangePassphrase(c) if c.force => {
+                Err(only_root("changes a passphrase without knowing it"))
+            }
+            // A paper key holds the key, protected by a passphrase that may be guessed.
+            C::KeyCreate(_) | C::KeyChangePassphrase(_) | C::KeyPaperkey(_) | C::KeyRemove(_) => {
+                on(&pools(), &[TapeModify])
+            }
+            C::KeyRestore(c) => {
+                on(&pools(), &[TapeModify])?;
+                match (&c.key, &c.key_file) {
+                    (None, None) => self.require_drive(who, c.drive.as_ref(), TapeRead),
+                    _ => Ok(()),
+                }
+            }
 
             C::RemoteShow(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
             C::RemoteCheck(c) => on(&AclPath::remote(&c.name), &[RemoteAudit]),
@@ -496,6 +514,10 @@ fn expect_device(is_device: bool) -> Outcome<()> {
 
 fn devices() -> AclPath {
     AclPath::fixed(&["tape", "device"])
+}
+
+fn pools() -> AclPath {
+    AclPath::fixed(&["tape", "pool"])
 }
 
 fn certificates() -> AclPath {

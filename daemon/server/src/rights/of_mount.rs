@@ -19,7 +19,8 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 use Privilege::{
-    DatastoreAudit, PermissionsModify, RemoteAudit, RemoteRead, SysAudit, TapeAudit, TapeRead,
+    DatastoreAudit, PermissionsModify, RemoteAudit, RemoteRead, SysAudit, TapeAudit, TapeModify,
+    TapeRead,
 };
 
 /// Names in a snapshot's folder that tell of it and are no content.
@@ -106,6 +107,10 @@ impl Reeld {
                 self.require_visible_sync_job(who, &job)
             }
             ["backup-jobs", id, ..] => on(&AclPath::tape_job(&parsed(id)?), &[TapeAudit]),
+            ["keys", _, "paperkey" | "paperkey.html"] => {
+                on(&AclPath::fixed(&["tape", "pool"]), &[TapeModify])
+            }
+            ["keys", ..] => on(&AclPath::fixed(&["tape", "pool"]), &[TapeAudit]),
             ["users", user, ..] if *user == who.user() && who.token().is_none() => Ok(()),
             ["users", ..] => {
                 on(&AclPath::fixed(&["access", "users"]), &[SysAudit, PermissionsModify])

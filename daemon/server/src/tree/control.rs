@@ -75,6 +75,20 @@ impl Control for TreeControl {
         let (reeld, uid) = (Arc::clone(&self.reeld), caller.uid);
         Work::blocking(move || run(&reeld, &command, uid).map_err(facts::fs_error))
     }
+
+    fn remembered(&self, line: &str) -> String {
+        without_secrets(line)
+    }
+}
+
+/// A secret has no place in a line; where somebody gives one all the same, the line ends before it.
+fn without_secrets(line: &str) -> String {
+    let secrets =
+        ["password=", "passphrase="].iter().filter_map(|name| Some(line.find(name)? + name.len()));
+    match secrets.min() {
+        Some(end) => format!("{}(hidden)", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
 }
 
 fn run(reeld: &Arc<Reeld>, command: &CtlCommand, uid: u32) -> Outcome<reel_fs::Outcome> {
@@ -114,6 +128,13 @@ pub(super) fn refuse_with(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_not_remembered() {
+        assert_eq!(without_secrets("create a password-file=/x"), "create a password-file=/x");
+        let line = "change-passphrase new-passphrase='a b' passphrase=c";
+        assert_eq!(without_secrets(line), "change-passphrase new-passphrase=(hidden)");
+    }
 
     #[test]
     fn only_logs_that_remember_something_outlive_a_sweep() {

@@ -29,6 +29,7 @@ fn the_root_says_what_it_is() {
             "remotes",
             "sync-jobs",
             "backup-jobs",
+            "keys",
             "users",
             "acl",
             "tasks",

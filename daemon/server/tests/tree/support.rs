@@ -90,6 +90,8 @@ impl Daemon {
                 clock: Arc::clone(&clock) as Arc<dyn reel_types::Clock>,
                 zone: TimeZone::UTC,
                 runtime: blocking.clone(),
+                key_credential: None,
+                export_state: None,
                 commit_points: Arc::new(NoCommitPoints),
                 chunk_cache_bytes: 64 << 20,
                 chunk_memory_bytes: 32 << 20,

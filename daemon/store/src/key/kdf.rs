@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::decode_base64;
-use crate::crypto::{KEY_LEN, Secret, pbkdf2};
+use crate::crypto::{Secret, pbkdf2};
 use crate::error::{FormatError, FormatResult};
 
 /// As PBS bounds it; the parameters that it writes need 64 MiB.
@@ -122,12 +122,13 @@ pub(crate) fn scrypt(
     if !n.is_power_of_two() || n < 2 || !work.is_some_and(|w| (1..=SCRYPT_WORK_MAX).contains(&w)) {
         return Err(unusable("scrypt"));
     }
-    let mut key = Secret([0; KEY_LEN]);
-    openssl::pkcs5::scrypt(passphrase, salt, n, r, p, SCRYPT_MEMORY_BYTES_MAX, &mut key.0)
-        .map_err(|error| FormatError::Corrupt {
+    let mut key = Secret::zeros();
+    openssl::pkcs5::scrypt(passphrase, salt, n, r, p, SCRYPT_MEMORY_BYTES_MAX, &mut *key).map_err(
+        |error| FormatError::Corrupt {
             what: "the key file's scrypt parameters cannot be used".to_owned(),
             source: Some(error.into()),
-        })?;
+        },
+    )?;
     Ok(key)
 }
 

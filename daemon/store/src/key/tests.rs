@@ -62,7 +62,7 @@ fn vectors_of_derived_keys() {
         (KdfKind::Pbkdf2, "243b3388a29d3c05c2162048613ae02aea9cdfe31564ba1b98bfe66279a4545f"),
     ] {
         let derived = Kdf::new(kind, &salt).derive(b"12345").unwrap();
-        assert_eq!(derived.0.as_slice(), unhex(want), "{kind:?}");
+        assert_eq!(derived.as_slice(), unhex(want), "{kind:?}");
     }
 }
 
@@ -140,7 +140,7 @@ fn sealed_keys_of_a_wrong_length_are_corrupt() {
     for length in [0, 31, 33] {
         let mut sealed = vec![7; length];
         let derived = kdf.derive(b"12345").unwrap();
-        let tag = aes_seal(&derived.0, &randomness.iv, &mut sealed).unwrap();
+        let tag = aes_seal(&derived, &randomness.iv, &mut sealed).unwrap();
         let data = STANDARD.encode([&randomness.iv[..], &tag, &sealed].concat());
         assert_corrupt(unlock(
             &text("{\"PBKDF2\":{\"iter\":1,\"salt\":\"\"}}", &data, ""),

@@ -21,7 +21,7 @@ fn snapshot() -> Snapshot {
 
 fn vector_key() -> CryptConfig {
     let kdf = Kdf::Scrypt { n: 65_536, r: 8, p: 1, salt: Vec::new() };
-    CryptConfig::new(kdf.derive(b"test").unwrap().0).unwrap()
+    CryptConfig::from_slice(&*kdf.derive(b"test").unwrap()).unwrap()
 }
 
 fn file(name: &str, crypt_mode: CryptMode, size: u64, byte: u8) -> ManifestFile {

@@ -38,7 +38,7 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn counting_key() -> SecretKey {
-    SecretKey::new(std::array::from_fn(|index| index as u8))
+    SecretKey::new(&std::array::from_fn(|index| index as u8))
 }
 
 fn hex(key: &EncryptionKey) -> String {
@@ -71,7 +71,7 @@ fn drive_keys_of_the_specification() {
     let derived = drive_key(&counting_key(), set()).unwrap();
     let expected = "cbcebebbdf94e64f41dd864687afe8ea19742b1db528263cd3a32e2f26eeffce";
     assert_eq!(hex(&derived), expected);
-    let derived = drive_key(&SecretKey::new([0; 32]), MediaSetId(Uuid::nil())).unwrap();
+    let derived = drive_key(&SecretKey::new(&[0; 32]), MediaSetId(Uuid::nil())).unwrap();
     let expected = "430cf7e06d8225c87ce70435a54d983ad91f68603e8761d32dc0b1f3c2d142e0";
     assert_eq!(hex(&derived), expected);
 }
@@ -285,7 +285,7 @@ fn a_wrong_key_is_no_damage_and_leaves_the_catalog() {
     let path = bench.env.state.catalog(labels.label.uuid);
     let before = fs::read(&path).unwrap();
     let mut hold = bench.hold();
-    bench.write(&mut hold, &EncryptionKey::new([9; 32]));
+    bench.write(&mut hold, &EncryptionKey::new(&[9; 32]));
     for scan in [false, true] {
         let options = CatalogOptions { force: true, scan, verbose: false };
         let task = NoTask(Cancel::new());

@@ -169,6 +169,29 @@ pub struct CatalogRepair {
     pub last_file: Option<FileNumber>,
 }
 
+/// A catalog to copy, and how many bytes of it are whole: all, or what stands before a record that somebody is just
+/// writing. None where there is no catalog.
+pub fn whole_part(state: &StateDir, medium: MediaId) -> Result<Option<(File, u64)>> {
+    let path = state.catalog(medium);
+    let tried = || format!("read the media catalog '{}'", path.display());
+    let mut file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(Error::io(tried()))?,
+    };
+    let length = file.metadata().map_err(Error::io(tried()))?.len();
+    if file.try_lock_shared().is_ok() {
+        // What is appended behind it from now on is not copied.
+        let length = file.metadata().map_err(Error::io(tried()))?.len();
+        file.unlock().map_err(Error::io(tried()))?;
+        return Ok(Some((file, length)));
+    }
+    let mut reader = CatalogReader::new(BufReader::new((&file).take(length)), Default::default())?;
+    while reader.next_record().is_ok_and(|record| record.is_some()) {}
+    let whole = reader.complete_bytes();
+    file.rewind().map_err(Error::io(tried()))?;
+    Ok(Some((file, whole)))
+}
+
 /// Cuts a damaged catalog off behind its last good label, snapshot or end of an archive.
 ///
 /// This is for people to ask for, never for a program to do by itself: what is cut off is on the

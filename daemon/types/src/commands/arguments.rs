@@ -237,7 +237,7 @@ impl Given {
             Ok(value) => value,
             Err(reason) => return self.errors.add(param.name, reason),
         };
-        if param.name == OUTPUT_FORMAT.name {
+        if self.has_formats && param.name == OUTPUT_FORMAT.name {
             if self.format.is_some() {
                 self.errors.add(param.name, ParamErrors::DUPLICATE);
             }

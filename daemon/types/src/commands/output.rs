@@ -22,6 +22,10 @@ pub enum Answer {
     ListOrObject(&'static Listing, &'static [Column]),
     /// An object whose one property is printed bare.
     Text(&'static str),
+    /// An object whose one property is printed as a JSON string.
+    Quoted(&'static str),
+    /// An object whose one property is printed as it stands.
+    Document(&'static str),
     /// An object that is shown once, `Result: ` and indented JSON in any format.
     Result,
     /// For each path the privileges on it.
@@ -37,7 +41,16 @@ pub enum Answer {
 impl Answer {
     /// Whether `--output-format` says anything about it.
     pub fn has_formats(self) -> bool {
-        !matches!(self, Self::Nothing | Self::Result | Self::Report | Self::Log | Self::Content)
+        !matches!(
+            self,
+            Self::Nothing
+                | Self::Quoted(_)
+                | Self::Document(_)
+                | Self::Result
+                | Self::Report
+                | Self::Log
+                | Self::Content
+        )
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
-    BackupGroup, ChangerName, DriveName, GroupPath, JobId, LabelText, MediaId, MediaSetId,
-    Namespace, PoolName, RemoteName, Snapshot, SnapshotPath, StoreName, Upid, UserId,
+    BackupGroup, ChangerName, DriveName, Fingerprint, GroupPath, JobId, LabelText, MediaId,
+    MediaSetId, Namespace, PoolName, RemoteName, Snapshot, SnapshotPath, StoreName, Upid, UserId,
 };
 
 /// A folder with a `ctl` file.
@@ -64,6 +64,10 @@ pub enum Place {
     Drives,
     /// A drive.
     Drive(DriveName),
+    /// `keys`.
+    Keys,
+    /// A tape key.
+    Key(Fingerprint),
     /// A task.
     Task(Upid),
 }
@@ -72,7 +76,10 @@ impl Place {
     /// The verbs of the `ctl` file here.
     pub fn verbs(&self) -> Vec<Verb> {
         match self {
-            Self::Root => vec![Verb::new(&["reload"], &Reload::INFO)],
+            Self::Root => vec![
+                Verb::new(&["reload"], &Reload::INFO),
+                Verb::new(&["state", "export"], &StateExport::INFO),
+            ],
             Self::Datastores => vec![
                 Verb::new(&["create"], &DatastoreCreate::INFO),
                 Verb::new(&["remove"], &DatastoreRemove::INFO),
@@ -162,6 +169,19 @@ impl Place {
                     .confirm(user.as_str()),
             ],
             Self::Acl => vec![Verb::new(&["update"], &AclUpdate::INFO)],
+            Self::Keys => vec![
+                without_passphrases(&["create"], &KeyCreate::INFO),
+                without_passphrases(&["change-passphrase"], &KeyChangePassphrase::INFO),
+                without_passphrases(&["restore"], &KeyRestore::INFO).bind("key", Value::Null),
+                Verb::new(&["remove"], &KeyRemove::INFO),
+            ],
+            Self::Key(fingerprint) => vec![
+                without_passphrases(&["change-passphrase"], &KeyChangePassphrase::INFO)
+                    .bind("fingerprint", fingerprint.to_string()),
+                Verb::new(&["remove"], &KeyRemove::INFO)
+                    .bind("fingerprint", fingerprint.to_string())
+                    .confirm(fingerprint.to_string()),
+            ],
             Self::Drives => vec![
                 Verb::new(&["create"], &DriveCreate::INFO),
                 Verb::new(&["update"], &DriveUpdate::INFO),
@@ -180,6 +200,15 @@ impl Place {
                 vec![Verb::new(&["stop"], &TaskStop::INFO).bind("upid", upid.as_str())]
             }
         }
+    }
+}
+
+/// Lines are remembered where they are refused: a passphrase comes by the name of a file.
+fn without_passphrases(words: &'static [&'static str], info: &'static CommandInfo) -> Verb {
+    let verb = Verb::new(words, info).bind("passphrase", Value::Null);
+    match info.param("new-passphrase") {
+        Some(_) => verb.bind("new-passphrase", Value::Null),
+        None => verb,
     }
 }
 

@@ -24,8 +24,9 @@ use crate::{
     AclPath, AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType,
     ByteSize, CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName,
     Fingerprint, GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, MediaStatus,
-    Namespace, NamespaceDepth, ParseError, Password, PersonalDetail, PoolName, RemoteName,
-    RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate, TokenName, Upid, UserId, VaultName,
+    Namespace, NamespaceDepth, ParseError, Passphrase, Password, PasswordHint, PersonalDetail,
+    PoolName, RemoteName, RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate, TokenName,
+    Upid, UserId, VaultName,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -80,6 +81,7 @@ text_values! {
     ByteSize => Kind::Text("<string>"),
     Comment => Kind::Text("<string>"),
     AclPath => Kind::Text("<string>"),
+    PasswordHint => Kind::Text("<string>"),
     PersonalDetail => Kind::Text("<string>"),
     Role => Kind::Words(Role::NAMES),
     TokenName => Kind::Text("<string>"),
@@ -246,6 +248,54 @@ impl fmt::Display for Notes {
     }
 }
 
+/// A protected key as text: JSON, or a paper key. It does not show in messages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyText(Box<str>);
+
+impl KeyText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyText(hidden)")
+    }
+}
+
+impl ParamValue for KeyText {
+    const KIND: Kind = Kind::Text("<string>");
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        const BYTES_MAX: usize = 64 << 10;
+        let text = value.as_str().ok_or("must be text")?;
+        match text.len() {
+            0..=BYTES_MAX => Ok(Self(text.into())),
+            _ => Err("is too long for a key".into()),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
+/// It comes in the body of a call.
+impl ParamValue for Passphrase {
+    const KIND: Kind = Kind::Text("<string>");
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let text = value.as_str().ok_or("must be text")?;
+        text.parse::<Self>().map_err(|error| error.reason().to_owned())
+    }
+
+    fn to_json(&self) -> Value {
+        Value::String(self.reveal().to_owned())
+    }
+}
+
 /// Words for an enumeration that is given as a parameter.
 macro_rules! words {
     ($($(#[doc = $doc:literal])+ $name:ident { $($(#[doc = $about:literal])+ $word:ident = $text:literal),+ $(,)? })+) => { $(
@@ -304,6 +354,22 @@ words! {
         Json = "json",
         /// JSON, indented.
         JsonPretty = "json-pretty",
+    }
+
+    /// How a passphrase becomes a key (`config.md` §4.9).
+    KeyKdf {
+        /// Slow in memory too.
+        Scrypt = "scrypt",
+        /// For where scrypt is unwanted.
+        Pbkdf2 = "pbkdf2",
+    }
+
+    /// How a paper key is made (`cli-tape.md` §9).
+    PaperFormat {
+        /// A page for a browser.
+        Html = "html",
+        /// Lines of text.
+        Text = "text",
     }
 
     /// An option of the kernel's tape driver (`cli-tape.md` §11).

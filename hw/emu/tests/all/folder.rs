@@ -64,7 +64,7 @@ fn an_encrypted_medium_holds_no_plain_byte() {
     let mut robot = ScsiChanger::open(robot, ChangerOptions::default(), &Cancel::new()).unwrap();
     robot.load_media(&VolumeTag::new("TEST01L8").unwrap(), DriveNumber(0)).unwrap();
     let mut drive = open(&library);
-    drive.set_encryption_key(Some(&reel_hw::EncryptionKey::new([3; 32]))).unwrap();
+    drive.set_encryption_key(Some(&reel_hw::EncryptionKey::new(&[3; 32]))).unwrap();
     drive.write_block(&block(b'S')).unwrap();
     drive.sync().unwrap();
     let data = std::fs::read(folder.path().join("cartridges/TEST01L8/data")).unwrap();

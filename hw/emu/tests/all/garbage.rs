@@ -38,7 +38,7 @@ fn job(protection: ProtectionChoice, garbage: Option<(Moment, Garbage)>) -> Trac
     if let Ok(mut drive) = drive {
         if write(&mut drive, b"ab").is_ok() {
             flushed.extend(b"ab");
-            let _ = drive.set_encryption_key(Some(&EncryptionKey::new([5; 32])));
+            let _ = drive.set_encryption_key(Some(&EncryptionKey::new(&[5; 32])));
             let is_keyed = drive.encryption_active().unwrap_or(false);
             if is_keyed && write(&mut drive, b"cd").is_ok() {
                 flushed.extend(b"cd");
@@ -89,7 +89,7 @@ fn ask_around(drive: &mut LtoDrive) {
 fn check_medium(trace: &Trace, what: &str) {
     trace.library.clear_faults();
     let mut drive = open(&trace.library);
-    drive.set_encryption_key(Some(&EncryptionKey::new([5; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[5; 32]))).unwrap();
     drive.rewind().unwrap();
     for mark in &trace.flushed {
         let mut buffer = block(0);

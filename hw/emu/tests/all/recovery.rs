@@ -220,7 +220,7 @@ fn another_medium_is_noticed_behind_whatever_else_is_told() {
 #[test]
 fn a_reset_that_is_heard_of_while_a_key_is_put_back_takes_the_place_too() {
     let (rig, mut drive) = Rig::recorded(&[b"abc"]);
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     rig.before(WRITE, |library| {
         library.reset(Device::Drive(0));
         Some(check(attention(0x2A, 0x11)))
@@ -389,7 +389,7 @@ fn is_about_protection(cdb: &Cdb) -> bool {
 #[test]
 fn a_key_that_could_not_be_put_back_is_put_back_before_anything_is_written() {
     let (rig, mut drive) = Rig::recorded(&[b"a"]);
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     rig.library.reset(Device::Drive(0));
     rig.before(SECURITY_PROTOCOL_OUT, |_| {
         Some(check(Sense::new(SenseKey::HardwareError, 0x44, 0)))
@@ -414,7 +414,7 @@ fn a_key_that_cannot_be_cleared_is_no_cleared_key() {
     let unknown = Sense::new(SenseKey::IllegalRequest, 0x20, 0);
     rig.meddle(move |cdb| (cdb.opcode() == SECURITY_PROTOCOL_IN).then(|| check(unknown)));
     drive.set_encryption_key(None).unwrap();
-    let key = EncryptionKey::new([7; 32]);
+    let key = EncryptionKey::new(&[7; 32]);
     let refused = drive.set_encryption_key(Some(&key));
     assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
 }

@@ -41,7 +41,7 @@ fn read(drive: &mut LtoDrive) -> Result<u8, Error> {
 #[test]
 fn a_drive_that_refuses_to_let_a_key_go_is_not_taken_for_one_without_a_key() {
     let (library, mut drive) = loaded();
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     fail_next(&library, sense(SenseKey::IllegalRequest, 0x24, 0x00));
     assert!(drive.set_encryption_key(None).is_err());
     drive.set_encryption_key(None).unwrap();
@@ -95,7 +95,7 @@ fn a_block_that_is_only_in_the_buffer_is_lost_with_it() {
 fn a_reset_between_reads_is_made_good() {
     let (library, mut drive) = loaded();
     record(&mut drive, &[b"abc"]).unwrap();
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     drive.write_block(&block(b'd')).unwrap();
     drive.sync().unwrap();
     drive.locate(BlockNumber(1)).unwrap();
@@ -136,7 +136,7 @@ fn another_medium_in_the_drive_is_noticed() {
 fn encrypted_blocks_need_their_key() {
     let (library, mut drive) = loaded();
     drive.write_block(&block(b'l')).unwrap();
-    drive.set_encryption_key(Some(&EncryptionKey::new([1; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[1; 32]))).unwrap();
     assert!(drive.encryption_active().unwrap());
     drive.write_block(&block(b's')).unwrap();
     drive.sync().unwrap();
@@ -148,10 +148,10 @@ fn encrypted_blocks_need_their_key() {
     assert!(!drive.encryption_active().unwrap(), "the key went with the handle");
     drive.locate(BlockNumber(1)).unwrap();
     assert!(matches!(read(&mut drive), Err(Error::WrongKey)));
-    drive.set_encryption_key(Some(&EncryptionKey::new([2; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[2; 32]))).unwrap();
     drive.locate(BlockNumber(1)).unwrap();
     assert!(matches!(read(&mut drive), Err(Error::WrongKey)));
-    drive.set_encryption_key(Some(&EncryptionKey::new([1; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[1; 32]))).unwrap();
     drive.locate(BlockNumber(1)).unwrap();
     assert_eq!(read(&mut drive).unwrap(), b's');
 }

@@ -166,7 +166,7 @@ fn library_encrypts_what_it_writes() {
     let mut drive = bench.formatted("TEST01L8");
     let (plain, secret) = (telling_block(b"told to everybody"), telling_block(b"told to nobody"));
     drive.write_block(&plain).unwrap();
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     assert!(drive.encryption_active().unwrap());
     drive.write_block(&secret).unwrap();
     drive.write_filemarks(1, false).unwrap();
@@ -182,9 +182,9 @@ fn library_encrypts_what_it_writes() {
     let mut drive = bench.reopen(drive);
     assert!(!drive.encryption_active().unwrap());
     assert!(matches!(read(&mut *drive), Err(Error::WrongKey)));
-    drive.set_encryption_key(Some(&EncryptionKey::new([8; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[8; 32]))).unwrap();
     assert!(matches!(read(&mut *drive), Err(Error::WrongKey)));
-    drive.set_encryption_key(Some(&EncryptionKey::new([7; 32]))).unwrap();
+    drive.set_encryption_key(Some(&EncryptionKey::new(&[7; 32]))).unwrap();
     assert!(read(&mut *drive).unwrap(), "read with its key again");
     drop(drive);
     bench.emptied();
