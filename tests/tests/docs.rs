@@ -56,6 +56,8 @@ fn places() -> Vec<(&'static str, Place)> {
         ("remotes/NAME", Place::Remote("pbs2".parse().unwrap())),
         ("sync-jobs", Place::SyncJobs),
         ("sync-jobs/ID", Place::SyncJob("job1".parse().unwrap())),
+        ("media-verify-jobs", Place::MediaVerifyJobs),
+        ("media-verify-jobs/ID", Place::MediaVerifyJob("job1".parse().unwrap())),
         ("backup-jobs", Place::BackupJobs),
         ("backup-jobs/ID", Place::BackupJob("job1".parse().unwrap())),
         ("keys", Place::Keys),

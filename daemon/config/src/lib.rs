@@ -23,6 +23,7 @@ mod entries;
 mod error;
 pub mod fuzz;
 mod maintenance;
+mod media_verify_job;
 mod notifications;
 mod pool;
 mod pool_care;
@@ -48,6 +49,7 @@ pub use drive_care::DriveCare;
 pub use entries::{Entries, Entry};
 pub use error::ConfigError;
 pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
+pub use media_verify_job::MediaVerifyJobConfig;
 pub use notifications::{MailServer, NotificationSettings, SmtpMode};
 pub use pool::PoolConfig;
 pub use pool_care::PoolCare;
@@ -79,6 +81,8 @@ pub type Remotes<'a> = Entries<'a, RemoteConfig>;
 pub type SyncJobs<'a> = Entries<'a, SyncJobConfig>;
 /// The jobs in `tape-job.cfg`.
 pub type TapeJobs<'a> = Entries<'a, TapeJobConfig>;
+/// The jobs that verify media, in `media-verify.cfg`.
+pub type MediaVerifyJobs<'a> = Entries<'a, MediaVerifyJobConfig>;
 /// The users in `user.cfg`.
 pub type Users<'a> = Entries<'a, UserConfig>;
 /// Their API tokens, in the same file.

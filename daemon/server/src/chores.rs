@@ -49,6 +49,9 @@ impl Reeld {
         if let Err(failure) = self.start_due_backup_jobs() {
             tracing::error!(%failure, "backup jobs can't be looked at");
         }
+        if let Err(failure) = self.start_due_media_verify_jobs() {
+            tracing::error!(%failure, "jobs that verify media can't be looked at");
+        }
         self.notifications.try_again();
         if let Err(failure) = self.rotate_if_due() {
             tracing::error!(%failure, "the archive of tasks can't be rotated");

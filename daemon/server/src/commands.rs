@@ -19,6 +19,7 @@ mod jobs;
 mod key;
 mod media;
 pub(crate) mod media_verify;
+mod media_verify_job;
 mod paper;
 mod plan;
 mod pool;
@@ -49,6 +50,7 @@ use serde_json::Value;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
+use backup::FOR_EVER;
 pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use pull::job_of;
 pub(crate) use secrets::first_line;
@@ -221,6 +223,13 @@ impl Reeld {
             Command::MediaHealth(command) => self.media_health(command),
             Command::MediaVerify(command) => self.media_verify(command, who),
             Command::MediaVerified(command) => self.media_verified(command),
+            Command::MediaVerifyJobList(_) => self.media_verify_job_list(),
+            Command::MediaVerifyJobShow(command) => self.media_verify_job_show(command),
+            Command::MediaVerifyJobStatus(command) => self.media_verify_job_status(command),
+            Command::MediaVerifyJobRun(command) => self.media_verify_job_run(command, who),
+            Command::MediaVerifyJobCreate(command) => self.media_verify_job_create(command),
+            Command::MediaVerifyJobUpdate(command) => self.media_verify_job_update(command),
+            Command::MediaVerifyJobRemove(command) => self.media_verify_job_remove(command),
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
             Command::MediaMove(command) => self.media_move(command),

@@ -5,7 +5,7 @@
 //! ├── datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a datastore holds          ┐ one shape, one piece
 //! ├── media-sets/UUID/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what a media set holds     │ of code: `catalogue`
 //! ├── remotes/NAME/datastores/STORE/[ns/NAME/…]TYPE/ID/TIME/…   what others hold   ┘
-//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  backup-jobs/ID/  keys/FINGERPRINT/  users/ID/  acl/
+//! ├── pools/NAME/  media/LABEL/  drives/NAME/  remotes/NAME/  sync-jobs/ID/  backup-jobs/ID/  media-verify-jobs/ID/  keys/FINGERPRINT/  users/ID/  acl/
 //! │                                              one object a folder, one fact a file
 //! └── tasks/UPID/                                   with `wait`, which blocks until the task ends
 //! ```
@@ -31,6 +31,7 @@ mod live;
 mod live_snapshot;
 mod media;
 mod media_sets;
+mod media_verify_jobs;
 mod pools;
 mod remotes;
 mod set_listing;
@@ -117,6 +118,7 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("remotes", remotes::remotes(&tree))
             .with("sync-jobs", remotes::sync_jobs(&tree))
             .with("backup-jobs", backup_jobs::backup_jobs(&tree))
+            .with("media-verify-jobs", media_verify_jobs::media_verify_jobs(&tree))
             .with("keys", keys::keys(&tree))
             .with("users", users::users(&tree))
             .with("acl", users::acl(&tree))

@@ -87,6 +87,8 @@ command_enum! {
     ChangerTransfer, ChangerStatus,
     PoolList, PoolConfig, PoolCreate, PoolUpdate, PoolRemove, PoolPlan,
     MediaList, MediaHealth, MediaContent, MediaDestroy, MediaMove, MediaMark, MediaVerify, MediaVerified,
+    MediaVerifyJobList, MediaVerifyJobShow, MediaVerifyJobStatus, MediaVerifyJobRun,
+    MediaVerifyJobCreate, MediaVerifyJobUpdate, MediaVerifyJobRemove,
     MediaSetList, MediaSetPlan, MediaSetExport, Fetch,
     VaultList, VaultDue, VaultMove, BarcodeSheet,
     RemoteList, RemoteShow, RemoteCheck, RemoteCreate, RemoteUpdate, RemoteRemove,

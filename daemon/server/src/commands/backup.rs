@@ -24,7 +24,7 @@ use crate::tasks::{JobState, Task, TaskFailure};
 /// PBS's name of backup jobs and of their tasks.
 const JOB_KIND: &str = "tape-backup-job";
 /// Somebody who waits so long waits for ever.
-const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub(super) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// The job of an id.
 pub(super) fn tape_job_of(id: &JobId) -> Job<'_> {

@@ -7,7 +7,7 @@ use reel_tape::verify::records::{self, VerifyRecord};
 use reel_tape::verify::{self, VerifyJob, media_of_set, verify};
 use reel_types::commands::results::{MediaListEntry, MediaVerifiedEntry};
 use reel_types::commands::{MediaVerified, MediaVerify};
-use reel_types::{AuthId, MediaId, MediaSetId, PoolName};
+use reel_types::{AuthId, LabelText, MediaId, MediaLocation, MediaSetId, PoolName};
 
 use super::Done;
 use crate::failure::{Failure, Outcome};
@@ -16,13 +16,41 @@ use crate::reeld::Reeld;
 
 const DAY_S: i64 = 24 * 60 * 60;
 
+/// Which media are to be verified: those that are named, or those of a set or a pool.
+#[derive(Default)]
+pub(super) struct Choice<'c> {
+    pub(super) labels: &'c [LabelText],
+    pub(super) uuids: &'c [MediaId],
+    pub(super) set: Option<MediaSetId>,
+    pub(super) pool: Option<&'c PoolName>,
+    /// Only those that were not verified for so many days.
+    pub(super) outdated_after: Option<u64>,
+    /// No more than so many.
+    pub(super) limit: Option<u64>,
+    pub(super) only_in_library: bool,
+}
+
+impl<'c> From<&'c MediaVerify> for Choice<'c> {
+    fn from(command: &'c MediaVerify) -> Self {
+        Self {
+            labels: &command.labels,
+            uuids: &command.uuid,
+            set: command.media_set,
+            pool: command.pool.as_ref(),
+            outdated_after: command.outdated_after.map(|days| days.get()),
+            limit: command.limit.map(|count| count.get()),
+            only_in_library: false,
+        }
+    }
+}
+
 impl Reeld {
     pub(super) fn media_verify(
         self: &Arc<Self>,
         command: &MediaVerify,
         who: &AuthId,
     ) -> Outcome<Done> {
-        let media = self.media_to_verify(command)?;
+        let media = self.media_to_verify(&Choice::from(command))?;
         if media.is_empty() {
             return Err(Failure::invalid(
                 "there is nothing to verify: no medium that holds something, or all were verified lately enough",
@@ -62,14 +90,14 @@ impl Reeld {
         Ok(records::of_medium(&self.tape, inventory.require(medium)?)?)
     }
 
-    fn media_to_verify(&self, command: &MediaVerify) -> Outcome<Vec<MediaId>> {
-        let MediaVerify { labels, uuid, media_set, pool, .. } = command;
+    /// The media of a choice, in the order in which they are read.
+    pub(super) fn media_to_verify(&self, choice: &Choice<'_>) -> Outcome<Vec<MediaId>> {
         let inventory = self.tape.inventory.load()?;
-        let named = labels.iter().map(|label| MediumName::of(Some(label), None)?.find(&inventory));
-        let named = named.chain(uuid.iter().map(|uuid| Ok(*uuid)));
+        let by_label = |label| MediumName::of(Some(label), None)?.find(&inventory);
+        let named = choice.labels.iter().map(by_label).chain(choice.uuids.iter().map(|id| Ok(*id)));
         let named = named.collect::<reel_tape::Result<Vec<MediaId>>>()?;
-        let media = match (named.is_empty(), media_set, pool) {
-            (true, Some(set), None) => media_of_set(&inventory, *set)?,
+        let media = match (named.is_empty(), choice.set, choice.pool) {
+            (true, Some(set), None) => media_of_set(&inventory, set)?,
             (true, None, Some(pool)) => self.written_media_of(pool)?,
             (false, None, None) => named,
             _ => {
@@ -78,7 +106,12 @@ impl Reeld {
                 ));
             }
         };
-        self.longest_ago_first(media, command)
+        let is_near = |medium: &MediaId| {
+            let entry = inventory.get(*medium);
+            entry.is_some_and(|entry| matches!(entry.location(), MediaLocation::Online(_)))
+        };
+        let media = media.into_iter().filter(|medium| !choice.only_in_library || is_near(medium));
+        self.longest_ago_first(media.collect(), choice)
     }
 
     fn written_media_of(&self, pool: &PoolName) -> Outcome<Vec<MediaId>> {
@@ -87,16 +120,12 @@ impl Reeld {
     }
 
     /// What was verified lately enough is left out; of equals the order stays.
-    fn longest_ago_first(
-        &self,
-        media: Vec<MediaId>,
-        command: &MediaVerify,
-    ) -> Outcome<Vec<MediaId>> {
-        if command.outdated_after.is_none() && command.limit.is_none() {
+    fn longest_ago_first(&self, media: Vec<MediaId>, choice: &Choice<'_>) -> Outcome<Vec<MediaId>> {
+        if choice.outdated_after.is_none() && choice.limit.is_none() {
             return Ok(media);
         }
-        let days = command.outdated_after.map_or(0, |days| days.get()) as i64;
-        let latest = self.clock.now() - days * DAY_S;
+        let days = i64::try_from(choice.outdated_after.unwrap_or(0)).unwrap_or(i64::MAX);
+        let latest = self.clock.now().saturating_sub(days.saturating_mul(DAY_S));
         let mut dated = Vec::new();
         for medium in media {
             let verified = self.verification_of(medium)?.map(|record| record.time);
@@ -105,11 +134,11 @@ impl Reeld {
             }
         }
         dated.sort_by_key(|(verified, _)| *verified);
-        let most = command.limit.map_or(usize::MAX, |limit| limit.get() as usize);
+        let most = choice.limit.map_or(usize::MAX, |limit| limit as usize);
         Ok(dated.into_iter().take(most).map(|(_, medium)| medium).collect())
     }
 
-    fn sets_of(&self, media: &[MediaId]) -> Outcome<Vec<MediaSetId>> {
+    pub(super) fn sets_of(&self, media: &[MediaId]) -> Outcome<Vec<MediaSetId>> {
         let inventory = self.tape.inventory.load()?;
         let entries = media.iter().filter_map(|medium| inventory.get(*medium));
         let mut sets: Vec<MediaSetId> =

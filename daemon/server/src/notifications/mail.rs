@@ -136,7 +136,7 @@ fn password(server: &MailServer) -> Result<String, Undelivered> {
     let line = first_line(file.as_path(), &AuthId::root());
     let line = line.map_err(|failure| Undelivered::Later(failure.message))?;
     let no_text = |_| Undelivered::Later(format!("the password in '{file}' is no text"));
-    String::from_utf8(line).map_err(no_text)
+    String::from_utf8(line.to_vec()).map_err(no_text)
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

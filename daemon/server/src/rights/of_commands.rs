@@ -3,7 +3,9 @@
 //! A command that names its object is refused where the privilege is missing. A list is not: it leaves out what its
 //! reader may not see ([`super::rows`]).
 
-use reel_config::{SyncJobConfig, SyncJobs, TapeJobConfig, TapeJobs};
+use reel_config::{
+    MediaVerifyJobConfig, MediaVerifyJobs, SyncJobConfig, SyncJobs, TapeJobConfig, TapeJobs,
+};
 use reel_types::commands::{
     Backup, ChangerPath, Command, DrivePath, GroupChangeOwner, MediaVerify, Pull, Restore,
     SyncJobCreate, SyncJobUpdate, UserUpdate,
@@ -65,6 +67,7 @@ impl Reeld {
             | C::RemoteList(_)
             | C::SyncJobList(_)
             | C::BackupJobList(_)
+            | C::MediaVerifyJobList(_)
             | C::TaskList(_)
             | C::UserList(_)
             | C::AclList(_) => Ok(()),
@@ -253,6 +256,14 @@ impl Reeld {
             C::Fetch(c) => self.require_set(who, c.media_set, TapeRead),
             C::Backup(c) => self.check_backup(who, c),
             C::Restore(c) => self.check_restore(who, c),
+            C::MediaVerifyJobShow(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
+            C::MediaVerifyJobStatus(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
+            C::MediaVerifyJobRun(c) => {
+                self.check_verify_job(who, &MediaVerifyJobs::new(&self.config).get(&c.id)?)
+            }
+            C::MediaVerifyJobCreate(_) => on(&AclPath::fixed(&["tape", "job"]), &[TapeModify]),
+            C::MediaVerifyJobUpdate(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
+            C::MediaVerifyJobRemove(c) => on(&AclPath::tape_job(&c.id), &[TapeModify]),
             C::BackupJobShow(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
             C::BackupJobStatus(c) => on(&AclPath::tape_job(&c.id), &[TapeAudit]),
             C::BackupJobRun(c) => {
@@ -372,6 +383,13 @@ impl Reeld {
         self.rights.require(who, &source, &[DatastoreRead])?;
         self.rights.require(who, &AclPath::tape_pool(&command.pool), &[TapeWrite])?;
         self.require_drive(who, command.drive.as_ref(), TapeWrite)
+    }
+
+    fn check_verify_job(&self, who: &AuthId, job: &MediaVerifyJobConfig) -> Outcome<()> {
+        for privilege in [TapeRead, TapeWrite] {
+            self.rights.require(who, &AclPath::tape_pool(&job.pool), &[privilege])?;
+        }
+        self.require_drive(who, Some(&job.drive), TapeRead)
     }
 
     fn check_backup_job(&self, who: &AuthId, job: &TapeJobConfig) -> Outcome<()> {

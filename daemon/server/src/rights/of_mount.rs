@@ -106,7 +106,9 @@ impl Reeld {
                 let job = SyncJobs::new(&self.config).get(&parsed(id)?)?;
                 self.require_visible_sync_job(who, &job)
             }
-            ["backup-jobs", id, ..] => on(&AclPath::tape_job(&parsed(id)?), &[TapeAudit]),
+            ["backup-jobs" | "media-verify-jobs", id, ..] => {
+                on(&AclPath::tape_job(&parsed(id)?), &[TapeAudit])
+            }
             ["keys", _, "paperkey" | "paperkey.html"] => {
                 on(&AclPath::fixed(&["tape", "pool"]), &[TapeModify])
             }

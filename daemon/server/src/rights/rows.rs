@@ -67,7 +67,7 @@ impl Reeld {
             Command::RemoteList(_) => {
                 Some(on(&AclPath::remote(&text("name")?.parse().ok()?), &[RemoteAudit]))
             }
-            Command::BackupJobList(_) => {
+            Command::BackupJobList(_) | Command::MediaVerifyJobList(_) => {
                 Some(on(&AclPath::tape_job(&text("id")?.parse().ok()?), &[TapeAudit]))
             }
             Command::SyncJobList(_) => Some(self.sees_job(who, text("id")?).is_ok()),

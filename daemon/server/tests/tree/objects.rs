@@ -24,6 +24,7 @@ fn the_root_says_what_it_is() {
             "pools",
             "media",
             "media-sets",
+            "media-verify-jobs",
             "changers",
             "drives",
             "remotes",

@@ -245,7 +245,7 @@ impl Library {
                 Err(error) => panic!("{error}"),
             };
             let set = session.current_set();
-            self.write(medium.labels.label.uuid, &medium.set_label, medium.is_new, pool, set);
+            self.write(medium.labels.label.uuid, &medium.set_label, medium.is_new(), pool, set);
             self.pass(3 * 3600);
             if dies && number == fills {
                 return;

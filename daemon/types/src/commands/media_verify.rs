@@ -1,9 +1,12 @@
 //! Verifying media, which PBS does not have.
 
 use super::define::*;
-use super::output::{Answer, Listing, Render, number, rendered, text};
-use super::values::Bounded;
-use crate::{DriveName, LabelText, MediaId, MediaSetId, PoolName, UserId};
+use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_right, text};
+use super::values::{Bounded, MediaVerifyJobProperty};
+use crate::{
+    CalendarEvent, Comment, Digest, DriveName, JobId, LabelText, MediaId, MediaSetId, PoolName,
+    UserId,
+};
 
 const VERIFIED: Listing = Listing {
     columns: &[
@@ -50,5 +53,115 @@ commands! {
     {
         /// Only media of this pool.
         opt pool: Option<PoolName>,
+    }
+}
+
+const JOBS: Listing = Listing {
+    columns: &[
+        text("id"),
+        text("pool"),
+        text("drive"),
+        number("outdated-after"),
+        number("limit"),
+        text("schedule"),
+        rendered_right("next-run", Render::Epoch),
+        text("comment"),
+    ],
+    sort_by: &["id"],
+};
+
+const JOB: &[Column] = &[
+    text("id"),
+    text("pool"),
+    text("drive"),
+    number("outdated-after"),
+    number("limit"),
+    text("schedule"),
+    text("comment"),
+];
+
+const JOB_STATE: &[Column] = &[
+    text("id"),
+    rendered("last-run-endtime", Render::Epoch),
+    text("last-run-state"),
+    text("last-run-upid"),
+    rendered("next-run", Render::Epoch),
+];
+
+commands! {
+    /// List the jobs that verify media.
+    MediaVerifyJobList ["media-verify-job" "list"] => Answer::List(&JOBS);
+    {}
+
+    /// Show how a job that verifies media is configured.
+    MediaVerifyJobShow ["media-verify-job" "show"] => Answer::Object(JOB);
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Show how a job that verifies media ran last, and when it runs next.
+    MediaVerifyJobStatus ["media-verify-job" "status"] => Answer::Object(JOB_STATE);
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Run a job that verifies media now.
+    MediaVerifyJobRun ["media-verify-job" "run"] => Answer::Task;
+    {
+        /// Job id.
+        arg id: JobId,
+    }
+
+    /// Create a job that verifies the media of a pool, as far as they are in the library.
+    MediaVerifyJobCreate ["media-verify-job" "create"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// The pool whose media are verified.
+        opt pool: PoolName,
+        /// Drive name.
+        opt drive: DriveName,
+        /// Only media that were not verified for so many days.
+        opt outdated_after: Option<Bounded<0, 36500>>,
+        /// No more than so many in a run, those first that were not verified for longest.
+        opt limit: Option<Bounded<1, 65535>>,
+        /// When to run, a calendar event.
+        opt schedule: Option<CalendarEvent>,
+        /// Comment.
+        opt comment: Option<Comment>,
+    }
+
+    /// Change how a job that verifies media is configured.
+    MediaVerifyJobUpdate ["media-verify-job" "update"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// The pool whose media are verified.
+        opt pool: Option<PoolName>,
+        /// Drive name.
+        opt drive: Option<DriveName>,
+        /// Only media that were not verified for so many days.
+        opt outdated_after: Option<Bounded<0, 36500>>,
+        /// No more than so many in a run.
+        opt limit: Option<Bounded<1, 65535>>,
+        /// When to run, a calendar event.
+        opt schedule: Option<CalendarEvent>,
+        /// Comment; an empty one removes it.
+        opt comment: Option<Comment>,
+        /// Properties to delete, before new values are set.
+        opt delete: Vec<MediaVerifyJobProperty>,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
+    }
+
+    /// Forget a job that verifies media; a run that is under way goes on to its end.
+    MediaVerifyJobRemove ["media-verify-job" "remove"] => Answer::Nothing;
+    {
+        /// Job id.
+        arg id: JobId,
+        /// Only if the configuration still has this digest.
+        opt digest: Option<Digest>,
     }
 }

@@ -46,6 +46,10 @@ pub enum Place {
     SyncJobs,
     /// A sync job.
     SyncJob(JobId),
+    /// `media-verify-jobs`.
+    MediaVerifyJobs,
+    /// A job that verifies media.
+    MediaVerifyJob(JobId),
     /// `backup-jobs`.
     BackupJobs,
     /// A backup job.
@@ -140,6 +144,19 @@ impl Place {
                 Verb::new(&["run"], &SyncJobRun::INFO).bind("id", id.as_str()),
                 Verb::new(&["update"], &SyncJobUpdate::INFO).bind("id", id.as_str()),
                 Verb::new(&["remove"], &SyncJobRemove::INFO)
+                    .bind("id", id.as_str())
+                    .confirm(id.as_str()),
+            ],
+            Self::MediaVerifyJobs => vec![
+                Verb::new(&["create"], &MediaVerifyJobCreate::INFO),
+                Verb::new(&["run"], &MediaVerifyJobRun::INFO),
+                Verb::new(&["update"], &MediaVerifyJobUpdate::INFO),
+                Verb::new(&["remove"], &MediaVerifyJobRemove::INFO),
+            ],
+            Self::MediaVerifyJob(id) => vec![
+                Verb::new(&["run"], &MediaVerifyJobRun::INFO).bind("id", id.as_str()),
+                Verb::new(&["update"], &MediaVerifyJobUpdate::INFO).bind("id", id.as_str()),
+                Verb::new(&["remove"], &MediaVerifyJobRemove::INFO)
                     .bind("id", id.as_str())
                     .confirm(id.as_str()),
             ],

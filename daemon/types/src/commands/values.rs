@@ -540,6 +540,18 @@ words! {
         NotificationSystem = "notification-system",
     }
 
+    /// Properties of a job that verifies media that an update may delete.
+    MediaVerifyJobProperty {
+        /// The operator's words.
+        Comment = "comment",
+        /// No more media than this in a run.
+        Limit = "limit",
+        /// Only media that were not verified for so many days.
+        OutdatedAfter = "outdated-after",
+        /// When it runs by itself.
+        Schedule = "schedule",
+    }
+
     /// Properties of a backup job that an update may delete (`config.md` §4.8).
     BackupJobProperty {
         /// The operator's words.
