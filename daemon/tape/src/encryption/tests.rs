@@ -151,8 +151,7 @@ fn what_is_missing_is_named_and_nothing_secret_is_shown() {
 fn key_files_of_others_say_who_may_read_them() {
     let error = Error::KeyFiles {
         fingerprint: fingerprint().short(),
-        source: reel_config::ConfigError::Io {
-            action: "read",
+        source: reel_config::ConfigError::KeysUnreadable {
             path: "/etc/proxmox-backup/tape-encryption-keys.json".into(),
             source: std::io::Error::from_raw_os_error(Errno::EACCES as i32),
         },
