@@ -114,8 +114,9 @@ mod tests {
 
     #[test]
     fn completion() {
-        assert_eq!(completed("reelctl med"), "media\nmedia-set\n");
-        assert_eq!(completed("reelctl media "), "content\ndestroy\nhealth\nlist\nmark\nmove\n");
+        assert_eq!(completed("reelctl med"), "media\nmedia-set\nmedia-verify-job\n");
+        let words = "content\ndestroy\nhealth\nlist\nmark\nmove\nverified\nverify\n";
+        assert_eq!(completed("reelctl media "), words);
         assert_eq!(
             completed("reelctl media list --up"),
             "--update-status\n--update-status-changer\n"

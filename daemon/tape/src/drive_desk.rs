@@ -298,6 +298,7 @@ impl DriveDesk {
             worse: Vec::new(),
             looked: false,
             asking: None,
+            brought: None,
             _announced,
             _lock,
             turn,
@@ -550,6 +551,8 @@ pub struct DriveHold {
     looked: bool,
     /// How media are asked for that are not there.
     asking: Option<Asking>,
+    /// The bar code by which the changer brought what is in the drive, in this hold.
+    brought: Option<LabelText>,
     _announced: Announced,
     _lock: Flock<File>,
     turn: Turn,
@@ -611,6 +614,16 @@ impl DriveHold {
     /// Notes what is in the drive.
     pub fn set_loaded(&self, loaded: Loaded) {
         self.turn.desk.line().loaded = loaded;
+    }
+
+    /// Notes by which bar code the changer brought what is in the drive; none where something else has happened.
+    pub(crate) fn set_brought(&mut self, label_text: Option<&LabelText>) {
+        self.brought = label_text.cloned();
+    }
+
+    /// Whether the changer brought what is in the drive by that bar code.
+    pub(crate) fn has_brought(&self, label_text: &LabelText) -> bool {
+        self.brought.as_ref() == Some(label_text)
     }
 
     /// How often the tape must have stopped in this hold, because data came too slowly; the desk tells it from now on.

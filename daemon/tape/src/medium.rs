@@ -276,6 +276,7 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
         hold.set_loaded(Loaded::Unknown);
     }
     hold.set_state(DriveState::Loading);
+    hold.set_brought(None);
     let number = hold.drive_number();
     let Some(changer) = hold.changer() else {
         return Err(Error::NoChanger { drive: name });
@@ -284,7 +285,9 @@ pub fn load_by_label(hold: &mut DriveHold, label_text: &LabelText) -> Result<()>
     loaded.map_err(|source| match source {
         reel_hw::Error::MediumNotFound(_) => Error::MediumOffline { medium: label_text.clone() },
         source => hold.failed(source),
-    })
+    })?;
+    hold.set_brought(Some(label_text));
+    Ok(())
 }
 
 /// The label as a changer's bar code.
@@ -311,6 +314,7 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
     }
     hold.finish(task);
     task.log("unload media");
+    hold.set_brought(None);
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
         Some(changer) => changer.unload(number, None).map(drop),

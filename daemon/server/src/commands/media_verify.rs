@@ -114,9 +114,16 @@ impl Reeld {
         self.longest_ago_first(media.collect(), choice)
     }
 
+    /// A pool that is no more may have media, and one that has none must be configured.
     fn written_media_of(&self, pool: &PoolName) -> Outcome<Vec<MediaId>> {
-        let rows = self.media_rows(Some(pool))?.into_iter();
-        Ok(rows.filter(|row| row.media_set_uuid.is_some()).map(|row| row.uuid).collect())
+        let mut rows = self.media_rows(Some(pool))?;
+        rows.retain(|row| row.media_set_uuid.is_some());
+        rows.sort_by_key(|row| (row.media_set_uuid, row.seq_nr));
+        let media: Vec<MediaId> = rows.into_iter().map(|row| row.uuid).collect();
+        if media.is_empty() {
+            self.pool_rules(pool)?;
+        }
+        Ok(media)
     }
 
     /// What was verified lately enough is left out; of equals the order stays.

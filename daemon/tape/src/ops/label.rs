@@ -58,9 +58,12 @@ fn must_be_blank(hold: &mut DriveHold) -> Result<()> {
 
 /// Fails where the changer reads another bar code on the cartridge: nobody would find it by its label.
 fn must_carry(hold: &mut DriveHold, label_text: &LabelText) -> Result<()> {
+    if hold.has_brought(label_text) {
+        return Ok(());
+    }
     let number = hold.drive_number();
     let Some(changer) = hold.changer() else { return Ok(()) };
-    let status = changer.status().map_err(|source| hold.failed(source))?;
+    let status = changer.known_status().map_err(|source| hold.failed(source))?;
     let element = status.drive(number).map_err(|source| hold.failed(source))?;
     match element.content.tag() {
         Some(tag) if tag.as_str() != label_text.as_str() => Err(Error::WrongMedium {

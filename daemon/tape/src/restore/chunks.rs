@@ -72,7 +72,7 @@ fn restore_planned(
         });
         match read {
             Err(error) if is_about_medium(&error) => {
-                run.task.warn(&format!("media '{}' can't be read: {error}", member.label));
+                report.unread_medium(format!("media '{}' can't be read: {error}", member.label));
                 add_what_is_missing(run, plan, &mut failed)?;
             }
             read => read?,

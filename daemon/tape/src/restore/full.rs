@@ -103,7 +103,7 @@ impl FullRestore<'_, '_> {
             Ok(())
         });
         match listed {
-            Ok(()) => run.task.warn(&text),
+            Ok(()) => self.report.unread_medium(text),
             Err(error) => {
                 self.report.lost_medium(format!("{text}; what is on it is not known: {error}"))
             }

@@ -39,7 +39,7 @@ pub(super) fn restore_choice(
         return Ok(());
     }
     task.log("Phase 1: temporarily restore snapshots to temp dir");
-    read_missing_snapshots(run, hold, &wanted)?;
+    read_missing_snapshots(run, hold, &wanted, report)?;
     let missing = missing_chunks(run, &mut wanted, report)?;
     if missing.is_empty() {
         task.log("All chunks are already present, skip phase 2...");
@@ -67,7 +67,12 @@ fn name_left_out(run: &Run<'_>, report: &Report<'_>, heading: &str) {
 }
 
 /// Phase 1: what is not kept yet is read, one pass forward over each medium.
-fn read_missing_snapshots(run: &Run<'_>, hold: &mut DriveHold, wanted: &[Wanted]) -> Result<()> {
+fn read_missing_snapshots(
+    run: &Run<'_>,
+    hold: &mut DriveHold,
+    wanted: &[Wanted],
+    report: &mut Report<'_>,
+) -> Result<()> {
     let mut by_member: BTreeMap<usize, Vec<WantedArchive>> = BTreeMap::new();
     for wanted in wanted {
         if !is_kept(run, wanted)? {
@@ -87,9 +92,9 @@ fn read_missing_snapshots(run: &Run<'_>, hold: &mut DriveHold, wanted: &[Wanted]
         let archives = place.and_then(|(place, _)| by_member.remove(place));
         let read = read_from(run, hold, member, archives.unwrap_or_default());
         match read {
-            Err(error) if is_about_medium(&error) => run
-                .task
-                .warn(&format!("snapshots on media '{}' can't be read: {error}", member.label)),
+            Err(error) if is_about_medium(&error) => {
+                report.unread_medium(format!("media '{}' can't be read: {error}", member.label));
+            }
             read => read?,
         }
     }

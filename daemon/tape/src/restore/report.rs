@@ -23,6 +23,8 @@ pub(super) struct Report<'a> {
     found: HashSet<TapeSnapshot>,
     /// Media of which nobody can say what was on them, each with the reason.
     lost: Vec<String>,
+    /// Media that could not be read, each with the reason: why snapshots are not restored, if any are not.
+    unread: Vec<String>,
     /// Places of media that could not be read, and chunks that are not what they should be.
     damage: usize,
 }
@@ -36,6 +38,7 @@ impl<'a> Report<'a> {
             settled: HashSet::new(),
             found: HashSet::new(),
             lost: Vec::new(),
+            unread: Vec::new(),
             damage: 0,
         }
     }
@@ -74,6 +77,12 @@ impl<'a> Report<'a> {
 
     pub(super) fn has_found(&self, snapshot: &TapeSnapshot) -> bool {
         self.found.contains(snapshot)
+    }
+
+    /// A medium could not be read; says so. What its catalog names may come from elsewhere.
+    pub(super) fn unread_medium(&mut self, what: String) {
+        self.task.warn(&what);
+        self.unread.push(what);
     }
 
     /// What was on a medium is not known, or can't be had; says so.
@@ -140,7 +149,7 @@ impl<'a> Report<'a> {
             let names: Vec<&str> = self.failed.keys().map(String::as_str).collect();
             text += &format!("; not restored: {}", names.join(", "));
         }
-        for what in &self.lost {
+        for what in self.unread.iter().chain(&self.lost) {
             text += &format!("; {what}");
         }
         if self.damage > 0 {
