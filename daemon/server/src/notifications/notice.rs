@@ -102,30 +102,30 @@ pub(crate) struct Notice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Template {
-    TapeLoad,
-    TapeBackupOk,
-    TapeBackupErr,
-    TapeHealth,
+    Load,
+    BackupOk,
+    BackupErr,
+    Health,
 }
 
 impl Template {
     /// Its name, and that of the file that replaces it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::TapeLoad => "tape-load",
-            Self::TapeBackupOk => "tape-backup-ok",
-            Self::TapeBackupErr => "tape-backup-err",
-            Self::TapeHealth => "tape-health",
+            Self::Load => "tape-load",
+            Self::BackupOk => "tape-backup-ok",
+            Self::BackupErr => "tape-backup-err",
+            Self::Health => "tape-health",
         }
     }
 
     /// The one that comes with the program.
     pub(super) fn built_in(self) -> &'static str {
         match self {
-            Self::TapeLoad => include_str!("templates/tape-load.txt"),
-            Self::TapeBackupOk => include_str!("templates/tape-backup-ok.txt"),
-            Self::TapeBackupErr => include_str!("templates/tape-backup-err.txt"),
-            Self::TapeHealth => include_str!("templates/tape-health.txt"),
+            Self::Load => include_str!("templates/tape-load.txt"),
+            Self::BackupOk => include_str!("templates/tape-backup-ok.txt"),
+            Self::BackupErr => include_str!("templates/tape-backup-err.txt"),
+            Self::Health => include_str!("templates/tape-health.txt"),
         }
     }
 }
@@ -156,7 +156,7 @@ impl LoadRequest<'_> {
         Notice {
             thread: self.thread(),
             key: (*reason).into(),
-            template: Template::TapeLoad,
+            template: Template::Load,
             kind: "tape-load".into(),
             severity: Severity::Notice,
             timestamp: now,
@@ -198,8 +198,8 @@ impl BackupResult<'_> {
             "job-duration": format!("{duration} s"), "error": self.error, "upid": self.upid,
         });
         let (template, severity) = match self.error {
-            None => (Template::TapeBackupOk, Severity::Info),
-            Some(_) => (Template::TapeBackupErr, Severity::Error),
+            None => (Template::BackupOk, Severity::Info),
+            Some(_) => (Template::BackupErr, Severity::Error),
         };
         Notice {
             thread: self.upid.into(),
@@ -222,7 +222,7 @@ pub(super) fn health(drive: &str, warning: &str, host: &Host, to: Recipient, now
         // It got worse once more where it is told at another time.
         thread: format!("{KIND}/{drive}/{now}"),
         key: warning.into(),
-        template: Template::TapeHealth,
+        template: Template::Health,
         kind: KIND.into(),
         severity: Severity::Warning,
         timestamp: now,
@@ -272,7 +272,7 @@ mod tests {
             asker: "drive0/job1",
         };
         let notice = request.notice(&host(), &recipient(), 5);
-        let (subject, body) = text_of(Template::TapeLoad.built_in(), &notice).unwrap();
+        let (subject, body) = text_of(Template::Load.built_in(), &notice).unwrap();
         assert_eq!(subject, "Load Media 'A00001L8' request for changer 'sl3'");
         for line in ["Changer: sl3", "Media: A00001L8", "things are: unable to find"] {
             assert!(body.contains(line), "{line}: {body}");

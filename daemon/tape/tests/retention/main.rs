@@ -2,7 +2,7 @@
 //! that are set back and put right again, tapes that are lost, found again, carried away and given up, jobs that die in
 //! the middle, restores that hold sets; each allocation is judged by a model that shares no code with the pool's own.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod model;
 mod play;
