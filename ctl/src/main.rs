@@ -3,8 +3,10 @@
 //! The commands, their parameters and the look of their answers are defined in
 //! `reel_types::commands`; this program adds the terminal: environment, tables, the following of
 //! task logs, exit statuses (`cli-manager.md` §§1–2). It never touches the daemon's files. `mt` and `mtx` on a device
-//! that is named by its path need no daemon: these it does itself.
+//! that is named by its path need no daemon: these it does itself. Called by the name of one of PBS's programs it takes that
+//! one's command lines ([`called_as`]).
 
+mod called_as;
 mod client;
 mod environment;
 mod failure;
@@ -20,6 +22,7 @@ mod tool;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use called_as::{CalledAs, drop_drive_of_pool};
 use environment::Environment;
 use failure::Failure;
 
@@ -37,10 +40,16 @@ async fn main() -> ExitCode {
 }
 
 async fn done() -> Result<(), Failure> {
-    let words: Result<Vec<_>, _> =
-        std::env::args_os().skip(1).map(std::ffi::OsString::into_string).collect();
+    let mut arguments = std::env::args_os();
+    let called_as = CalledAs::of(arguments.next().as_deref());
+    let words: Result<Vec<_>, _> = arguments.map(std::ffi::OsString::into_string).collect();
     let refuse = |word: std::ffi::OsString| {
         Failure::Options(format!("'{}' is not UTF-8", word.to_string_lossy()))
     };
-    run::run(words.map_err(refuse)?, Environment::of_process()).await
+    let mut words = called_as.own_words(words.map_err(refuse)?);
+    if drop_drive_of_pool(&mut words) {
+        let text = "WARN: a pool has no drive; '--drive' is passed over\n";
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+    run::run(words, Environment::of_process()).await
 }
