@@ -45,22 +45,12 @@ impl DriveCare {
 
     /// Makes it so.
     pub fn save(&self, dir: &ConfigDir) -> Result<(), ConfigError> {
-        FILE.update(dir, None, |document| {
-            let name = self.name.to_string();
-            let known = document.get(&name).cloned();
-            let mut section = known.unwrap_or_else(|| Section::new(Self::SECTION, &name));
-            self.write(&mut section);
-            document.insert(section);
-            Ok(())
-        })
+        Entries::<Self>::new(dir).put(self)
     }
 
     /// Forgets a drive; one that is not there is fine.
     pub fn forget(dir: &ConfigDir, name: &DriveName) -> Result<(), ConfigError> {
-        match Entries::<Self>::new(dir).remove(name, None) {
-            Err(ConfigError::NotFound { .. }) => Ok(()),
-            other => other.map(drop),
-        }
+        Entries::<Self>::new(dir).forget(name)
     }
 }
 

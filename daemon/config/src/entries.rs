@@ -120,6 +120,26 @@ impl<'a, E: Entry> Entries<'a, E> {
         })
     }
 
+    /// Adds an entry, or puts it in the place of the one of that name, whose unknown keys stay.
+    pub(crate) fn put(&self, entry: &E) -> Result<(), ConfigError> {
+        E::FILE.update(self.dir, None, |document| {
+            let name = entry.name().to_string();
+            let known = document.get(&name).cloned();
+            let mut section = known.unwrap_or_else(|| Section::new(E::SECTION, &name));
+            entry.write(&mut section);
+            document.insert(section);
+            Ok(())
+        })
+    }
+
+    /// Takes the one called `name` out of the file; where there is none that is fine.
+    pub(crate) fn forget(&self, name: &E::Name) -> Result<(), ConfigError> {
+        match self.remove(name, None) {
+            Err(ConfigError::NotFound { .. }) => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Takes the one called `name` out of the file and returns it.
     pub fn remove(
         &self,

@@ -1,6 +1,6 @@
 //! What is lost on a medium, and how that is told.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use reel_types::{Digest, LabelText, MediaId, StoreName, TaskContext};
 
@@ -77,10 +77,10 @@ impl Findings {
         copies: &Copies,
         task: &dyn TaskContext,
     ) -> Result<()> {
-        let mut lost: HashMap<[u8; 32], ()> = HashMap::new();
+        let mut lost: HashSet<[u8; 32]> = HashSet::new();
         for chunk in &self.lost_chunks {
             if !copies.is_elsewhere_on_set(&chunk.store, &chunk.digest, medium) {
-                lost.insert(*chunk.digest.as_bytes(), ());
+                lost.insert(*chunk.digest.as_bytes());
             }
         }
         if lost.is_empty() {
@@ -99,7 +99,7 @@ impl Findings {
             content.visit_digests(|digests| {
                 digests.sort_unstable();
                 digests.dedup();
-                missing += digests.iter().filter(|digest| lost.contains_key(*digest)).count();
+                missing += digests.iter().filter(|digest| lost.contains(*digest)).count();
                 Ok(())
             })?;
             if missing > 0 {
