@@ -11,6 +11,7 @@
 )]
 
 pub mod emulated;
+pub mod events;
 pub mod in_process;
 pub mod relay;
 pub mod said;

@@ -26,7 +26,7 @@ use reel_hw::{
 use reel_store::datastore::Datastore;
 use reel_store::source::Chunk;
 use reel_store::{ChunkIndex, DataBlob, FixedIndex, plain_digest};
-use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::backup::{BackupJob, BackupSummary, Selection, backup};
 use reel_tape::catalog_restore::{CatalogOptions, restore_catalog};
 use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
@@ -281,7 +281,8 @@ impl Case {
             eject_media: false,
             export_media_set: export,
         };
-        backup(&self.env, hold, &job, &NoTask::default()).map(drop).map_err(text)
+        let mut done = BackupSummary::default();
+        backup(&self.env, hold, &job, &mut done, &NoTask::default()).map_err(text)
     }
 
     fn catalogue(&self, hold: &mut DriveHold) -> Step {
@@ -311,7 +312,6 @@ impl Case {
                 snapshots: Vec::new(),
                 namespaces: Vec::new(),
                 owner: "root@pam".parse().unwrap(),
-                skip_missing: false,
             };
             let restored = |hold: &mut DriveHold| {
                 restore(&self.env, hold, &job, &NoTask::default()).map(drop).map_err(text)

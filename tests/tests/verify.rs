@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use reel_emu::Maker;
 use reel_tests::emulated::{medium, shape};
+use reel_tests::events::{events, keep_events};
 use reel_tests::said::{refused, say};
 use reel_tests::scene::{
     SNAPSHOTS, add_snapshot, assert_says, fill, library, only_set, stores_agree,
@@ -220,4 +221,87 @@ fn a_restore_need_not_wait_for_a_tape_at_the_door() {
     assert_says(&log, &["Not in the library", label, "not restored", SNAPSHOTS[0], SNAPSHOTS[1]]);
     let log = failed(&daemon, &format!("media verify {label} --skip-missing true"));
     assert_says(&log, &["not verified", label]);
+}
+
+#[test]
+fn people_are_told_how_a_verification_ended() {
+    let home = Home::new();
+    let daemon = two_snapshots_on_two_media(&home);
+    keep_events(&home);
+    let events_only = "--notification-mode notification-system";
+    daemon.ctl(&format!("media-verify-job create night --pool daily --drive drive1 {events_only}"));
+    daemon.ctl("media-verify-job run night");
+    let told = &events(&home, |events| events.len() == 1)[0];
+    assert_eq!((&told["type"], &told["severity"]), (&json!("tape-verify"), &json!("info")));
+    assert_eq!(told["title"], "Media Verification 'night' successful");
+    assert_eq!(told["fields"]["job-id"], "night");
+    assert_eq!(told["data"]["good"], json!(["VER001L8", "VER002L8"]));
+
+    flip_in_the_middle(&chunk_archive(&home, "VER001L8"));
+    failed(&daemon, "media-verify-job run night");
+    let told = &events(&home, |events| events.len() == 2)[1];
+    assert_eq!(told["severity"], "error");
+    assert_eq!(told["data"]["damaged"], json!(["VER001L8"]));
+    assert_eq!(told["data"]["good"], json!(["VER002L8"]));
+    let nobody = refused(&daemon, "media-verify-job update night --notify-user nobody@pam");
+    assert_says(&nobody, &["notify-user", "nobody@pam"]);
+}
+
+#[test]
+fn a_backup_that_fails_tells_what_is_on_tape_all_the_same() {
+    let home = Home::new();
+    let daemon = home.start();
+    fill(&home, &daemon, "store1", 6);
+    library(&home, &daemon, "8MiB", &["VER001L8"]);
+    keep_events(&home);
+    let events_only = "--notification-mode notification-system";
+    let parts = "--store store1 --pool daily --drive drive1";
+    daemon.ctl(&format!("backup-job create night {parts} {events_only}"));
+    failed(&daemon, "backup-job run night");
+    let told = &events(&home, |events| events.len() == 1)[0];
+    assert_eq!(told["severity"], "error");
+    assert_eq!(told["data"]["snapshot-list"], json!([SNAPSHOTS[0]]));
+    assert_eq!(told["data"]["used-tapes"], json!([]));
+    let error = told["data"]["error"].as_str().unwrap();
+    assert!(error.contains("no usable media found"), "{error}");
+}
+
+#[test]
+fn a_fetch_asks_for_a_tape_that_is_not_there() {
+    let home = Home::new();
+    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8"), medium("EMU002L8")]);
+    let daemon = home.start_with(&["--ask-again-ms", "20"]);
+    emulated::configure(&home, &daemon, 1);
+    fill(&home, &daemon, "store1", 2);
+    daemon.ctl("pool create daily");
+    daemon.ctl("barcode-label --pool daily");
+    daemon.ctl("backup store1 daily");
+    let set = only_set(&daemon);
+    let listed = daemon.json("media list");
+    let used = listed.as_array().unwrap().iter().find(has_set).unwrap();
+    let label = used["label-text"].as_str().unwrap();
+    let home_slot = slot_of(&daemon, label);
+    daemon.ctl(&format!("export-media {label}"));
+    daemon.kill();
+    fs::remove_dir_all(home.join("cache/snapshots")).unwrap();
+    let daemon = home.start_with(&["--ask-again-ms", "20"]);
+    let log = failed(&daemon, &format!("fetch {set} --skip-missing true"));
+    assert_says(&log, &["snapshots could not be read from tape", label]);
+
+    daemon.echo("fetch", &format!("media-sets/{set}/ctl")).unwrap();
+    let task = daemon.cat(&format!("media-sets/{set}/last-task"));
+    let task = format!("tasks/{}", task.trim_end());
+    while !daemon.cat(&format!("{task}/status")).contains(&format!("waits-for: {label}")) {
+        std::thread::yield_now();
+    }
+    let door = slot_of(&daemon, label);
+    daemon.ctl(&format!("changer transfer sl3 --from {door} --to {home_slot}"));
+    assert!(daemon.cat(&format!("{task}/wait")).contains("OK"));
+}
+
+/// Where a medium lies in the library, or where it came from into the drive.
+fn slot_of(daemon: &Daemon<'_>, label: &str) -> u64 {
+    let status = daemon.json("changer status sl3 --cache false");
+    let entry = row(&status, label);
+    entry.get("loaded-slot").unwrap_or(&entry["entry-id"]).as_u64().unwrap()
 }

@@ -1,6 +1,7 @@
 //! Jobs that verify media, in `media-verify.cfg`: a file of reelfs's own, in PBS's grammar (`config.md` §2).
 
-use reel_types::{CalendarEvent, Comment, DriveName, JobId, ParseError, PoolName};
+use reel_types::commands::NotificationMode;
+use reel_types::{CalendarEvent, Comment, DriveName, JobId, ParseError, PoolName, UserId};
 
 use crate::SectionFile;
 use crate::entries::{Entry, number, put, put_number, value};
@@ -22,6 +23,8 @@ static FILE: SectionFile = SectionFile {
                 Key::optional("comment", ValueKind::parsed::<Comment>()),
                 Key::required("drive", ValueKind::parsed::<DriveName>()),
                 Key::optional("limit", ValueKind::Integer { min: 1, max: LIMIT_MAX }),
+                Key::optional("notification-mode", ValueKind::parsed::<NotificationMode>()),
+                Key::optional("notify-user", ValueKind::parsed::<UserId>()),
                 Key::optional("outdated-after", ValueKind::Integer { min: 0, max: DAYS_MAX }),
                 Key::required("pool", ValueKind::parsed::<PoolName>()),
                 Key::optional("schedule", ValueKind::parsed::<CalendarEvent>()),
@@ -47,6 +50,10 @@ pub struct MediaVerifyJobConfig {
     pub outdated_after: Option<u64>,
     /// No more media than this in a run; all by default.
     pub limit: Option<u64>,
+    /// Who gets mails; `root@pam` by default.
+    pub notify_user: Option<UserId>,
+    /// How news reach people.
+    pub notification_mode: Option<NotificationMode>,
     /// When it runs by itself.
     pub schedule: Option<CalendarEvent>,
     /// A comment.
@@ -56,7 +63,17 @@ pub struct MediaVerifyJobConfig {
 impl MediaVerifyJobConfig {
     /// A job with defaults for all else.
     pub fn new(id: JobId, pool: PoolName, drive: DriveName) -> Self {
-        Self { id, pool, drive, outdated_after: None, limit: None, schedule: None, comment: None }
+        Self {
+            id,
+            pool,
+            drive,
+            outdated_after: None,
+            limit: None,
+            notify_user: None,
+            notification_mode: None,
+            schedule: None,
+            comment: None,
+        }
     }
 }
 
@@ -64,7 +81,8 @@ impl Entry for MediaVerifyJobConfig {
     const KIND: &'static str = "media verify job";
     const SECTION: &'static str = "media-verify";
     const FILE: &'static SectionFile = &FILE;
-    const DELETABLE: &'static [&'static str] = &["comment", "limit", "outdated-after", "schedule"];
+    const DELETABLE: &'static [&'static str] =
+        &["comment", "limit", "notification-mode", "notify-user", "outdated-after", "schedule"];
     type Name = JobId;
 
     fn name(&self) -> &JobId {
@@ -79,6 +97,8 @@ impl Entry for MediaVerifyJobConfig {
             drive: required("drive").parse()?,
             outdated_after: number(section, "outdated-after"),
             limit: number(section, "limit"),
+            notify_user: value(section, "notify-user")?,
+            notification_mode: value(section, "notification-mode")?,
             schedule: value(section, "schedule")?,
             comment: value(section, "comment")?,
         })
@@ -89,6 +109,8 @@ impl Entry for MediaVerifyJobConfig {
         put(section, "drive", Some(&self.drive));
         put_number(section, "outdated-after", self.outdated_after);
         put_number(section, "limit", self.limit);
+        put(section, "notify-user", self.notify_user.as_ref());
+        put(section, "notification-mode", self.notification_mode.as_ref());
         put(section, "schedule", self.schedule.as_ref());
         put(section, "comment", self.comment.as_ref());
     }
@@ -102,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    const EXAMPLE: &str = "media-verify: half-yearly\n\tcomment all of it\n\tdrive drive0\n\tlimit 2\n\toutdated-after 180\n\tpool vault\n\tschedule sat 06:00\n";
+    const EXAMPLE: &str = "media-verify: half-yearly\n\tcomment all of it\n\tdrive drive0\n\tlimit 2\n\tnotify-user ops@pbs\n\toutdated-after 180\n\tpool vault\n\tschedule sat 06:00\n";
 
     #[test]
     fn what_is_written_is_read_again() {

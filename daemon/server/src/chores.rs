@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reel_config::{MediaVerifyJobConfig, SyncJobConfig, TapeJobConfig};
 use reel_types::{AuthId, TaskContext};
 
 use crate::failure::Outcome;
@@ -43,15 +44,9 @@ impl Reeld {
     }
 
     fn do_what_is_due(self: &Arc<Self>) {
-        if let Err(failure) = self.start_due_sync_jobs() {
-            tracing::error!(%failure, "sync jobs can't be looked at");
-        }
-        if let Err(failure) = self.start_due_backup_jobs() {
-            tracing::error!(%failure, "backup jobs can't be looked at");
-        }
-        if let Err(failure) = self.start_due_media_verify_jobs() {
-            tracing::error!(%failure, "jobs that verify media can't be looked at");
-        }
+        self.start_due::<SyncJobConfig>();
+        self.start_due::<TapeJobConfig>();
+        self.start_due::<MediaVerifyJobConfig>();
         self.notifications.try_again();
         if let Err(failure) = self.rotate_if_due() {
             tracing::error!(%failure, "the archive of tasks can't be rotated");

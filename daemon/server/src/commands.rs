@@ -10,12 +10,12 @@ mod backup_job;
 mod cert;
 mod changer;
 mod client_key;
+mod configured_jobs;
 mod datastore;
 mod drive;
 mod drive_health;
 mod group;
 mod health;
-mod jobs;
 mod key;
 mod media;
 pub(crate) mod media_verify;
@@ -27,6 +27,7 @@ mod pool_plan;
 mod pull;
 mod reload;
 mod remote;
+mod restore;
 mod rotation;
 mod secrets;
 mod snapshot;
@@ -40,7 +41,7 @@ mod vault;
 
 use std::sync::Arc;
 
-use reel_config::ConfigDigest;
+use reel_config::{ConfigDigest, MediaVerifyJobConfig, SyncJobConfig, TapeJobConfig};
 use reel_types::commands::results::VersionInfo;
 use reel_types::commands::{Answer, Command};
 use reel_types::{AuthId, Comment, Digest, Upid};
@@ -51,8 +52,8 @@ use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
 use backup::FOR_EVER;
+pub(crate) use configured_jobs::JobKind;
 pub(crate) use drive::DRIVE_WAIT;
-pub(crate) use pull::job_of;
 pub(crate) use secrets::first_line;
 pub(crate) use snapshot::snapshot_path;
 
@@ -223,13 +224,23 @@ impl Reeld {
             Command::MediaHealth(command) => self.media_health(command),
             Command::MediaVerify(command) => self.media_verify(command, who),
             Command::MediaVerified(command) => self.media_verified(command),
-            Command::MediaVerifyJobList(_) => self.media_verify_job_list(),
-            Command::MediaVerifyJobShow(command) => self.media_verify_job_show(command),
-            Command::MediaVerifyJobStatus(command) => self.media_verify_job_status(command),
-            Command::MediaVerifyJobRun(command) => self.media_verify_job_run(command, who),
+            Command::MediaVerifyJobList(_) => {
+                self.list_jobs(|job: &MediaVerifyJobConfig| self.runs_of(job))
+            }
+            Command::MediaVerifyJobShow(command) => {
+                self.show_job::<MediaVerifyJobConfig>(&command.id)
+            }
+            Command::MediaVerifyJobStatus(command) => {
+                self.tell_job(&command.id, |job: &MediaVerifyJobConfig| self.runs_of(job))
+            }
+            Command::MediaVerifyJobRun(command) => {
+                self.run_job_now::<MediaVerifyJobConfig>(&command.id, who)
+            }
             Command::MediaVerifyJobCreate(command) => self.media_verify_job_create(command),
             Command::MediaVerifyJobUpdate(command) => self.media_verify_job_update(command),
-            Command::MediaVerifyJobRemove(command) => self.media_verify_job_remove(command),
+            Command::MediaVerifyJobRemove(command) => {
+                self.remove_job::<MediaVerifyJobConfig>(&command.id, command.digest.as_ref())
+            }
             Command::MediaContent(command) => self.media_content(command),
             Command::MediaDestroy(command) => self.media_destroy(command),
             Command::MediaMove(command) => self.media_move(command),
@@ -249,13 +260,17 @@ impl Reeld {
             Command::RemoteUpdate(command) => self.remote_update(command, who),
             Command::RemoteRemove(command) => self.remote_remove(command),
             Command::SyncJobList(_) => self.sync_job_list(),
-            Command::SyncJobShow(command) => self.sync_job_show(command),
-            Command::SyncJobStatus(command) => self.sync_job_status(command),
-            Command::SyncJobRun(command) => self.sync_job_run(command, who),
+            Command::SyncJobShow(command) => self.show_job::<SyncJobConfig>(&command.id),
+            Command::SyncJobStatus(command) => {
+                self.tell_job(&command.id, |job: &SyncJobConfig| self.runs_of(job))
+            }
+            Command::SyncJobRun(command) => self.run_job_now::<SyncJobConfig>(&command.id, who),
             Command::Pull(command) => self.pull(command, who),
             Command::SyncJobCreate(command) => self.sync_job_create(command),
             Command::SyncJobUpdate(command) => self.sync_job_update(command),
-            Command::SyncJobRemove(command) => self.sync_job_remove(command),
+            Command::SyncJobRemove(command) => {
+                self.remove_job::<SyncJobConfig>(&command.id, command.digest.as_ref())
+            }
             Command::CertInfo(_) => self.cert_info(),
             Command::CertUpdate(command) => self.cert_update(command),
             Command::UserList(_) => self.user_list(),
@@ -277,12 +292,14 @@ impl Reeld {
             Command::KeyRestore(command) => self.key_restore(command, who),
             Command::Backup(command) => self.backup(command, who),
             Command::BackupJobList(_) => self.backup_job_list(),
-            Command::BackupJobShow(command) => self.backup_job_show(command),
+            Command::BackupJobShow(command) => self.show_job::<TapeJobConfig>(&command.id),
             Command::BackupJobStatus(command) => self.backup_job_status(command),
-            Command::BackupJobRun(command) => self.backup_job_run(command, who),
+            Command::BackupJobRun(command) => self.run_job_now::<TapeJobConfig>(&command.id, who),
             Command::BackupJobCreate(command) => self.backup_job_create(command),
             Command::BackupJobUpdate(command) => self.backup_job_update(command),
-            Command::BackupJobRemove(command) => self.backup_job_remove(command),
+            Command::BackupJobRemove(command) => {
+                self.remove_job::<TapeJobConfig>(&command.id, command.digest.as_ref())
+            }
             Command::Restore(command) => self.restore(command, who),
             Command::Catalog(command) => self.catalog(command, who),
             Command::TaskList(command) => self.task_list(command, who),

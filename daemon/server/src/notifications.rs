@@ -31,7 +31,7 @@ use notice::{Host, Template, health};
 use program::ProgramError;
 use spool::{DAY_S, Letter, Spool, name_of};
 
-pub(crate) use notice::{BackupResult, LoadRequest, Notice, Recipient};
+pub(crate) use notice::{BackupResult, EndedTask, LoadRequest, Notice, Recipient, VerifyResult};
 pub(crate) use requests::Requests;
 
 /// How long a program that is told of events may take, where the settings say nothing, in seconds.

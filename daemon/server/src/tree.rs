@@ -15,7 +15,6 @@
 //! ([`crate::memo`]), so that `ls -lR` over all of it stays cheap, and none of it ever moves a tape: only reading
 //! content in a media set does. What a remote holds is asked for before a look-up, by a future ([`crate::live`]). Each folder with a `ctl` runs the very commands of the command line ([`control`]).
 
-mod backup_jobs;
 mod catalogue;
 mod changers;
 mod content_file;
@@ -25,13 +24,13 @@ mod drive_values;
 mod drives;
 mod facts;
 mod health;
+mod jobs;
 mod keys;
 mod listing;
 mod live;
 mod live_snapshot;
 mod media;
 mod media_sets;
-mod media_verify_jobs;
 mod pools;
 mod remotes;
 mod set_listing;
@@ -116,9 +115,9 @@ pub fn root(reeld: Arc<Reeld>) -> Arc<dyn Directory> {
             .with("changers", changers::changers(&tree))
             .with("drives", drives::drives(&tree))
             .with("remotes", remotes::remotes(&tree))
-            .with("sync-jobs", remotes::sync_jobs(&tree))
-            .with("backup-jobs", backup_jobs::backup_jobs(&tree))
-            .with("media-verify-jobs", media_verify_jobs::media_verify_jobs(&tree))
+            .with("sync-jobs", jobs::sync_jobs(&tree))
+            .with("backup-jobs", jobs::backup_jobs(&tree))
+            .with("media-verify-jobs", jobs::media_verify_jobs(&tree))
             .with("keys", keys::keys(&tree))
             .with("users", users::users(&tree))
             .with("acl", users::acl(&tree))

@@ -57,16 +57,14 @@ pub struct BackupJob {
     pub export_media_set: bool,
 }
 
-/// What a backup did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a backup did so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BackupSummary {
-    /// The media set.
-    pub set: MediaSetId,
+    /// The media set, once there is one.
+    pub set: Option<MediaSetId>,
     /// Snapshots that were written, in order.
     pub written: Vec<SnapshotPath>,
-    /// Snapshots that could not be.
-    pub left_out: Vec<String>,
-    /// The labels of the media that were written, in order.
+    /// The labels of the media that were written, in order; known at the end of a backup that got so far.
     pub media: Vec<LabelText>,
 }
 
@@ -80,7 +78,7 @@ fn set_key(env: &TapeEnv, job: &BackupJob) -> Result<Option<SetKey>> {
     job.pool.encrypt.map(|fingerprint| env.keys.set_key(&fingerprint)).transpose()
 }
 
-/// Runs a backup on the drive that `hold` holds.
+/// Runs a backup on the drive that `hold` holds. `summary` tells what was done, also where the backup fails.
 ///
 /// # Errors
 /// [`Error::Unfinished`] where snapshots were left out; what was written is on tape and committed all the same.
@@ -88,14 +86,15 @@ pub fn backup(
     env: &TapeEnv,
     hold: &mut DriveHold,
     job: &BackupJob,
+    summary: &mut BackupSummary,
     task: &dyn TaskContext,
-) -> Result<BackupSummary> {
+) -> Result<()> {
     let key = set_key(env, job)?;
     if key.is_some() {
         require_encryption(hold)?;
     }
     let pool = open_pool(env, job, task)?;
-    let set = pool.current_set();
+    summary.set = Some(pool.current_set());
     let known = KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
     let (groups, total) = job.selection.groups(&job.store, task)?;
     task.log(&format!("found {} groups (out of {total} total)", groups.len()));
@@ -110,16 +109,16 @@ pub fn backup(
         task,
         writer,
         known: RwLock::new(known),
+        summary,
         attempted: false,
-        written: Vec::new(),
-        left_out: Vec::new(),
+        has_left_out: false,
     };
     let outcome = run.all_groups(&groups);
     if let Err(error) = outcome {
         run.save_what_is_written();
         return Err(error);
     }
-    run.finish(set)
+    run.finish()
 }
 
 /// Opens the pool with its set. As long as somebody else writes or restores that, the job waits as it does for a drive.
@@ -162,9 +161,9 @@ struct Run<'a> {
     task: &'a dyn TaskContext,
     writer: PoolWriter<'a>,
     known: RwLock<KnownContents>,
+    summary: &'a mut BackupSummary,
     attempted: bool,
-    written: Vec<SnapshotPath>,
-    left_out: Vec<String>,
+    has_left_out: bool,
 }
 
 impl Run<'_> {
@@ -219,7 +218,7 @@ impl Run<'_> {
             }
             Err(error) => Err(error),
             Ok(()) => {
-                self.written.push(snapshot.clone());
+                self.summary.written.push(snapshot.clone());
                 self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
                 Ok(())
             }
@@ -258,7 +257,7 @@ impl Run<'_> {
 
     fn leave_out(&mut self, snapshot: &SnapshotPath, error: &Error) {
         self.task.warn(&format!("snapshot {snapshot} is not on tape: {error}"));
-        self.left_out.push(snapshot.to_string());
+        self.has_left_out = true;
     }
 
     fn known(&self) -> std::sync::RwLockReadGuard<'_, KnownContents> {
@@ -276,7 +275,7 @@ impl Run<'_> {
         }
     }
 
-    fn finish(mut self, set: MediaSetId) -> Result<BackupSummary> {
+    fn finish(mut self) -> Result<()> {
         self.writer.commit()?;
         self.tell_underruns();
         if self.attempted {
@@ -286,18 +285,14 @@ impl Run<'_> {
         if self.job.export_media_set {
             self.export_set()?;
         } else if self.job.eject_media {
-            medium::unload_medium(self.writer.hold(), self.task)?;
+            medium::eject_medium(self.writer.hold(), self.task)?;
         }
-        if !self.left_out.is_empty() {
+        self.summary.media = self.used_media()?;
+        if self.has_left_out {
             let text = "Tape backup finished with some errors. Please check the task log.";
             return Err(Error::Unfinished(text.into()));
         }
-        Ok(BackupSummary {
-            set,
-            media: self.used_media()?,
-            written: self.written,
-            left_out: self.left_out,
-        })
+        Ok(())
     }
 
     fn used_media(&self) -> Result<Vec<LabelText>> {
@@ -330,7 +325,7 @@ impl Run<'_> {
             let tag = medium::volume_tag(&label_text)?;
             let number = self.writer.hold().drive_number();
             let Some(changer) = self.writer.hold().changer() else {
-                return medium::unload_medium(self.writer.hold(), self.task);
+                return medium::eject_medium(self.writer.hold(), self.task);
             };
             match changer.export(&tag, number) {
                 Ok(Some(slot)) => self

@@ -314,16 +314,46 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
     }
     hold.finish(task);
     task.log("unload media");
-    hold.set_brought(None);
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
         Some(changer) => changer.unload(number, None).map(drop),
         None => hold.drive().unload(),
     };
     unloaded.map_err(|source| hold.failed(source))?;
+    note_empty(hold);
+    Ok(())
+}
+
+/// Has the drive eject its medium after a backup; a changer then puts it into a free slot (`tape-state.md` §9).
+pub fn eject_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> {
+    if !holds_a_cartridge(hold).map_err(|source| hold.failed(source))? {
+        return Ok(());
+    }
+    hold.finish(task);
+    task.log("eject media");
+    hold.drive().unload().map_err(|source| hold.failed(source))?;
+    if hold.changer().is_some() {
+        task.log("unload media");
+        take_away(hold).map_err(|source| hold.failed(source))?;
+    }
+    note_empty(hold);
+    Ok(())
+}
+
+/// Where drive and changer are one, what is ejected lies in its slot already.
+fn take_away(hold: &mut DriveHold) -> reel_hw::Result<()> {
+    let number = hold.drive_number();
+    let Some(changer) = hold.changer() else { return Ok(()) };
+    match changer.status()?.drive(number)?.content.is_empty() {
+        true => Ok(()),
+        false => changer.unload(number, None).map(drop),
+    }
+}
+
+fn note_empty(hold: &mut DriveHold) {
+    hold.set_brought(None);
     hold.set_loaded(Loaded::Nothing);
     hold.set_state(DriveState::Empty);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -57,8 +57,6 @@ pub struct RestoreJob {
     pub namespaces: Vec<NamespaceMap>,
     /// Who owns groups that are made.
     pub owner: AuthId,
-    /// Goes on without media that are not in the library, instead of asking for them.
-    pub skip_missing: bool,
 }
 
 /// What a restore did.

@@ -20,7 +20,6 @@ use crate::env::TapeEnv;
 use crate::inventory::Inventory;
 use crate::label::MediaLabels;
 use crate::medium::load_member;
-use crate::ops::online_labels;
 use crate::pass::{OldCatalog, is_about_medium, pass_over_medium};
 use crate::state_dir::{LOCK_WAIT, Patience};
 use crate::{Error, Result};
@@ -30,16 +29,7 @@ use findings::Findings;
 use records::VerifyRecord;
 use survey::Survey;
 
-/// What is to be verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyJob {
-    /// The media, in the order in which they are read.
-    pub media: Vec<MediaId>,
-    /// Passes over media that are not in the library, instead of asking for them.
-    pub skip_missing: bool,
-}
-
-/// What a verification came to.
+/// What a verification came to so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VerifySummary {
     /// Media on which all is good.
@@ -69,36 +59,30 @@ pub fn media_of_set(inventory: &Inventory, set: MediaSetId) -> Result<Vec<MediaI
     }
 }
 
-/// Finds out, without a drive, what would make the job fail at once: an unknown medium, or one that holds nothing.
-pub fn check(env: &TapeEnv, job: &VerifyJob) -> Result<()> {
+/// Finds out, without a drive, what would make it fail at once: an unknown medium, or one that holds nothing.
+pub fn check(env: &TapeEnv, media: &[MediaId]) -> Result<()> {
     let inventory = env.inventory.load()?;
-    job.media.iter().try_for_each(|medium| written_medium(&inventory, *medium).map(drop))
+    media.iter().try_for_each(|medium| written_medium(&inventory, *medium).map(drop))
 }
 
-/// Verifies media in the drive that `hold` holds, one after the other.
+/// Verifies media in the drive that `hold` holds, one after the other. `summary` tells what was found, also where the
+/// verification fails.
 ///
 /// # Errors
 /// [`Error::Unfinished`] where something is lost or a medium could not be read; all others are verified.
 pub fn verify(
     env: &TapeEnv,
     hold: &mut DriveHold,
-    job: &VerifyJob,
+    media: &[MediaId],
+    summary: &mut VerifySummary,
     task: &dyn TaskContext,
-) -> Result<VerifySummary> {
+) -> Result<()> {
     let inventory = env.inventory.load()?;
-    let media: Vec<WrittenMedium> = job
-        .media
-        .iter()
-        .map(|medium| written_medium(&inventory, *medium))
-        .collect::<Result<_>>()?;
-    let mut summary = VerifySummary::default();
+    let media: Vec<WrittenMedium> =
+        media.iter().map(|medium| written_medium(&inventory, *medium)).collect::<Result<_>>()?;
     for medium in media {
         task.check()?;
-        let verified = match is_away(hold, job, &medium)? {
-            true => Err(Error::MediumOffline { medium: medium.label.clone() }),
-            false => verify_medium(env, hold, &medium, task),
-        };
-        match verified {
+        match verify_medium(env, hold, &medium, task) {
             Ok(true) => summary.good.push(medium.label),
             Ok(false) => summary.damaged.push(medium.label),
             Err(error) if is_about_medium(&error) => {
@@ -108,7 +92,7 @@ pub fn verify(
             Err(error) => return Err(error),
         }
     }
-    summary.finish()
+    summary.check()
 }
 
 fn written_medium(inventory: &Inventory, medium: MediaId) -> Result<WrittenMedium> {
@@ -120,11 +104,6 @@ fn written_medium(inventory: &Inventory, medium: MediaId) -> Result<WrittenMediu
             "media '{label}' holds nothing that could be verified; it is in no media set"
         ))),
     }
-}
-
-fn is_away(hold: &mut DriveHold, job: &VerifyJob, medium: &WrittenMedium) -> Result<bool> {
-    let asks = !job.skip_missing || hold.changer().is_none();
-    Ok(!asks && !online_labels(hold)?.contains(&medium.label))
 }
 
 /// Whether everything on the medium is good. Its set is locked meanwhile, so that nobody writes the medium over.
@@ -182,7 +161,8 @@ fn mark_damaged(env: &TapeEnv, medium: &WrittenMedium, task: &dyn TaskContext) -
 }
 
 impl VerifySummary {
-    fn finish(self) -> Result<Self> {
+    /// Fails where not all is good.
+    fn check(&self) -> Result<()> {
         let names = |media: &[LabelText]| {
             media.iter().map(LabelText::as_str).collect::<Vec<_>>().join(", ")
         };
@@ -194,7 +174,7 @@ impl VerifySummary {
             faults.push(format!("not verified: {}", names(&self.unread)));
         }
         match faults.is_empty() {
-            true => Ok(self),
+            true => Ok(()),
             false => Err(Error::Unfinished(format!(
                 "verified {} media, but not all are good; {}; see the log",
                 self.good.len() + self.damaged.len(),

@@ -27,7 +27,7 @@ use reel_store::cache::DiskCache;
 use reel_store::datastore::Datastore;
 use reel_store::plain_digest;
 use reel_store::source::{Blocking, ChunkSource};
-use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::backup::{BackupJob, BackupSummary, Selection, backup};
 use reel_tape::medium::{load_by_label, unload_medium};
 use reel_tape::ops::label_medium;
 use reel_tape::plan::Planner;
@@ -325,7 +325,8 @@ impl Scene {
                 eject_media: false,
                 export_media_set: false,
             };
-            backup(&self.env, &mut hold, &job, &NoTask::default()).unwrap();
+            let mut done = BackupSummary::default();
+            backup(&self.env, &mut hold, &job, &mut done, &NoTask::default()).unwrap();
         }
     }
 

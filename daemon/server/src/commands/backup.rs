@@ -3,32 +3,49 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reel_config::{TapeJobConfig, TapeJobs};
+use reel_config::TapeJobConfig;
 use reel_tape::backup::{self, BackupJob, BackupSummary, Selection};
 use reel_tape::media_requests::{Asking, RequestDevice};
 use reel_tape::{DriveDesk, DriveHold};
-use reel_types::commands::{Backup, BackupJobRun};
-use reel_types::{AuthId, Cancel, DriveName, JobId, NamespaceDepth, TaskContext, Upid};
+use reel_types::commands::Backup;
+use reel_types::commands::results::BackupJobEntry;
+use reel_types::{AuthId, CalendarEvent, Cancel, DriveName, NamespaceDepth, TaskContext, Upid};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Done;
 use super::backup_job::entry;
+use super::configured_jobs::JobKind;
 use super::drive::DRIVE_WAIT;
 use crate::drives::ConfiguredDrive;
-use crate::failure::{Failure, Outcome};
-use crate::jobs::Job;
-use crate::notifications::{BackupResult, Recipient, Requests};
+use crate::failure::Outcome;
+use crate::notifications::{BackupResult, EndedTask, Recipient, Requests};
 use crate::reeld::Reeld;
 use crate::stores::StoreInUse;
-use crate::tasks::{JobState, Task, TaskFailure};
+use crate::tasks::{Task, TaskFailure};
 
-/// PBS's name of backup jobs and of their tasks.
-const JOB_KIND: &str = "tape-backup-job";
 /// Somebody who waits so long waits for ever.
 pub(super) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// The job of an id.
-pub(super) fn tape_job_of(id: &JobId) -> Job<'_> {
-    Job { kind: JOB_KIND, name: id.as_str() }
+impl JobKind for TapeJobConfig {
+    const TASK: &'static str = "tape-backup-job";
+    type Settings = BackupJobEntry;
+
+    fn settings(self) -> BackupJobEntry {
+        entry(self)
+    }
+
+    fn schedule(&self) -> Option<&CalendarEvent> {
+        self.schedule.as_ref()
+    }
+
+    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
+        let order = Order::of_job(self);
+        match trigger {
+            Some(schedule) => reeld.start_scheduled(order, schedule),
+            None => reeld.start_by_hand(order, who),
+        }
+    }
 }
 
 /// What is to be backed up where, by a job or by hand.
@@ -91,50 +108,19 @@ impl Reeld {
         })
     }
 
-    pub(super) fn backup_job_run(
-        self: &Arc<Self>,
-        command: &BackupJobRun,
-        who: &AuthId,
-    ) -> Outcome<Done> {
-        let config = TapeJobs::new(&self.config).get(&command.id)?;
-        let job = tape_job_of(&command.id);
-        if let JobState::Started { upid } = self.job_state(job)? {
-            let text = format!(
-                "job '{}' is running as {upid}; wait for its end, or stop its task",
-                job.name
-            );
-            return Err(Failure::new(nix::libc::EBUSY, text));
-        }
-        let order = Order::of_job(config);
+    fn start_by_hand(self: &Arc<Self>, order: Order, who: &AuthId) -> Outcome<Upid> {
+        let job_id = order.config.id.clone();
+        let job = TapeJobConfig::job(&job_id);
+        self.expect_no_run(job)?;
         let ready = self.ready_backup(&order)?;
         let desk = self.drives.desk(&order.config.drive)?;
         let id = order.worker_id();
-        let hold = desk.hold(&format!("{JOB_KIND} {id}"), DRIVE_WAIT, &Cancel::new())?;
+        let hold = desk.hold(&format!("{} {id}", job.kind), DRIVE_WAIT, &Cancel::new())?;
         let reeld = Arc::clone(self);
-        let upid = self.run_job(job, &id, who, move |task| {
+        self.run_job(job, &id, who, move |task| {
             hold.note_holder(task.upid().as_str());
             reeld.back_up(&order, task, || Ok((ready, None)), |_| Ok(Held::Own(Box::new(hold))))
-        })?;
-        Ok(Done::Task(upid))
-    }
-
-    /// Starts the backup jobs that are due. Those of one drive come to it in the order in which they are started.
-    pub(crate) fn start_due_backup_jobs(self: &Arc<Self>) -> Outcome<()> {
-        for config in TapeJobs::new(&self.config).list()?.0 {
-            let id = config.id.clone();
-            if let Err(failure) = self.start_backup_job_if_due(config) {
-                tracing::error!(%failure, %id, "a backup job can't be started by its schedule");
-            }
-        }
-        Ok(())
-    }
-
-    fn start_backup_job_if_due(self: &Arc<Self>, config: TapeJobConfig) -> Outcome<()> {
-        let Some(schedule) = config.schedule.clone() else { return Ok(()) };
-        if self.tasks.is_stopping() || !self.is_due(tape_job_of(&config.id), &schedule)? {
-            return Ok(());
-        }
-        self.start_scheduled(Order::of_job(config), schedule.to_string()).map(drop)
+        })
     }
 
     fn start_scheduled(self: &Arc<Self>, order: Order, schedule: String) -> Outcome<Upid> {
@@ -144,7 +130,7 @@ impl Reeld {
         let desk = self.drives.desk(&order.config.drive);
         let place = desk.as_ref().ok().map(DriveDesk::line_up);
         let reeld = Arc::clone(self);
-        self.run_job(tape_job_of(&id), &worker_id, &AuthId::root(), move |task| {
+        self.run_job(TapeJobConfig::job(&id), &worker_id, &AuthId::root(), move |task| {
             let ready = || {
                 let ready = reeld.ready_backup(&order)?;
                 Ok((ready, Some(schedule.as_str())))
@@ -193,18 +179,21 @@ impl Reeld {
         hold: impl FnOnce(&Task) -> Result<Held<'h>, TaskFailure>,
     ) -> Result<(), TaskFailure> {
         let began = self.clock.now();
-        let done = self.back_up_now(order, task, ready, hold);
-        self.tell_result(order, task, began, &done);
-        done.map(drop)
+        let mut summary = BackupSummary::default();
+        let done = self.back_up_now(order, &mut summary, task, ready, hold);
+        let error = done.as_ref().err().map(ToString::to_string);
+        self.tell_result(order, task, began, (summary, error));
+        done
     }
 
     fn back_up_now<'h, 's>(
         &self,
         order: &Order,
+        summary: &mut BackupSummary,
         task: &Task,
         ready: impl FnOnce() -> Outcome<(ReadyBackup, Option<&'s str>)>,
         hold: impl FnOnce(&Task) -> Result<Held<'h>, TaskFailure>,
-    ) -> Result<BackupSummary, TaskFailure> {
+    ) -> Result<(), TaskFailure> {
         if order.is_job {
             task.log(&format!("Starting tape backup job '{}'", order.config.id));
         }
@@ -217,7 +206,7 @@ impl Reeld {
         self.ask_for_media(hold, order.recipient(), &order.worker_id())?;
         task.log("update media online status");
         self.refresh_online_status()?;
-        let done = backup::backup(&self.tape, hold, &ready.job, task);
+        let done = backup::backup(&self.tape, hold, &ready.job, summary, task);
         hold.finish(task);
         Ok(done?)
     }
@@ -253,28 +242,26 @@ impl Reeld {
         order: &Order,
         task: &Task,
         began: i64,
-        done: &Result<BackupSummary, TaskFailure>,
+        (summary, error): (BackupSummary, Option<String>),
     ) {
         let config = &order.config;
-        let (snapshots, tapes) = match done {
-            Ok(summary) => (texts(&summary.written), texts(&summary.media)),
-            Err(_) => Default::default(),
-        };
-        let mut job = serde_json::to_value(entry(config.clone())).unwrap_or_default();
-        if let Some(job) = job.as_object_mut() {
-            job.remove("id");
-        }
         let now = self.clock.now();
+        let tapes = match error {
+            None => texts(&summary.media),
+            Some(_) => Vec::new(),
+        };
         let result = BackupResult {
-            id: order.is_job.then_some(config.id.as_str()),
-            job,
+            task: EndedTask {
+                id: order.is_job.then_some(config.id.as_str()),
+                job: settings_of_job(&entry(config.clone())),
+                upid: task.upid().as_str(),
+                seconds: now.saturating_sub(began),
+                error,
+            },
             store: config.store.as_str(),
             pool: config.pool.as_str(),
-            upid: task.upid().as_str(),
-            seconds: now.saturating_sub(began),
-            snapshots,
+            snapshots: texts(&summary.written),
             tapes,
-            error: done.as_ref().err().map(ToString::to_string),
         };
         let notice = result.notice(self.notifications.host(), &order.recipient(), now);
         self.notifications.tell(notice);
@@ -296,6 +283,15 @@ impl Held<'_> {
     }
 }
 
-fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+/// A job's settings, as news tell them: its id stands beside them.
+pub(super) fn settings_of_job(entry: &impl Serialize) -> Value {
+    let mut job = serde_json::to_value(entry).unwrap_or_default();
+    if let Some(job) = job.as_object_mut() {
+        job.remove("id");
+    }
+    job
+}
+
+pub(super) fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(ToString::to_string).collect()
 }

@@ -1,42 +1,24 @@
 //! How backup jobs are configured, and how they do (`cli-tape.md` §10).
 
-use reel_config::{Entries, TapeJobConfig, TapeJobs, UserConfig};
+use reel_config::{Entries, TapeJobConfig, UserConfig};
 use reel_tape::{Inventory, PoolView};
-use reel_types::commands::results::{
-    BackupJobEntry, BackupJobListEntry, BackupJobState, BackupJobStateEntry,
-};
-use reel_types::commands::{
-    BackupJobCreate, BackupJobRemove, BackupJobShow, BackupJobStatus, BackupJobUpdate,
-};
-use reel_types::{DriveName, JobId, LabelText, PoolName, StoreName, UserId};
+use reel_types::commands::results::{BackupJobEntry, BackupJobState};
+use reel_types::commands::{BackupJobCreate, BackupJobStatus, BackupJobUpdate};
+use reel_types::{DriveName, LabelText, PoolName, StoreName, UserId};
 
-use super::backup::tape_job_of;
-use super::{Done, config_digest, kept};
+use super::{Done, kept};
 use crate::failure::{Failure, Outcome};
-use crate::jobs::Job;
 use crate::reeld::Reeld;
-use crate::tasks::JobState;
 
 impl Reeld {
     pub(super) fn backup_job_list(&self) -> Outcome<Done> {
-        let (mut jobs, _) = TapeJobs::new(&self.config).list()?;
-        jobs.sort_by(|a, b| a.id.cmp(&b.id));
         let inventory = self.tape.inventory.load()?;
-        let row = |job: TapeJobConfig| {
-            let state = self.state_of(&job, &inventory)?;
-            Ok(BackupJobListEntry { config: entry(job), state })
-        };
-        Done::data(jobs.into_iter().map(row).collect::<Outcome<Vec<_>>>()?)
-    }
-
-    pub(super) fn backup_job_show(&self, command: &BackupJobShow) -> Outcome<Done> {
-        Done::data(entry(TapeJobs::new(&self.config).get(&command.id)?))
+        self.list_jobs(|job| self.state_of(job, &inventory))
     }
 
     pub(super) fn backup_job_status(&self, command: &BackupJobStatus) -> Outcome<Done> {
-        let job = TapeJobs::new(&self.config).get(&command.id)?;
-        let state = self.state_of(&job, &self.tape.inventory.load()?)?;
-        Done::data(BackupJobStateEntry { id: job.id, state })
+        let inventory = self.tape.inventory.load()?;
+        self.tell_job(&command.id, |job| self.state_of(job, &inventory))
     }
 
     pub(super) fn backup_job_create(&self, command: &BackupJobCreate) -> Outcome<Done> {
@@ -55,36 +37,16 @@ impl Reeld {
             comment: command.comment.as_ref().and_then(kept),
             ..TapeJobConfig::new(id, store, pool, drive)
         };
-        TapeJobs::new(&self.config).create(&job)?;
-        let created = JobState::Created { time: self.clock.now() };
-        let Job { kind, name } = tape_job_of(&job.id);
-        self.jobs.save(kind, name, &created)?;
-        Done::nothing()
+        self.create_job(&job)
     }
 
     pub(super) fn backup_job_update(&self, command: &BackupJobUpdate) -> Outcome<Done> {
         let BackupJobUpdate { store, pool, drive, notify_user, .. } = command;
-        let jobs = TapeJobs::new(&self.config);
-        let before = jobs.get(&command.id)?.schedule;
         self.expect_parts(store.as_ref(), pool.as_ref(), drive.as_ref(), notify_user.as_ref())?;
-        let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        let after = jobs.update(&command.id, &delete, digest.as_ref(), |job| {
+        self.update_job(&command.id, &delete, command.digest.as_ref(), |job| {
             change(job, command.clone());
-            Ok(())
-        })?;
-        if after.schedule != before {
-            self.reschedule(tape_job_of(&command.id))?;
-        }
-        Done::nothing()
-    }
-
-    pub(super) fn backup_job_remove(&self, command: &BackupJobRemove) -> Outcome<Done> {
-        let digest = config_digest(command.digest.as_ref())?;
-        TapeJobs::new(&self.config).remove(&command.id, digest.as_ref())?;
-        let Job { kind, name } = tape_job_of(&command.id);
-        self.jobs.remove(kind, name)?;
-        Done::nothing()
+        })
     }
 
     /// Fails where a job is to use what isn't there.
@@ -104,38 +66,22 @@ impl Reeld {
         if let Some(drive) = drive {
             self.drives.config(drive)?;
         }
-        if let Some(user) = user {
-            Entries::<UserConfig>::new(&self.config).get(user).map_err(|error| {
-                let Failure { errno, message, .. } = error.into();
-                Failure::new(errno, format!("notify-user: {message}"))
-            })?;
-        }
-        Ok(())
+        self.expect_user(user)
     }
 
-    /// When a backup job runs next by itself, UNIX seconds.
-    pub(crate) fn next_backup(&self, id: &JobId) -> Outcome<Option<i64>> {
-        let job = TapeJobs::new(&self.config).get(id)?;
-        Ok(self.next_run_of(&job, &self.job_state(tape_job_of(id))?))
-    }
-
-    fn next_run_of(&self, job: &TapeJobConfig, state: &JobState) -> Option<i64> {
-        job.schedule.as_ref()?.next_after(state.next_counts_from(), &self.zone)
+    /// Fails where somebody is to be told of whom nothing is known.
+    pub(super) fn expect_user(&self, user: Option<&UserId>) -> Outcome<()> {
+        let Some(user) = user else { return Ok(()) };
+        Entries::<UserConfig>::new(&self.config).get(user).map(drop).map_err(|error| {
+            let Failure { errno, message, .. } = error.into();
+            Failure::new(errno, format!("notify-user: {message}"))
+        })
     }
 
     fn state_of(&self, job: &TapeJobConfig, inventory: &Inventory) -> Outcome<BackupJobState> {
-        let state = self.job_state(tape_job_of(&job.id))?;
-        let next_run = self.next_run_of(job, &state);
-        let (upid, end) = state.last().unzip();
-        let end = end.flatten();
-        let at = next_run.unwrap_or_else(|| self.clock.now());
-        Ok(BackupJobState {
-            last_run_endtime: end.as_ref().map(|end| end.time),
-            last_run_state: end.map(|end| end.status.to_string()),
-            last_run_upid: upid.cloned(),
-            next_media_label: self.next_medium(job, inventory, at),
-            next_run,
-        })
+        let runs = self.runs_of(job)?;
+        let at = runs.next_run.unwrap_or_else(|| self.clock.now());
+        Ok(BackupJobState { next_media_label: self.next_medium(job, inventory, at), runs })
     }
 
     /// The medium that a job would write first at `at`, as far as one can tell (`tape-state.md` §6.3).

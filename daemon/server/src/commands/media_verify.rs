@@ -2,17 +2,24 @@
 
 use std::sync::Arc;
 
+use reel_config::MediaVerifyJobConfig;
 use reel_tape::ops::MediumName;
 use reel_tape::verify::records::{self, VerifyRecord};
-use reel_tape::verify::{self, VerifyJob, media_of_set, verify};
+use reel_tape::verify::{self, VerifySummary, media_of_set, verify};
 use reel_types::commands::results::{MediaListEntry, MediaVerifiedEntry};
 use reel_types::commands::{MediaVerified, MediaVerify};
-use reel_types::{AuthId, LabelText, MediaId, MediaLocation, MediaSetId, PoolName};
+use reel_types::{
+    AuthId, DriveName, JobId, LabelText, MediaId, MediaLocation, MediaSetId, PoolName,
+};
+use serde_json::{Value, json};
 
 use super::Done;
+use super::backup::{settings_of_job, texts};
+use super::media_verify_job::entry as job_entry;
 use crate::failure::{Failure, Outcome};
-use crate::notifications::Recipient;
+use crate::notifications::{EndedTask, Recipient, VerifyResult};
 use crate::reeld::Reeld;
+use crate::tasks::{Task, TaskFailure};
 
 const DAY_S: i64 = 24 * 60 * 60;
 
@@ -28,6 +35,33 @@ pub(super) struct Choice<'c> {
     /// No more than so many.
     pub(super) limit: Option<u64>,
     pub(super) only_in_library: bool,
+}
+
+/// Whom to tell of a verification, and of which.
+pub(super) struct VerifyNews {
+    /// The job's id; none of a verification by hand.
+    id: Option<JobId>,
+    /// What was to be verified.
+    job: Value,
+    to: Recipient,
+}
+
+impl VerifyNews {
+    fn by_hand(command: &MediaVerify, drive: &DriveName) -> Self {
+        let job = json!({
+            "drive": drive, "pool": command.pool, "media-set": command.media_set,
+            "labels": command.labels, "uuids": command.uuid,
+        });
+        Self { id: None, job, to: Recipient::chosen(None, command.notify_user.clone()) }
+    }
+
+    pub(super) fn of_job(config: &MediaVerifyJobConfig) -> Self {
+        Self {
+            id: Some(config.id.clone()),
+            job: settings_of_job(&job_entry(config.clone())),
+            to: Recipient::chosen(config.notification_mode, config.notify_user.clone()),
+        }
+    }
 }
 
 impl<'c> From<&'c MediaVerify> for Choice<'c> {
@@ -56,21 +90,51 @@ impl Reeld {
                 "there is nothing to verify: no medium that holds something, or all were verified lately enough",
             ));
         }
-        let job = VerifyJob { media, skip_missing: command.skip_missing };
-        verify::check(&self.tape, &job)?;
+        verify::check(&self.tape, &media)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
-        for set in self.sets_of(&job.media)? {
+        for set in self.sets_of(&media)? {
             self.require_key(set, desk.name())?;
         }
         let (reeld, id) = (Arc::clone(self), verified_name(command));
-        let to = Recipient::chosen(None, command.notify_user.clone());
+        let (news, asks) = (VerifyNews::by_hand(command, desk.name()), !command.skip_missing);
         self.drive_task(&desk, "verify-media", &id, who, move |hold, task| {
-            if !job.skip_missing {
-                reeld.ask_for_media(hold, to, &format!("verify {}", task.upid()))?;
-            }
-            verify(&reeld.tape, hold, &job, task)?;
-            Ok(())
+            reeld.verify_and_tell(&news, task, |summary| {
+                if asks {
+                    reeld.ask_for_media(
+                        hold,
+                        news.to.clone(),
+                        &format!("verify {}", task.upid()),
+                    )?;
+                }
+                Ok(verify(&reeld.tape, hold, &media, summary, task)?)
+            })
         })
+    }
+
+    /// A whole verification, and telling how it ended.
+    pub(super) fn verify_and_tell(
+        &self,
+        news: &VerifyNews,
+        task: &Task,
+        work: impl FnOnce(&mut VerifySummary) -> Result<(), TaskFailure>,
+    ) -> Result<(), TaskFailure> {
+        let (began, mut summary) = (self.clock.now(), VerifySummary::default());
+        let done = work(&mut summary);
+        let now = self.clock.now();
+        let result = VerifyResult {
+            task: EndedTask {
+                id: news.id.as_ref().map(JobId::as_str),
+                job: news.job.clone(),
+                upid: task.upid().as_str(),
+                seconds: now.saturating_sub(began),
+                error: done.as_ref().err().map(ToString::to_string),
+            },
+            good: texts(&summary.good),
+            damaged: texts(&summary.damaged),
+            unread: texts(&summary.unread),
+        };
+        self.notifications.tell(result.notice(self.notifications.host(), &news.to, now));
+        done
     }
 
     pub(super) fn media_verified(&self, command: &MediaVerified) -> Outcome<Done> {

@@ -2,22 +2,20 @@
 
 use std::sync::Arc;
 
-use reel_config::{Remotes, SyncJobConfig, SyncJobs, SyncLimits};
+use reel_config::{Remotes, SyncJobConfig, SyncLimits};
 use reel_remote::pull::{self, NamespaceMapping, PullJob, Source, WORKERS};
 use reel_remote::{Client, ClientOptions, Endpoint, Login};
-use reel_types::commands::results::SyncJobStateEntry;
-use reel_types::commands::{Pull, SyncJobRun, SyncJobStatus};
-use reel_types::{AuthId, Authorizer, JobId, Namespace, RemoteName, TaskContext, Upid};
+use reel_types::commands::Pull;
+use reel_types::commands::results::SyncJobEntry;
+use reel_types::{AuthId, Authorizer, CalendarEvent, Namespace, RemoteName, TaskContext, Upid};
 
 use super::Done;
+use super::configured_jobs::JobKind;
+use super::sync_job::entry;
 use crate::failure::{Failure, Outcome};
-use crate::jobs::Job;
 use crate::reeld::Reeld;
 use crate::stores::StoreInUse;
-use crate::tasks::{JobState, Task, TaskFailure};
-
-/// PBS's name of sync jobs and of their tasks.
-const JOB_KIND: &str = "syncjob";
+use crate::tasks::{Task, TaskFailure};
 
 /// A pull that can begin, and the datastores that it uses.
 struct ReadyPull {
@@ -25,9 +23,21 @@ struct ReadyPull {
     _in_use: Vec<StoreInUse>,
 }
 
-/// The job of an id.
-pub(crate) fn job_of(id: &JobId) -> Job<'_> {
-    Job { kind: JOB_KIND, name: id.as_str() }
+impl JobKind for SyncJobConfig {
+    const TASK: &'static str = "syncjob";
+    type Settings = SyncJobEntry;
+
+    fn settings(self) -> SyncJobEntry {
+        entry(self)
+    }
+
+    fn schedule(&self) -> Option<&CalendarEvent> {
+        self.schedule.as_ref()
+    }
+
+    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
+        reeld.start_sync_job(self, who, trigger)
+    }
 }
 
 impl Reeld {
@@ -43,17 +53,8 @@ impl Reeld {
         Ok(Done::Task(upid))
     }
 
-    pub(super) fn sync_job_run(
-        self: &Arc<Self>,
-        command: &SyncJobRun,
-        who: &AuthId,
-    ) -> Outcome<Done> {
-        let config = SyncJobs::new(&self.config).get(&command.id)?;
-        Ok(Done::Task(self.start_sync_job(config, who, None)?))
-    }
-
     /// Starts a run of a sync job; `schedule` is what it was triggered by, if it was not by hand.
-    pub(crate) fn start_sync_job(
+    fn start_sync_job(
         self: &Arc<Self>,
         config: SyncJobConfig,
         who: &AuthId,
@@ -61,7 +62,7 @@ impl Reeld {
     ) -> Outcome<Upid> {
         let (reeld, id) = (Arc::clone(self), config.id.clone());
         let worker_id = worker_id(&config);
-        self.run_job(job_of(&id), &worker_id, who, move |task| {
+        self.run_job(SyncJobConfig::job(&id), &worker_id, who, move |task| {
             task.log(&format!("starting datastore sync job '{}'", config.id));
             if let Some(event) = schedule {
                 task.log(&format!("task triggered by schedule '{event}'"));
@@ -72,50 +73,6 @@ impl Reeld {
             task.log(&format!("sync job '{}' end", config.id));
             Ok(())
         })
-    }
-
-    pub(super) fn sync_job_status(&self, command: &SyncJobStatus) -> Outcome<Done> {
-        let config = SyncJobs::new(&self.config).get(&command.id)?;
-        let state = self.job_state(job_of(&command.id))?;
-        let next_run = self.next_after(&config, &state);
-        let last = state.last();
-        let end = last.as_ref().and_then(|(_, end)| end.clone());
-        Done::data(SyncJobStateEntry {
-            id: config.id,
-            last_run_endtime: end.as_ref().map(|end| end.time),
-            last_run_state: end.map(|end| end.status.to_string()),
-            last_run_upid: last.map(|(upid, _)| upid.clone()),
-            next_run,
-        })
-    }
-
-    /// When a sync job runs next by itself, UNIX seconds.
-    pub(crate) fn next_run(&self, id: &JobId) -> Outcome<Option<i64>> {
-        let config = SyncJobs::new(&self.config).get(id)?;
-        Ok(self.next_after(&config, &self.job_state(job_of(id))?))
-    }
-
-    fn next_after(&self, config: &SyncJobConfig, state: &JobState) -> Option<i64> {
-        config.schedule.as_ref()?.next_after(state.next_counts_from(), &self.zone)
-    }
-
-    /// Starts the sync jobs that are due.
-    pub(crate) fn start_due_sync_jobs(self: &Arc<Self>) -> Outcome<()> {
-        for config in SyncJobs::new(&self.config).list()?.0 {
-            let id = config.id.clone();
-            if let Err(failure) = self.start_if_due(config) {
-                tracing::error!(%failure, %id, "a sync job can't be started by its schedule");
-            }
-        }
-        Ok(())
-    }
-
-    fn start_if_due(self: &Arc<Self>, config: SyncJobConfig) -> Outcome<()> {
-        let Some(schedule) = config.schedule.clone() else { return Ok(()) };
-        if self.tasks.is_stopping() || !self.is_due(job_of(&config.id), &schedule)? {
-            return Ok(());
-        }
-        self.start_sync_job(config, &AuthId::root(), Some(schedule.to_string())).map(drop)
     }
 
     fn ready_pull(&self, config: &SyncJobConfig) -> Outcome<ReadyPull> {

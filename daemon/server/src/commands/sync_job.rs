@@ -3,23 +3,17 @@
 use reel_config::{ConfigLock, Remotes, SyncJobConfig, SyncJobs, SyncLimits};
 use reel_types::RemoteName;
 use reel_types::commands::results::SyncJobEntry;
-use reel_types::commands::{SyncJobCreate, SyncJobRemove, SyncJobShow, SyncJobUpdate};
+use reel_types::commands::{SyncJobCreate, SyncJobUpdate};
 
-use super::{Done, config_digest, job_of, kept};
+use super::configured_jobs::JobKind;
+use super::{Done, kept};
 use crate::failure::Outcome;
-use crate::jobs::Job;
 use crate::reeld::Reeld;
-use crate::tasks::JobState;
 
 impl Reeld {
     pub(super) fn sync_job_list(&self) -> Outcome<Done> {
-        let (mut jobs, _) = SyncJobs::new(&self.config).list()?;
-        jobs.sort_by(|a, b| a.id.cmp(&b.id));
+        let jobs = self.jobs_by_id::<SyncJobConfig>()?;
         Done::data(jobs.into_iter().map(entry).collect::<Vec<_>>())
-    }
-
-    pub(super) fn sync_job_show(&self, command: &SyncJobShow) -> Outcome<Done> {
-        Done::data(entry(SyncJobs::new(&self.config).get(&command.id)?))
     }
 
     pub(super) fn sync_job_create(&self, command: &SyncJobCreate) -> Outcome<Done> {
@@ -46,36 +40,21 @@ impl Reeld {
             comment: command.comment.as_ref().and_then(kept),
             ..SyncJobConfig::new(command.id.clone(), store, remote_store)
         };
-        SyncJobs::new(&self.config).create(&job)?;
-        let created = JobState::Created { time: self.clock.now() };
-        let Job { kind, name } = job_of(&job.id);
-        self.jobs.save(kind, name, &created)?;
-        Done::nothing()
+        self.create_job(&job)
     }
 
     pub(super) fn sync_job_update(&self, command: &SyncJobUpdate) -> Outcome<Done> {
         let _remotes = self.keep_source(command.remote.as_ref())?;
-        let digest = config_digest(command.digest.as_ref())?;
+        let had_schedule = SyncJobs::new(&self.config).get(&command.id)?.schedule.is_some();
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        let jobs = SyncJobs::new(&self.config);
-        let before = jobs.get(&command.id)?.schedule;
-        jobs.update(&command.id, &delete, digest.as_ref(), |job| {
+        let done = self.update_job(&command.id, &delete, command.digest.as_ref(), |job| {
             change(job, command.clone());
-            Ok(())
         })?;
         // PBS compares with what was given: an absent one counts as another.
-        if before.is_some() && command.schedule.is_none() || command.schedule != before {
-            self.reschedule(job_of(&command.id))?;
+        if had_schedule && command.schedule.is_none() {
+            self.reschedule(SyncJobConfig::job(&command.id))?;
         }
-        Done::nothing()
-    }
-
-    pub(super) fn sync_job_remove(&self, command: &SyncJobRemove) -> Outcome<Done> {
-        let digest = config_digest(command.digest.as_ref())?;
-        SyncJobs::new(&self.config).remove(&command.id, digest.as_ref())?;
-        let Job { kind, name } = job_of(&command.id);
-        self.jobs.remove(kind, name)?;
-        Done::nothing()
+        Ok(done)
     }
 
     /// Keeps the remote that a job is to use from being removed meanwhile. Fails where there is none.
@@ -116,7 +95,7 @@ fn change(job: &mut SyncJobConfig, new: SyncJobUpdate) {
     }
 }
 
-fn entry(job: SyncJobConfig) -> SyncJobEntry {
+pub(super) fn entry(job: SyncJobConfig) -> SyncJobEntry {
     let size = |size: Option<reel_types::ByteSize>| size.map(|size| size.to_string());
     SyncJobEntry {
         burst_in: size(job.limits.burst_in),

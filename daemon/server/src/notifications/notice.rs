@@ -105,6 +105,8 @@ pub(crate) enum Template {
     Load,
     BackupOk,
     BackupErr,
+    VerifyOk,
+    VerifyErr,
     Health,
 }
 
@@ -115,6 +117,8 @@ impl Template {
             Self::Load => "tape-load",
             Self::BackupOk => "tape-backup-ok",
             Self::BackupErr => "tape-backup-err",
+            Self::VerifyOk => "tape-verify-ok",
+            Self::VerifyErr => "tape-verify-err",
             Self::Health => "tape-health",
         }
     }
@@ -125,6 +129,8 @@ impl Template {
             Self::Load => include_str!("templates/tape-load.txt"),
             Self::BackupOk => include_str!("templates/tape-backup-ok.txt"),
             Self::BackupErr => include_str!("templates/tape-backup-err.txt"),
+            Self::VerifyOk => include_str!("templates/tape-verify-ok.txt"),
+            Self::VerifyErr => include_str!("templates/tape-verify-err.txt"),
             Self::Health => include_str!("templates/tape-health.txt"),
         }
     }
@@ -167,51 +173,99 @@ impl LoadRequest<'_> {
     }
 }
 
-/// How a backup to tape ended.
-pub(crate) struct BackupResult<'r> {
-    /// The job's id; none of a backup by hand.
+/// A task that has come to its end, by a job or by hand.
+pub(crate) struct EndedTask<'r> {
+    /// The job's id; none of what was started by hand.
     pub(crate) id: Option<&'r str>,
     /// The job's settings.
     pub(crate) job: Value,
-    pub(crate) store: &'r str,
-    pub(crate) pool: &'r str,
     pub(crate) upid: &'r str,
     pub(crate) seconds: i64,
-    pub(crate) snapshots: Vec<String>,
-    pub(crate) tapes: Vec<String>,
     pub(crate) error: Option<String>,
 }
 
-impl BackupResult<'_> {
-    pub(crate) fn notice(self, host: &Host, to: &Recipient, now: i64) -> Notice {
-        const KIND: &str = "tape-backup";
-        let mut fields = object(json!({
-            "datastore": self.store, "media-pool": self.pool, "hostname": host.hostname, "type": KIND,
-        }));
+/// What a kind of task tells when it ends, beside what all tell.
+struct Telling {
+    kind: &'static str,
+    ok: Template,
+    err: Template,
+    fields: Value,
+    data: Value,
+}
+
+impl EndedTask<'_> {
+    fn notice(self, telling: Telling, host: &Host, to: &Recipient, now: i64) -> Notice {
+        let mut fields = object(telling.fields);
+        fields.extend(object(json!({"hostname": host.hostname, "type": telling.kind})));
         if let Some(id) = self.id {
             fields.insert("job-id".into(), id.into());
         }
         let duration = u64::try_from(self.seconds).unwrap_or(0);
-        let data = json!({
+        let mut data = object(telling.data);
+        data.extend(object(json!({
             "job": self.job, "fqdn": host.fqdn, "hostname": host.hostname, "port": PORT,
-            "id": self.id, "snapshot-list": self.snapshots, "used-tapes": self.tapes,
-            "job-duration": format!("{duration} s"), "error": self.error, "upid": self.upid,
-        });
+            "id": self.id, "job-duration": format!("{duration} s"), "error": self.error,
+            "upid": self.upid,
+        })));
         let (template, severity) = match self.error {
-            None => (Template::BackupOk, Severity::Info),
-            Some(_) => (Template::BackupErr, Severity::Error),
+            None => (telling.ok, Severity::Info),
+            Some(_) => (telling.err, Severity::Error),
         };
         Notice {
             thread: self.upid.into(),
             key: String::new(),
             template,
-            kind: KIND.into(),
+            kind: telling.kind.into(),
             severity,
             timestamp: now,
             fields,
-            data: object(data),
+            data,
             to: to.clone(),
         }
+    }
+}
+
+/// How a backup to tape ended.
+pub(crate) struct BackupResult<'r> {
+    pub(crate) task: EndedTask<'r>,
+    pub(crate) store: &'r str,
+    pub(crate) pool: &'r str,
+    /// What was written, also where the backup failed.
+    pub(crate) snapshots: Vec<String>,
+    pub(crate) tapes: Vec<String>,
+}
+
+impl BackupResult<'_> {
+    pub(crate) fn notice(self, host: &Host, to: &Recipient, now: i64) -> Notice {
+        let telling = Telling {
+            kind: "tape-backup",
+            ok: Template::BackupOk,
+            err: Template::BackupErr,
+            fields: json!({"datastore": self.store, "media-pool": self.pool}),
+            data: json!({"snapshot-list": self.snapshots, "used-tapes": self.tapes}),
+        };
+        self.task.notice(telling, host, to, now)
+    }
+}
+
+/// How a verification of media ended; media by their labels.
+pub(crate) struct VerifyResult<'r> {
+    pub(crate) task: EndedTask<'r>,
+    pub(crate) good: Vec<String>,
+    pub(crate) damaged: Vec<String>,
+    pub(crate) unread: Vec<String>,
+}
+
+impl VerifyResult<'_> {
+    pub(crate) fn notice(self, host: &Host, to: &Recipient, now: i64) -> Notice {
+        let telling = Telling {
+            kind: "tape-verify",
+            ok: Template::VerifyOk,
+            err: Template::VerifyErr,
+            fields: json!({}),
+            data: json!({"good": self.good, "damaged": self.damaged, "unread": self.unread}),
+        };
+        self.task.notice(telling, host, to, now)
     }
 }
 
@@ -282,32 +336,65 @@ mod tests {
         assert_eq!(event["data"]["is-changer"], true);
     }
 
-    #[test]
-    fn results_name_the_job_if_there_is_one() {
-        let result = |id, error: Option<&str>| BackupResult {
+    fn ended<'r>(id: Option<&'r str>, error: Option<&str>) -> EndedTask<'r> {
+        EndedTask {
             id,
             job: json!({"store": "s1", "pool": "p1", "drive": "d1"}),
-            store: "s1",
-            pool: "p1",
             upid: "UPID:x",
             seconds: 61,
-            snapshots: vec!["vm/1/a".into(), "vm/1/b".into()],
-            tapes: vec!["A00001L8".into()],
             error: error.map(Into::into),
+        }
+    }
+
+    /// Subject, body, and what was read.
+    fn read(notice: Notice) -> (String, String, Notice) {
+        let (subject, body) = text_of(notice.template.built_in(), &notice).unwrap();
+        (subject, body, notice)
+    }
+
+    #[test]
+    fn results_name_the_job_if_there_is_one() {
+        let told = |id, error| {
+            let result = BackupResult {
+                task: ended(id, error),
+                store: "s1",
+                pool: "p1",
+                snapshots: vec!["vm/1/a".into(), "vm/1/b".into()],
+                tapes: vec!["A00001L8".into()],
+            };
+            read(result.notice(&host(), &recipient(), 5))
         };
-        let told = |result: BackupResult<'_>| {
-            let notice = result.notice(&host(), &recipient(), 5);
-            let (subject, body) = text_of(notice.template.built_in(), &notice).unwrap();
-            (subject, body, notice)
-        };
-        let (subject, body, notice) = told(result(Some("nightly"), None));
+        let (subject, body, notice) = told(Some("nightly"), None);
         assert_eq!(subject, "Tape Backup 'nightly' datastore 's1' successful");
         assert!(body.contains("  vm/1/a\n  vm/1/b\n\nUsed Tapes: A00001L8\n"), "{body}");
         assert_eq!(notice.fields["job-id"], "nightly");
-        let (subject, body, notice) = told(result(None, Some("no media")));
+        let (subject, body, notice) = told(None, Some("no media"));
         assert_eq!(subject, "Tape Backup datastore 's1' failed");
         assert!(body.contains("Tape Backup failed: no media") && !body.contains("Used"), "{body}");
+        assert!(body.contains("on tape:\n  vm/1/a\n  vm/1/b\n"), "{body}");
         assert_eq!(notice.fields.get("job-id"), None);
         assert_eq!(notice.event("")["severity"], "error");
+    }
+
+    #[test]
+    fn verifications_tell_which_media_are_good_and_which_are_not() {
+        let told = |id, damaged: &[&str], error| {
+            let result = VerifyResult {
+                task: ended(id, error),
+                good: vec!["A00001L8".into()],
+                damaged: damaged.iter().map(|label| (*label).into()).collect(),
+                unread: Vec::new(),
+            };
+            read(result.notice(&host(), &recipient(), 5))
+        };
+        let (subject, body, notice) = told(Some("yearly"), &[], None);
+        assert_eq!(subject, "Media Verification 'yearly' successful");
+        assert!(body.contains("Good: A00001L8\n"), "{body}");
+        assert_eq!(notice.fields["job-id"], "yearly");
+        let (subject, body, notice) = told(None, &["A00002L8"], Some("not all are good"));
+        assert_eq!(subject, "Media Verification failed");
+        assert!(body.contains("not all are good\n"), "{body}");
+        assert!(body.contains("Damaged: A00002L8\nNot verified: none\n"), "{body}");
+        assert_eq!((notice.kind.as_str(), notice.severity), ("tape-verify", Severity::Error));
     }
 }

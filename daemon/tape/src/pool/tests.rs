@@ -1,6 +1,7 @@
 //! The pool vectors of `tape-state.md` §17, and what they leave open.
 
 mod plans;
+mod tables;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -122,11 +122,6 @@ impl Member {
     /// Loads the medium; the drive stands in front of file 2 then. It must be what the inventory says that it is.
     pub(super) fn load(&self, run: &Run<'_>, hold: &mut DriveHold) -> Result<MediaLabels> {
         let Self { label, uuid, set_label: wanted, .. } = self;
-        if run.job.skip_missing
-            && labels_in_reach(hold)?.is_some_and(|online| !online.contains(label))
-        {
-            return Err(Error::MediumOffline { medium: label.clone() });
-        }
         let labels = load_member(run.env, hold, (label, *uuid), wanted.uuid, run.task)?;
         match labels.assigned_set().map(|found| found.seq_nr) {
             Some(seq_nr) if seq_nr != wanted.seq_nr => Err(Error::WrongMedium {

@@ -27,7 +27,7 @@ pub(super) fn restore_from_other_sets(
     }
     let inventory = run.env.inventory.load()?;
     let media = media_of_other_sets(&inventory, run.set);
-    let is_near = in_reach(run, hold, &inventory)?;
+    let is_near = in_reach(hold, &inventory)?;
     let (near, away): (Vec<_>, Vec<_>) = media.into_iter().partition(|member| is_near(member));
     let locked = lock_sets(run, near)?;
     // Each round counts the copies of the media in reach; those that are away are named once.
@@ -80,12 +80,11 @@ fn tell_copies(run: &Run<'_>, plans: &[MediumPlan<'_>], how: &str) {
 /// Whether the drive can get at a medium: what is in its library, or for a drive on its own what lies on the shelf,
 /// unless nobody is to be asked.
 fn in_reach<'a>(
-    run: &Run<'_>,
     hold: &mut DriveHold,
     inventory: &'a crate::Inventory,
 ) -> Result<impl Fn(&Member) -> bool + use<'a>> {
     let online = labels_in_reach(hold)?;
-    let asks = !run.job.skip_missing;
+    let asks = hold.asking().is_some();
     Ok(move |member: &Member| match &online {
         Some(online) => online.contains(&member.label),
         None => {

@@ -15,7 +15,8 @@ use crate::restore::tests::{NESTED, VM, VM_LATER, three_snapshots};
 fn verify_set(rig: &Rig) -> Result<VerifySummary> {
     let media = media_of_set(&rig.env.inventory.load().unwrap(), rig.set()).unwrap();
     let mut hold = rig.desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
-    verify(&rig.env, &mut hold, &VerifyJob { media, skip_missing: false }, &rig.task)
+    let mut summary = VerifySummary::default();
+    verify(&rig.env, &mut hold, &media, &mut summary, &rig.task).map(|()| summary)
 }
 
 fn status_of(rig: &Rig, medium: MediaId) -> Option<MediaStatus> {
@@ -105,8 +106,9 @@ fn other_sets_that_have_it_are_named() {
     let other = rig.set().to_string();
     let media = media_of_set(&rig.env.inventory.load().unwrap(), first).unwrap();
     let mut hold = rig.desk.hold("test", Duration::ZERO, &Cancel::new()).unwrap();
-    let job = VerifyJob { media, skip_missing: false };
-    verify(&rig.env, &mut hold, &job, &rig.task).unwrap_err();
+    let mut summary = VerifySummary::default();
+    verify(&rig.env, &mut hold, &media, &mut summary, &rig.task).unwrap_err();
+    assert_eq!(summary.damaged.len(), 1);
     assert_told(&rig, &["WARN: chunk", &digest.to_string(), "also on", &other]);
     assert_told(&rig, &["WARN: snapshot", VM_LATER, "lacks 1 chunks", "also on", &other]);
 }
@@ -144,7 +146,7 @@ fn media_that_hold_nothing_or_are_unknown_are_refused_at_once() {
     let rig = three_alone();
     let inventory = rig.env.inventory.load().unwrap();
     let empty = inventory.iter().find(|entry| entry.assigned_set().is_none()).unwrap().uuid();
-    let check = |medium| check(&rig.env, &VerifyJob { media: vec![medium], skip_missing: false });
+    let check = |medium| check(&rig.env, &[medium]);
     assert!(check(empty).unwrap_err().to_string().contains("in no media set"));
     let unknown = MediaId(uuid::Uuid::from_u128(77));
     assert!(matches!(check(unknown), Err(Error::NoSuchMedium { .. })));

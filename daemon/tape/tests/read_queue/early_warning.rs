@@ -10,7 +10,7 @@ use reel_hw::MemoryLibrary;
 use reel_hw::memory::MediumLimits;
 use reel_hw::number::{Capacity, VolumeTag};
 use reel_store::plain_digest;
-use reel_tape::backup::backup;
+use reel_tape::backup::{BackupSummary, backup};
 use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::set_contents::SetContents;
@@ -59,13 +59,16 @@ fn a_medium_that_warned_before_a_crash_is_full_after_the_next_block() {
         load_by_label(&mut hold(), &label).unwrap();
         label_medium(&env, &mut hold(), &label, Some(&pool), &task).unwrap();
     }
-    let run = || backup(&env, &mut hold(), &job(&store), &task);
+    let run = || {
+        let mut done = BackupSummary::default();
+        backup(&env, &mut hold(), &job(&store), &mut done, &task).map(|()| done)
+    };
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     let bytes = || library.medium(&tags[0], |medium| medium.bytes()).unwrap().bytes();
     let at_crash = bytes();
     assert!(at_crash > WARNING.bytes() && at_crash < END.bytes());
 
-    let set = run().unwrap().set;
+    let set = run().unwrap().set.unwrap();
     assert!(bytes() <= at_crash + 2 * BLOCK, "{} blocks", (bytes() - at_crash) / BLOCK);
     let inventory = env.inventory.load().unwrap();
     let first = inventory.find_by_label_text(&LABELS[0].parse().unwrap()).unwrap().unwrap();

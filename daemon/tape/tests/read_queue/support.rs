@@ -25,7 +25,7 @@ use reel_store::datastore::{
 use reel_store::locks::{ProcessLocks, RunDir};
 use reel_store::source::{Blocking, ChunkReader, ChunkSource};
 use reel_store::{ServiceUser, plain_digest};
-use reel_tape::backup::{BackupJob, Selection, backup};
+use reel_tape::backup::{BackupJob, BackupSummary, Selection, backup};
 use reel_tape::medium::load_by_label;
 use reel_tape::ops::label_medium;
 use reel_tape::pool::{PoolRules, Site};
@@ -387,7 +387,9 @@ pub fn snapshot() -> SnapshotPath {
 
 fn back_up(env: &TapeEnv, desk: &Arc<DriveDesk>, store: &Arc<Datastore>) -> MediaSetId {
     let mut hold = desk.hold("backup", Duration::ZERO, &Cancel::new()).unwrap();
-    backup(env, &mut hold, &job(store), &NoTask::default()).unwrap().set
+    let mut done = BackupSummary::default();
+    backup(env, &mut hold, &job(store), &mut done, &NoTask::default()).unwrap();
+    done.set.unwrap()
 }
 
 /// A backup of all of a datastore to the pool `daily`.

@@ -73,77 +73,52 @@ commands! {
         /// Job id.
         arg id: JobId,
     }
+}
 
+settings! {
     /// Create a backup job.
-    BackupJobCreate ["backup-job" "create"] => Answer::Nothing;
-    {
-        /// Job id.
-        arg id: JobId,
-        /// Drive name.
-        opt drive: DriveName,
-        /// Media pool name.
-        opt pool: PoolName,
-        /// Datastore name.
-        opt store: StoreName,
-        /// Comment.
-        opt comment: Option<Comment>,
-        /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
-        /// Eject the media when done.
-        opt eject_media: Option<bool>,
-        /// Move the media set to import/export slots when done.
-        opt export_media_set also "export-media": Option<bool>,
-        /// Only the newest snapshot of each group.
-        opt latest_only: Option<bool>,
-        /// Who gets mails: whoever stands in user.cfg with an email address; root@pam without it.
-        opt notify_user: Option<UserId>,
-        /// Mails to that user, or events for a program of yours (docs/notifications.md).
-        opt notification_mode: Option<NotificationMode>,
-        /// Which groups to back up, such as type:vm, group:ct/101 or exclude:regex:^vm/9.
-        opt group_filter also "groups": Vec<GroupFilter>,
-        /// Namespace.
-        opt ns: Option<Namespace>,
-        /// How many levels of namespaces below it.
-        opt max_depth: Option<NamespaceDepth>,
-    }
-
+    BackupJobCreate ["backup-job" "create"];
     /// Change how a backup job is configured.
-    BackupJobUpdate ["backup-job" "update"] => Answer::Nothing;
+    BackupJobUpdate ["backup-job" "update"];
     {
         /// Job id.
         arg id: JobId,
         /// Drive name.
-        opt drive: Option<DriveName>,
+        must drive: DriveName,
         /// Media pool name.
-        opt pool: Option<PoolName>,
+        must pool: PoolName,
         /// Datastore name.
-        opt store: Option<StoreName>,
+        must store: StoreName,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
         /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
+        may schedule: CalendarEvent,
         /// Eject the media when done.
-        opt eject_media: Option<bool>,
+        may eject_media: bool,
         /// Move the media set to import/export slots when done.
-        opt export_media_set also "export-media": Option<bool>,
+        may export_media_set also "export-media": bool,
         /// Only the newest snapshot of each group.
-        opt latest_only: Option<bool>,
-        /// Who gets mails.
-        opt notify_user: Option<UserId>,
-        /// Mails to that user, or events for a program of yours.
-        opt notification_mode: Option<NotificationMode>,
-        /// Which groups to back up, in the place of all filters before.
-        opt group_filter also "groups": Vec<GroupFilter>,
+        may latest_only: bool,
+        /// Who gets mails: whoever stands in user.cfg with an email address; root@pam without it.
+        may notify_user: UserId,
+        /// Mails to that user, or events for a program of yours (docs/notifications.md).
+        may notification_mode: NotificationMode,
+        /// Which groups, such as type:vm, group:ct/101 or exclude:regex:^vm/9. A change replaces all of them.
+        many group_filter also "groups": GroupFilter,
         /// Namespace.
-        opt ns: Option<Namespace>,
+        may ns: Namespace,
         /// How many levels of namespaces below it.
-        opt max_depth: Option<NamespaceDepth>,
+        may max_depth: NamespaceDepth,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<BackupJobProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a backup job; what it wrote stays, and a run that is under way goes on to its end.
     BackupJobRemove ["backup-job" "remove"] => Answer::Nothing;
     {

@@ -11,6 +11,23 @@
 //! }
 //! ```
 //! Names in options and JSON are those of the fields with `-` for `_`.
+//!
+//! What is kept in the configuration is made by one command and changed by another, which take the same settings:
+//!
+//! ```text
+//! /// What creating does.
+//! PoolCreate ["pool" "create"];
+//! /// What changing does.
+//! PoolUpdate ["pool" "update"];
+//! {
+//!     /// What it is.
+//!     arg name: PoolName,
+//!     must path: DrivePath,                        needed to create one
+//!     may comment: Comment,
+//!     many group_filter: GroupFilter,
+//! }
+//! update only { opt delete: Vec<PoolProperty> }    parameters as those of any command
+//! ```
 
 /// The bytes of an identifier with `-` for `_`.
 pub(super) const fn hyphenated<const LENGTH: usize>(ident: &str) -> [u8; LENGTH] {
@@ -126,6 +143,76 @@ macro_rules! commands {
     )+ };
 }
 
+macro_rules! created {
+    (must $type:ty) => {
+        $type
+    };
+    (may $type:ty) => {
+        Option<$type>
+    };
+    (many $type:ty) => {
+        Vec<$type>
+    };
+}
+
+macro_rules! changed {
+    (many $type:ty) => {
+        Vec<$type>
+    };
+    ($need:ident $type:ty) => {
+        Option<$type>
+    };
+}
+
+macro_rules! settings {
+    (
+        $(#[doc = $create_help:literal])+
+        $create:ident [$($create_word:literal)+];
+        $(#[doc = $update_help:literal])+
+        $update:ident [$($update_word:literal)+];
+        {
+            $(#[doc = $name_about:literal])+
+            arg $name:ident: $name_type:ty,
+            $(
+                $(#[doc = $about:literal])+
+                $need:ident $field:ident $(also $other:literal)*: $type:ty
+            ),* $(,)?
+        }
+        update only { $(
+            $(#[doc = $only_about:literal])+
+            opt $only:ident: $only_type:ty
+        ),* $(,)? }
+    ) => {
+        commands! {
+            $(#[doc = $create_help])+
+            $create [$($create_word)+] => Answer::Nothing;
+            {
+                $(#[doc = $name_about])+
+                arg $name: $name_type,
+                $(
+                    $(#[doc = $about])+
+                    opt $field $(also $other)*: created!($need $type)
+                ),*
+            }
+
+            $(#[doc = $update_help])+
+            $update [$($update_word)+] => Answer::Nothing;
+            {
+                $(#[doc = $name_about])+
+                arg $name: $name_type,
+                $(
+                    $(#[doc = $about])+
+                    opt $field $(also $other)*: changed!($need $type),
+                )*
+                $(
+                    $(#[doc = $only_about])+
+                    opt $only: $only_type
+                ),*
+            }
+        }
+    };
+}
+
 macro_rules! command_enum {
     ($($name:ident),+ $(,)?) => {
         /// Any command, with its checked parameters.
@@ -176,4 +263,6 @@ macro_rules! command_enum {
     };
 }
 
-pub(super) use {command_enum, commands, has_default, kebab, optional, position};
+pub(super) use {
+    changed, command_enum, commands, created, has_default, kebab, optional, position, settings,
+};

@@ -313,37 +313,32 @@ commands! {
         /// Changer name.
         arg name: ChangerName,
     }
+}
 
+settings! {
     /// Create a changer.
-    ChangerCreate ["changer" "create"] => Answer::Nothing;
+    ChangerCreate ["changer" "create"];
+    /// Change how a changer is configured.
+    ChangerUpdate ["changer" "update"];
     {
         /// Changer name.
         arg name: ChangerName,
         /// What it is: a device or emulated:FOLDER, where a library is made if there is none.
-        opt path: ChangerPath,
-        /// Slots that count as import/export slots, such as 14,15.
-        opt export_slots: Option<SlotList>,
-        /// A drive ejects its medium before the changer takes it.
-        opt eject_before_unload: Option<bool>,
-    }
-
-    /// Change how a changer is configured.
-    ChangerUpdate ["changer" "update"] => Answer::Nothing;
-    {
-        /// Changer name.
-        arg name: ChangerName,
-        /// The device, or emulated:FOLDER.
-        opt path: Option<ChangerPath>,
+        must path: ChangerPath,
         /// Slots that count as import/export slots; an empty list removes them.
-        opt export_slots: Option<SlotList>,
+        may export_slots: SlotList,
         /// A drive ejects its medium before the changer takes it.
-        opt eject_before_unload: Option<bool>,
+        may eject_before_unload: bool,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<ChangerProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a changer's configuration; no drive may be in it.
     ChangerRemove ["changer" "remove"] => Answer::Nothing;
     {

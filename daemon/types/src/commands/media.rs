@@ -5,7 +5,7 @@ use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_
 use super::values::{PoolProperty, TapeGroup, TapeSnapshot};
 use crate::{
     AllocationPolicy, BackupId, BackupType, ChangerName, Comment, DriveName, Fingerprint,
-    LabelText, MediaId, MediaSetId, PoolName, RetentionPolicy, TapeTemplate, VaultName,
+    LabelText, MediaId, MediaSetId, PoolName, RetentionPolicy, TapeTemplate, UserId, VaultName,
 };
 
 const POOLS: Listing = Listing {
@@ -92,47 +92,36 @@ commands! {
         /// Media pool name.
         arg name: PoolName,
     }
+}
 
+settings! {
     /// Create a media pool.
-    PoolCreate ["pool" "create"] => Answer::Nothing;
-    {
-        /// Media pool name.
-        arg name: PoolName,
-        /// When a new media set begins: continue, always, or a calendar event.
-        opt allocation: Option<AllocationPolicy>,
-        /// How long content is kept: overwrite, keep, or a time span.
-        opt retention: Option<RetentionPolicy>,
-        /// How media sets are named, a strftime text.
-        opt template: Option<TapeTemplate>,
-        /// Fingerprint of the key that content is encrypted with.
-        opt encrypt: Option<Fingerprint>,
-        /// Comment.
-        opt comment: Option<Comment>,
-        /// The vault that its full media sets are taken to.
-        opt vault also "vault-name": Option<VaultName>,
-    }
-
+    PoolCreate ["pool" "create"];
     /// Change how a media pool is configured.
-    PoolUpdate ["pool" "update"] => Answer::Nothing;
+    PoolUpdate ["pool" "update"];
     {
         /// Media pool name.
         arg name: PoolName,
         /// When a new media set begins: continue, always, or a calendar event.
-        opt allocation: Option<AllocationPolicy>,
+        may allocation: AllocationPolicy,
         /// How long content is kept: overwrite, keep, or a time span.
-        opt retention: Option<RetentionPolicy>,
+        may retention: RetentionPolicy,
         /// How media sets are named, a strftime text.
-        opt template: Option<TapeTemplate>,
+        may template: TapeTemplate,
         /// Fingerprint of the key that content is encrypted with.
-        opt encrypt: Option<Fingerprint>,
+        may encrypt: Fingerprint,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
         /// The vault that its full media sets are taken to.
-        opt vault also "vault-name": Option<VaultName>,
+        may vault also "vault-name": VaultName,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<PoolProperty>,
     }
+}
 
+commands! {
     /// Forget a media pool's configuration; its media stay as they are.
     PoolRemove ["pool" "remove"] => Answer::Nothing;
     {
@@ -208,5 +197,9 @@ commands! {
         opt groups: Vec<TapeGroup>,
         /// Drive name.
         opt drive: Option<DriveName>,
+        /// Pass over media that are not in the library, instead of asking for them.
+        opt skip_missing: bool = false,
+        /// Who is asked for media.
+        opt notify_user: Option<UserId>,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, Render, number, rendered, rendered_right, text};
-use super::values::{Bounded, MediaVerifyJobProperty};
+use super::values::{Bounded, MediaVerifyJobProperty, NotificationMode};
 use crate::{
     CalendarEvent, Comment, Digest, DriveName, JobId, LabelText, MediaId, MediaSetId, PoolName,
     UserId,
@@ -76,6 +76,8 @@ const JOB: &[Column] = &[
     text("drive"),
     number("outdated-after"),
     number("limit"),
+    text("notification-mode"),
+    text("notify-user"),
     text("schedule"),
     text("comment"),
 ];
@@ -113,49 +115,42 @@ commands! {
         /// Job id.
         arg id: JobId,
     }
+}
 
+settings! {
     /// Create a job that verifies the media of a pool, as far as they are in the library.
-    MediaVerifyJobCreate ["media-verify-job" "create"] => Answer::Nothing;
-    {
-        /// Job id.
-        arg id: JobId,
-        /// The pool whose media are verified.
-        opt pool: PoolName,
-        /// Drive name.
-        opt drive: DriveName,
-        /// Only media that were not verified for so many days.
-        opt outdated_after: Option<Bounded<0, 36500>>,
-        /// No more than so many in a run, those first that were not verified for longest.
-        opt limit: Option<Bounded<1, 65535>>,
-        /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
-        /// Comment.
-        opt comment: Option<Comment>,
-    }
-
+    MediaVerifyJobCreate ["media-verify-job" "create"];
     /// Change how a job that verifies media is configured.
-    MediaVerifyJobUpdate ["media-verify-job" "update"] => Answer::Nothing;
+    MediaVerifyJobUpdate ["media-verify-job" "update"];
     {
         /// Job id.
         arg id: JobId,
         /// The pool whose media are verified.
-        opt pool: Option<PoolName>,
+        must pool: PoolName,
         /// Drive name.
-        opt drive: Option<DriveName>,
+        must drive: DriveName,
         /// Only media that were not verified for so many days.
-        opt outdated_after: Option<Bounded<0, 36500>>,
-        /// No more than so many in a run.
-        opt limit: Option<Bounded<1, 65535>>,
+        may outdated_after: Bounded<0, 36500>,
+        /// No more than so many in a run, those first that were not verified for longest.
+        may limit: Bounded<1, 65535>,
+        /// Who gets mails: whoever stands in user.cfg with an email address; root@pam without it.
+        may notify_user: UserId,
+        /// Mails to that user, or events for a program of yours (docs/notifications.md).
+        may notification_mode: NotificationMode,
         /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
+        may schedule: CalendarEvent,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<MediaVerifyJobProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a job that verifies media; a run that is under way goes on to its end.
     MediaVerifyJobRemove ["media-verify-job" "remove"] => Answer::Nothing;
     {

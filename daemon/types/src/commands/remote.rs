@@ -86,53 +86,40 @@ commands! {
         /// Remote name.
         arg name: RemoteName,
     }
+}
 
+settings! {
     /// Create a remote.
-    RemoteCreate ["remote" "create"] => Answer::Nothing;
-    {
-        /// Remote name.
-        arg name: RemoteName,
-        /// The user or token to log in as.
-        opt auth_id also "userid": AuthId,
-        /// DNS name or IP address.
-        opt host: HostName,
-        /// Password, or the token's secret. Better asked for or read from a file: others see it in the list of processes.
-        opt password: Option<Password>,
-        /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
-        opt password_file: Option<LocalPath>,
-        /// The server's certificate, where no authority vouches for it.
-        opt fingerprint: Option<CertificateFingerprint>,
-        /// Port, where it isn't 8007.
-        opt port: Option<Port>,
-        /// Comment.
-        opt comment: Option<Comment>,
-    }
-
+    RemoteCreate ["remote" "create"];
     /// Change how a remote is configured.
-    RemoteUpdate ["remote" "update"] => Answer::Nothing;
+    RemoteUpdate ["remote" "update"];
     {
         /// Remote name.
         arg name: RemoteName,
         /// The user or token to log in as.
-        opt auth_id also "userid": Option<AuthId>,
+        must auth_id also "userid": AuthId,
         /// DNS name or IP address.
-        opt host: Option<HostName>,
-        /// Password, or the token's secret. Better read from a file: others see it in the list of processes.
-        opt password: Option<Password>,
+        must host: HostName,
+        /// Password, or the token's secret. Better asked for or read from a file: others see it in the list of processes.
+        may password: Password,
         /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
-        opt password_file: Option<LocalPath>,
+        may password_file: LocalPath,
         /// The server's certificate, where no authority vouches for it.
-        opt fingerprint: Option<CertificateFingerprint>,
+        may fingerprint: CertificateFingerprint,
         /// Port, where it isn't 8007.
-        opt port: Option<Port>,
+        may port: Port,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<RemoteProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a remote; no sync job may use it.
     RemoteRemove ["remote" "remove"] => Answer::Nothing;
     {
@@ -199,97 +186,62 @@ commands! {
         /// Pull snapshots anew that a verification found damaged.
         opt resync_corrupt: bool = false,
     }
+}
 
+settings! {
     /// Create a sync job.
-    SyncJobCreate ["sync-job" "create"] => Answer::Nothing;
-    {
-        /// Job id.
-        arg id: JobId,
-        /// The datastore to fill.
-        opt store: StoreName,
-        /// The datastore to pull from.
-        opt remote_store: StoreName,
-        /// The remote to pull from; none is this server.
-        opt remote: Option<RemoteName>,
-        /// Fill this namespace and those below it.
-        opt ns: Option<Namespace>,
-        /// Pull this namespace and those below it.
-        opt remote_ns: Option<Namespace>,
-        /// Whose the groups become that the job makes.
-        opt owner: Option<AuthId>,
-        /// Comment.
-        opt comment: Option<Comment>,
-        /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
-        /// Remove what is gone at the source, but what is protected here.
-        opt remove_vanished: Option<bool>,
-        /// How many levels of namespaces to pull; as many as there are without it.
-        opt max_depth: Option<NamespaceDepth>,
-        /// Which groups to pull, such as type:vm, group:ct/101 or exclude:regex:^vm/9.
-        opt group_filter: Vec<GroupFilter>,
-        /// Bytes to receive a second.
-        opt rate_in: Option<ByteSize>,
-        /// Bytes that may be received at once.
-        opt burst_in: Option<ByteSize>,
-        /// Bytes to send a second.
-        opt rate_out: Option<ByteSize>,
-        /// Bytes that may be sent at once.
-        opt burst_out: Option<ByteSize>,
-        /// Pull only so many of the newest snapshots of each group.
-        opt transfer_last: Option<Count>,
-        /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
-        opt resync_corrupt: Option<bool>,
-        /// How many groups to pull at once, 1 to 32; 4 where it isn't set. A PBS 3.2 can't read a sync.cfg with it.
-        opt worker_threads: Option<WorkerThreads>,
-    }
-
+    SyncJobCreate ["sync-job" "create"];
     /// Change how a sync job is configured.
-    SyncJobUpdate ["sync-job" "update"] => Answer::Nothing;
+    SyncJobUpdate ["sync-job" "update"];
     {
         /// Job id.
         arg id: JobId,
         /// The datastore to fill.
-        opt store: Option<StoreName>,
+        must store: StoreName,
         /// The datastore to pull from.
-        opt remote_store: Option<StoreName>,
-        /// The remote to pull from.
-        opt remote: Option<RemoteName>,
+        must remote_store: StoreName,
+        /// The remote to pull from; none is this server.
+        may remote: RemoteName,
         /// Fill this namespace and those below it.
-        opt ns: Option<Namespace>,
+        may ns: Namespace,
         /// Pull this namespace and those below it.
-        opt remote_ns: Option<Namespace>,
+        may remote_ns: Namespace,
         /// Whose the groups become that the job makes.
-        opt owner: Option<AuthId>,
+        may owner: AuthId,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
         /// When to run, a calendar event.
-        opt schedule: Option<CalendarEvent>,
+        may schedule: CalendarEvent,
         /// Remove what is gone at the source, but what is protected here.
-        opt remove_vanished: Option<bool>,
-        /// How many levels of namespaces to pull.
-        opt max_depth: Option<NamespaceDepth>,
-        /// Which groups to pull, in the place of all filters before.
-        opt group_filter: Vec<GroupFilter>,
+        may remove_vanished: bool,
+        /// How many levels of namespaces to pull; as many as there are without it.
+        may max_depth: NamespaceDepth,
+        /// Which groups, such as type:vm, group:ct/101 or exclude:regex:^vm/9. A change replaces all of them.
+        many group_filter: GroupFilter,
         /// Bytes to receive a second.
-        opt rate_in: Option<ByteSize>,
+        may rate_in: ByteSize,
         /// Bytes that may be received at once.
-        opt burst_in: Option<ByteSize>,
+        may burst_in: ByteSize,
         /// Bytes to send a second.
-        opt rate_out: Option<ByteSize>,
+        may rate_out: ByteSize,
         /// Bytes that may be sent at once.
-        opt burst_out: Option<ByteSize>,
+        may burst_out: ByteSize,
         /// Pull only so many of the newest snapshots of each group.
-        opt transfer_last: Option<Count>,
+        may transfer_last: Count,
         /// Pull snapshots anew that a verification found damaged. A PBS before 4 can't read a sync.cfg with it.
-        opt resync_corrupt: Option<bool>,
+        may resync_corrupt: bool,
         /// How many groups to pull at once, 1 to 32; 4 where it isn't set. A PBS 3.2 can't read a sync.cfg with it.
-        opt worker_threads: Option<WorkerThreads>,
+        may worker_threads: WorkerThreads,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<SyncJobProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a sync job; what it pulled stays.
     SyncJobRemove ["sync-job" "remove"] => Answer::Nothing;
     {

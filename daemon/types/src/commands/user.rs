@@ -42,57 +42,42 @@ commands! {
     /// List the users.
     UserList ["user" "list"] => Answer::List(&USERS);
     {}
+}
 
+settings! {
     /// Create a user. One of the realm 'pam' is the system's user of that name, who needs no password here.
-    UserCreate ["user" "create"] => Answer::Nothing;
+    UserCreate ["user" "create"];
+    /// Change a user.
+    UserUpdate ["user" "update"];
     {
         /// User id, NAME@pbs or NAME@pam.
         arg userid: UserId,
         /// Password of a user of the realm 'pbs'. Better read from a file: others see it in the list of processes.
-        opt password: Option<Password>,
+        may password: Password,
         /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
-        opt password_file: Option<LocalPath>,
-        /// Comment.
-        opt comment: Option<Comment>,
-        /// Email address.
-        opt email: Option<PersonalDetail>,
-        /// Whether the user may do anything.
-        opt enable: Option<bool>,
-        /// When the user expires, seconds since 1970; 0 is never.
-        opt expire: Option<Expiry>,
-        /// First name.
-        opt firstname: Option<PersonalDetail>,
-        /// Last name.
-        opt lastname: Option<PersonalDetail>,
-    }
-
-    /// Change a user.
-    UserUpdate ["user" "update"] => Answer::Nothing;
-    {
-        /// User id.
-        arg userid: UserId,
-        /// Password of a user of the realm 'pbs'. Better read from a file: others see it in the list of processes.
-        opt password: Option<Password>,
-        /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
-        opt password_file: Option<LocalPath>,
+        may password_file: LocalPath,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
         /// Email address.
-        opt email: Option<PersonalDetail>,
+        may email: PersonalDetail,
         /// Whether the user may do anything.
-        opt enable: Option<bool>,
+        may enable: bool,
         /// When the user expires, seconds since 1970; 0 is never.
-        opt expire: Option<Expiry>,
+        may expire: Expiry,
         /// First name.
-        opt firstname: Option<PersonalDetail>,
+        may firstname: PersonalDetail,
         /// Last name.
-        opt lastname: Option<PersonalDetail>,
+        may lastname: PersonalDetail,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<UserProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Remove a user, with its tokens and all that was allowed to them.
     UserRemove ["user" "remove"] => Answer::Nothing;
     {

@@ -546,6 +546,10 @@ words! {
         Comment = "comment",
         /// No more media than this in a run.
         Limit = "limit",
+        /// How news reach people.
+        NotificationMode = "notification-mode",
+        /// Who gets mails.
+        NotifyUser = "notify-user",
         /// Only media that were not verified for so many days.
         OutdatedAfter = "outdated-after",
         /// When it runs by itself.

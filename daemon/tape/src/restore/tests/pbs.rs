@@ -59,7 +59,6 @@ impl PbsTapes {
             snapshots: Vec::new(),
             namespaces: Vec::new(),
             owner: owner(),
-            skip_missing: false,
         }
     }
 

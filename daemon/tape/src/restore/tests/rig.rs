@@ -21,7 +21,7 @@ use reel_types::{
 
 use super::super::members::{Member, Members};
 use super::{RestoreJob, RestoreSummary, restore};
-use crate::backup::{BackupJob, Selection, backup};
+use crate::backup::{BackupJob, BackupSummary, Selection, backup};
 use crate::drive_desk::{DriveDesk, DriveOpener, Opening};
 use crate::env::TapeEnv;
 use crate::media_catalog::CatalogRecord;
@@ -212,8 +212,9 @@ impl Rig {
             eject_media: false,
             export_media_set: false,
         };
-        let done = backup(&self.env, &mut hold, &job, &self.task).unwrap();
-        *self.set.lock().unwrap() = Some(done.set);
+        let mut done = BackupSummary::default();
+        backup(&self.env, &mut hold, &job, &mut done, &self.task).unwrap();
+        *self.set.lock().unwrap() = done.set;
     }
 
     /// The set that the last backup wrote.
@@ -230,7 +231,6 @@ impl Rig {
             snapshots: Vec::new(),
             namespaces: Vec::new(),
             owner: owner(),
-            skip_missing: false,
         }
     }
 

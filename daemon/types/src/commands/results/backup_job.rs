@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use super::JobRuns;
 use crate::commands::NotificationMode;
 use crate::{
     CalendarEvent, Comment, DriveName, GroupFilter, JobId, LabelText, Namespace, NamespaceDepth,
-    PoolName, StoreName, Upid, UserId,
+    PoolName, StoreName, UserId,
 };
 
 /// The object of `backup-job show`.
@@ -46,38 +47,12 @@ pub struct BackupJobEntry {
 
 /// How a backup job ran last, when it runs next, and on which medium (`config.md` §10, `tape-state.md` §6.3).
 #[skip_serializing_none]
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct BackupJobState {
-    /// When its last run ended, UNIX seconds.
-    pub last_run_endtime: Option<i64>,
-    /// How.
-    pub last_run_state: Option<String>,
-    /// The task of its last run.
-    pub last_run_upid: Option<Upid>,
+    /// When it ran, and when it does.
+    #[serde(flatten)]
+    pub runs: JobRuns,
     /// The medium that it would write next, as far as one can tell.
     pub next_media_label: Option<LabelText>,
-    /// When it runs next by itself, UNIX seconds.
-    pub next_run: Option<i64>,
-}
-
-/// A job of `backup-job list`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BackupJobListEntry {
-    /// How it is configured.
-    #[serde(flatten)]
-    pub config: BackupJobEntry,
-    /// How it does.
-    #[serde(flatten)]
-    pub state: BackupJobState,
-}
-
-/// The object of `backup-job status`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackupJobStateEntry {
-    /// Its id.
-    pub id: JobId,
-    /// How it does.
-    #[serde(flatten)]
-    pub state: BackupJobState,
 }

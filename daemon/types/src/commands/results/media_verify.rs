@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+use crate::commands::NotificationMode;
 use crate::{
-    CalendarEvent, Comment, DriveName, JobId, LabelText, MediaId, MediaSetId, PoolName, Upid,
+    CalendarEvent, Comment, DriveName, JobId, LabelText, MediaId, MediaSetId, PoolName, UserId,
 };
 
 /// A medium of `media verified`.
@@ -51,46 +52,14 @@ pub struct MediaVerifyJobEntry {
     pub id: JobId,
     /// No more media than this in a run.
     pub limit: Option<u64>,
+    /// How news reach people.
+    pub notification_mode: Option<NotificationMode>,
+    /// Who gets mails.
+    pub notify_user: Option<UserId>,
     /// Only media that were not verified for so many days.
     pub outdated_after: Option<u64>,
     /// The pool whose media are verified.
     pub pool: PoolName,
     /// When it runs by itself.
     pub schedule: Option<CalendarEvent>,
-}
-
-/// How a job that verifies media ran last, and when it runs next.
-#[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct MediaVerifyJobState {
-    /// When its last run ended.
-    pub last_run_endtime: Option<i64>,
-    /// How.
-    pub last_run_state: Option<String>,
-    /// Its task.
-    pub last_run_upid: Option<Upid>,
-    /// When it runs next by itself.
-    pub next_run: Option<i64>,
-}
-
-/// A job of `media-verify-job list`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MediaVerifyJobListEntry {
-    /// How it is configured.
-    #[serde(flatten)]
-    pub config: MediaVerifyJobEntry,
-    /// How it does.
-    #[serde(flatten)]
-    pub state: MediaVerifyJobState,
-}
-
-/// The object of `media-verify-job status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MediaVerifyJobStateEntry {
-    /// Its id.
-    pub id: JobId,
-    /// How it does.
-    #[serde(flatten)]
-    pub state: MediaVerifyJobState,
 }

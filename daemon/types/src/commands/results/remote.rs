@@ -5,7 +5,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{
     AuthId, CalendarEvent, Comment, Fingerprint, GroupFilter, HostName, JobId, Namespace,
-    NamespaceDepth, RemoteName, StoreName, Upid,
+    NamespaceDepth, RemoteName, StoreName,
 };
 
 /// A remote of `remote list`, or the object of `remote show`; never its password.
@@ -37,23 +37,6 @@ pub struct RemoteCheckEntry {
     pub release: String,
     /// Its version, such as `3.2`.
     pub version: String,
-}
-
-/// How a sync job ran last and when it runs next (`config.md` §10).
-#[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct SyncJobStateEntry {
-    /// Its id.
-    pub id: JobId,
-    /// When its last run ended, UNIX seconds.
-    pub last_run_endtime: Option<i64>,
-    /// How.
-    pub last_run_state: Option<String>,
-    /// The task of its last run.
-    pub last_run_upid: Option<Upid>,
-    /// When it runs next by itself, UNIX seconds.
-    pub next_run: Option<i64>,
 }
 
 /// A job of `sync-job list`, or the object of `sync-job show`.

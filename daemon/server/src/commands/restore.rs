@@ -36,7 +36,6 @@ impl Reeld {
             snapshots: command.snapshots.clone(),
             namespaces: command.namespaces.clone(),
             owner: command.owner.clone().unwrap_or_else(|| who.clone()),
-            skip_missing: command.skip_missing,
         };
         restore::check(&self.tape, &job)?;
         let desk = self.drives.chosen(command.drive.as_ref())?;
@@ -47,9 +46,10 @@ impl Reeld {
         let (reeld, id) = (Arc::clone(self), names.join(", "));
         let user = command.notify_user.as_ref().and_then(|id| id.user().parse().ok());
         let (to, asker) = (Recipient::chosen(None, user), format!("restore {}", command.media_set));
+        let asks = !command.skip_missing;
         self.drive_task(&desk, "tape-restore", &id, who, move |hold, task| {
             let _in_use = in_use;
-            if !job.skip_missing {
+            if asks {
                 reeld.ask_for_media(hold, to, &asker)?;
             }
             restore(&reeld.tape, hold, &job, task)?;
@@ -63,7 +63,12 @@ impl Reeld {
         self.require_key(command.media_set, desk.name())?;
         let (reeld, wanted) = (Arc::clone(self), Choice::from(command));
         let id = command.media_set.to_string();
+        let to = Recipient::chosen(None, command.notify_user.clone());
+        let asks = !command.skip_missing;
         self.drive_task(&desk, "fetch", &id, who, move |hold, task| {
+            if asks {
+                reeld.ask_for_media(hold, to, &format!("fetch {}", task.upid()))?;
+            }
             let is_wanted = |found: &SetSnapshot| wanted.contains(found);
             fetch(&reeld.tape, hold, &contents, is_wanted, task)?;
             Ok(())
