@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
@@ -28,7 +29,7 @@ struct Shell<'a> {
 
 impl<'a> Shell<'a> {
     fn new(home: &'a Home, daemon: &'a Daemon<'a>) -> Self {
-        std::fs::create_dir(home.join("bin")).unwrap();
+        fs::create_dir(home.join("bin")).unwrap();
         for name in NAMES {
             symlink(program("reelctl"), home.join("bin").join(name)).unwrap();
         }
@@ -153,6 +154,7 @@ fn label_media(shell: &Shell<'_>) {
 }
 
 fn move_tapes(shell: &Shell<'_>) {
+    shell.line("proxmox-tape unload --drive mydrive");
     shell.line("proxmox-tape load-media-from-slot 1 --drive mydrive");
     for line in ["rewind", "eod", "cartridge-memory", "volume-statistics", "scan", "eject", "clean"]
     {
@@ -170,7 +172,7 @@ fn move_tapes(shell: &Shell<'_>) {
 fn back_up(shell: &Shell<'_>) -> [String; 2] {
     let log = shell
         .line("PROXMOX_TAPE_DRIVE=mydrive proxmox-tape backup store1 daily --ns tt --max-depth 0");
-    assert_says(&log, &["namespace 'tt'", "end backup store1"]);
+    assert_says(&log, &["found 1 groups (out of 1 total)", "tt/vm/100"]);
     let log = shell.line("proxmox-tape backup store1 daily --export-media --drive mydrive");
     assert_says(&log, &["end backup store1", "to import/export slot 15"]);
     let create = "proxmox-tape backup-job create job2 --store vmstore1 --pool yourpool --drive yourdrive --schedule daily";
@@ -198,6 +200,7 @@ fn restore(shell: &Shell<'_>, [daily, yours]: [String; 2]) {
     let original = sha256_of(&home.join("source/disk.img")).unwrap();
     assert_eq!(sha256_of(&newest).unwrap(), original);
     assert!(!daemon.at(&format!("datastores/mystore/{}", SNAPSHOTS[0])).exists());
+    shell.line("proxmox-tape changer transfer sl3 --from 15 --to 2");
     let snapshot = format!("store1:ns/tt/{}", SNAPSHOTS[0]);
     shell.line(&format!(
         "proxmox-tape restore {daily} \"store1=otherstore\" {snapshot} --drive yourdrive"
@@ -215,6 +218,7 @@ fn the_lines_of_a_manual_in_their_order() {
     let daemon = home.start();
     fill(&home, &daemon, "vmstore1", 1);
     fill(&home, &daemon, "store1", 1);
+    fs::create_dir_all(home.join("store1/ns/tt")).unwrap();
     let files = format!("vm.conf={}", home.join("source/vm.conf").display());
     daemon
         .ctl(&format!("snapshot create store1 vm/100 {files} --time 2026-01-10T08:00:00Z --ns tt"));
