@@ -267,11 +267,8 @@ fn keys_are_made_and_shown_on_a_terminal() {
     assert_says(&shell.line("proxmox-tape key list"), &["tape pw 2021"]);
     shell.line("proxmox-tape pool remove secret");
     shell.line(&format!("proxmox-tape key remove {key}"));
-    let restore = format!(
-        "cd {} && proxmox-tape key restore --key \"$(cat paperkey.txt)\"",
-        home.path().display()
-    );
-    shell.on_terminal(&restore, 1);
+    let restore = "proxmox-tape key restore --key-file paperkey.txt";
+    shell.on_terminal(&format!("cd {} && {restore}", home.path().display()), 1);
     assert_eq!(shell.json("proxmox-tape key list")[0]["fingerprint"], json!(key));
 }
 
