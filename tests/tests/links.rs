@@ -280,6 +280,11 @@ fn devices_by_the_tools_and_what_only_old_scripts_say() {
     emulated::configure(&home, &daemon, 1);
     let shell = Shell::new(&home, &daemon);
     assert_says(&shell.line("proxmox-tape changer status sl3"), &["TAPE01L8"]);
+    let other = home.join("other");
+    shell.line(&format!("proxmox-tape changer create other --path emulated:{}", other.display()));
+    let transfer = "proxmox-tape changer transfer --from 2 --to 9";
+    assert_says(&shell.refused(transfer), &["unable to get (default) changer name"]);
+    shell.line(&format!("PROXMOX_TAPE_DRIVE=drive0 {transfer}"));
     shell.line("pmtx load 1 --changer sl3");
     let status = shell.line("pmt status --drive drive0 --output-format json");
     assert!(status.starts_with("{\"Ok\":{"), "{status}");
