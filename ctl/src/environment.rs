@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use reel_types::TimeZone;
 use reel_types::api::SOCKET_PATH;
+use reel_types::commands::Program;
 
+use crate::called_as;
 use crate::table::Style;
 
 /// All that a command sees of its surroundings.
 #[derive(Debug, Clone)]
 pub struct Environment {
+    /// Whose command lines are taken.
+    pub program: &'static Program,
     /// Where the daemon listens.
     pub socket: PathBuf,
     /// The folder that relative paths begin at.
@@ -45,6 +49,7 @@ impl Environment {
             columns: terminal_columns(),
         };
         Self {
+            program: called_as::program(std::env::args_os().next().as_deref()),
             socket: socket.map_or_else(|| SOCKET_PATH.into(), PathBuf::from),
             folder: std::env::current_dir().unwrap_or_else(|_| "/".into()),
             output_format: text("PROXMOX_OUTPUT_FORMAT"),

@@ -4,11 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use reel_hw::tool::ToolError;
-use reel_types::commands::{CommandInfo, UsageError, synopses, usage};
+use reel_types::commands::{CommandInfo, Program, UsageError, synopses, usage};
 use thiserror::Error;
-
-/// The name that help texts call the program by.
-pub const PROGRAM: &str = "reelctl";
 
 /// Why a command line was not done.
 #[derive(Debug, Error)]
@@ -61,7 +58,7 @@ pub enum Failure {
     #[error("task failed (status {0})")]
     Task(String),
     /// Ctrl-C for the second time.
-    #[error("interrupted; '{PROGRAM} task status {0}' tells how the task ends")]
+    #[error("interrupted; 'reelctl task status {0}' tells how the task ends")]
     Interrupted(String),
     /// Signals can't be caught, or standard output can't be written.
     #[error("unable to use the terminal: {0}")]
@@ -69,22 +66,23 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What goes to standard error: the sentence, and the usage where that helps.
-    pub fn report(&self) -> String {
-        format!("Error: {self}\n{}", self.usage())
+    /// What goes to standard error: the sentence, and the usage where that helps, as the program
+    /// that was called has it.
+    pub fn report(&self, program: &Program) -> String {
+        format!("Error: {self}\n{}", self.usage(program))
     }
 
-    fn usage(&self) -> String {
+    fn usage(&self, program: &Program) -> String {
         match self {
             Self::Usage(
                 UsageError::NoCommand { at }
                 | UsageError::UnknownCommand { at, .. }
                 | UsageError::AmbiguousCommand { at, .. },
-            ) => synopses(PROGRAM, at),
+            ) => synopses(program, at),
             Self::Usage(
                 UsageError::ExtraArguments { info, .. } | UsageError::Params { info, .. },
             )
-            | Self::Parameters { info, .. } => usage(PROGRAM, info),
+            | Self::Parameters { info, .. } => usage(program, info),
             _ => String::new(),
         }
     }

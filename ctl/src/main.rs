@@ -4,7 +4,7 @@
 //! `reel_types::commands`; this program adds the terminal: environment, tables, the following of
 //! task logs, exit statuses (`cli-manager.md` §§1–2). It never touches the daemon's files. `mt` and `mtx` on a device
 //! that is named by its path need no daemon: these it does itself. Called by the name of one of PBS's programs it takes that
-//! one's command lines ([`called_as`]).
+//! one's command lines ([`reel_types::commands::Program`]).
 
 mod called_as;
 mod client;
@@ -22,34 +22,30 @@ mod tool;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use called_as::{CalledAs, drop_drive_of_pool};
 use environment::Environment;
 use failure::Failure;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match done().await {
+    let environment = Environment::of_process();
+    let program = environment.program;
+    match done(environment).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.is_broken_pipe() {
-                let _ = std::io::stderr().write_all(failure.report().as_bytes());
+                let _ = std::io::stderr().write_all(failure.report(program).as_bytes());
             }
             ExitCode::from(255)
         }
     }
 }
 
-async fn done() -> Result<(), Failure> {
+async fn done(environment: Environment) -> Result<(), Failure> {
     let mut arguments = std::env::args_os();
-    let called_as = CalledAs::of(arguments.next().as_deref());
+    called_as::refuse_key_helper(arguments.next().as_deref())?;
     let words: Result<Vec<_>, _> = arguments.map(std::ffi::OsString::into_string).collect();
     let refuse = |word: std::ffi::OsString| {
         Failure::Options(format!("'{}' is not UTF-8", word.to_string_lossy()))
     };
-    let mut words = called_as.own_words(words.map_err(refuse)?);
-    if drop_drive_of_pool(&mut words) {
-        let text = "WARN: a pool has no drive; '--drive' is passed over\n";
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    }
-    run::run(words, Environment::of_process()).await
+    run::run(words.map_err(refuse)?, environment).await
 }

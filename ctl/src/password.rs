@@ -74,12 +74,13 @@ pub(crate) fn ask_and_verify(prompt: &str) -> Result<String, Failure> {
 /// Asks on the terminal, which does not show what is typed.
 pub(crate) fn ask(prompt: &str) -> Result<String, Failure> {
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    (&terminal).write_all(prompt.as_bytes())?;
     let before = tcgetattr(terminal.as_fd()).map_err(io::Error::from)?;
     let mut silent = before.clone();
     silent.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &silent).map_err(io::Error::from)?;
-    let line = line_of(&mut io::BufReader::new(&terminal));
+    // Behind the prompt nothing is shown, and nothing that was typed is thrown away.
+    let prompted = (&terminal).write_all(prompt.as_bytes()).map_err(Failure::from);
+    let line = prompted.and_then(|()| line_of(&mut io::BufReader::new(&terminal)));
     tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &before).map_err(io::Error::from)?;
     (&terminal).write_all(b"\n")?;
     line

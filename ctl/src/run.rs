@@ -4,9 +4,12 @@ use std::io::Write as _;
 use std::path::Path;
 
 use reel_types::api::CommandAnswer;
-use reel_types::commands::{Answer, Inventory, Invocation, Kind, OutputFormat, parse_arguments};
+use reel_types::commands::{
+    Answer, CommandInfo, Inventory, Invocation, Kind, OutputFormat, parse_arguments,
+};
 use serde_json::{Map, Value, json};
 
+use crate::called_as::without_drive_of_pool;
 use crate::client::Client;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -16,7 +19,7 @@ use crate::{help, passphrase, password, show, tool};
 /// Does what the words behind the program's name say.
 pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(), Failure> {
     let words = take_options(words, &mut environment)?;
-    if let Some(text) = help::special(&words)? {
+    if let Some(text) = help::special(environment.program, &words)? {
         return print(&text);
     }
     let invocation = prepare(&words, &environment)?;
@@ -26,7 +29,14 @@ pub async fn run(words: Vec<String>, mut environment: Environment) -> Result<(),
 
 /// Reads a command line and checks all of it, before anything is done.
 fn prepare(words: &[String], environment: &Environment) -> Result<Invocation, Failure> {
-    let mut invocation = parse_arguments(words)?;
+    let program = environment.program;
+    let mut invocation = match without_drive_of_pool(program, words) {
+        Some(words) => {
+            complain("WARN: a pool has no drive; '--drive' is passed over");
+            parse_arguments(program, &words)?
+        }
+        None => parse_arguments(program, words)?,
+    };
     choose_drive(&mut invocation, environment)?;
     password::complete(&mut invocation)?;
     passphrase::complete(&mut invocation)?;
@@ -74,7 +84,8 @@ fn complete_paths(invocation: &mut Invocation, folder: &Path) {
 /// Fills in the drive or device that the environment names, where none is given (`cli-tape.md` §2).
 fn choose_drive(invocation: &mut Invocation, environment: &Environment) -> Result<(), Failure> {
     let info = invocation.info;
-    if ["key", "key-file"].iter().any(|name| invocation.params.contains_key(*name)) {
+    let names_key = ["key", "key-file"].iter().any(|name| invocation.params.contains_key(*name));
+    if names_key || configures_job(info) {
         return Ok(());
     }
     if info.param("device").is_some() && tool::names_device(invocation)? {
@@ -95,6 +106,11 @@ fn choose_drive(invocation: &mut Invocation, environment: &Environment) -> Resul
         invocation.params.entry(name).or_insert_with(|| value.into());
     }
     Ok(())
+}
+
+/// Whether a drive would be a setting of a job, not what the command works on.
+fn configures_job(info: &CommandInfo) -> bool {
+    matches!(info.path, [job, "create" | "update"] if job.ends_with("-job"))
 }
 
 /// The format asked for; an error where the environment asks for one that there isn't.

@@ -78,13 +78,13 @@ fn say_device(path: &Path) {
 #[cfg(test)]
 mod tests {
     use reel_hw::transport::{DriverOption, OptionChange};
-    use reel_types::commands::{COMMANDS, parse_arguments};
+    use reel_types::commands::{COMMANDS, REELCTL, parse_arguments};
 
     use super::*;
 
     fn invocation(line: &str) -> Invocation {
         let words: Vec<String> = line.split_whitespace().map(String::from).collect();
-        parse_arguments(&words).unwrap()
+        parse_arguments(&REELCTL, &words).unwrap()
     }
 
     /// A verb of `mt` as both doors read it.

@@ -1,12 +1,16 @@
 //! `cli-manager.md` §§1 and 5, row by row.
 
 use reel_types::TimeZone;
+use reel_types::commands::REELCTL;
 
 use super::*;
 use crate::table::Style;
 
+mod programs;
+
 fn environment() -> Environment {
     Environment {
+        program: &REELCTL,
         socket: "/nowhere".into(),
         folder: "/home/me".into(),
         output_format: None,
@@ -33,7 +37,7 @@ fn params(line: &str) -> Value {
 }
 
 fn refusal_of(line: &[&str]) -> String {
-    prepare(&words(line), &environment()).unwrap_err().report()
+    prepare(&words(line), &environment()).unwrap_err().report(&REELCTL)
 }
 
 /// The first line of what goes to standard error.
@@ -269,6 +273,7 @@ fn the_environment_chooses_drive_and_format() {
     assert_eq!(drive(&["rewind"]), Some("vt0".into()));
     assert_eq!(drive(&["rewind", "--drive", "vt1"]), Some("vt1".into()));
     assert_eq!(drive(&["pool", "list"]), None);
+    assert_eq!(drive(&["backup-job", "update", "job1", "--comment", "x"]), None);
 
     assert_eq!(output_format(None, None), Ok(OutputFormat::Text));
     assert_eq!(output_format(None, Some("json")), Ok(OutputFormat::Json));

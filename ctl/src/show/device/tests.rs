@@ -77,7 +77,10 @@ fn no_answer_is_a_failure_as_text_and_a_result_in_json() {
     let data = json!({ "Err": "read tape alerts: no medium" });
     let form = form("mt tape-alert-flags");
     let failure = answer(form, &data, OutputFormat::Text).unwrap_err();
-    assert_eq!(failure.report(), "Error: read tape alerts: no medium\n");
+    assert_eq!(
+        failure.report(&reel_types::commands::REELCTL),
+        "Error: read tape alerts: no medium\n"
+    );
     let json = answer(form, &data, OutputFormat::Json).unwrap();
     assert_eq!(json, "{\"Err\":\"read tape alerts: no medium\"}\n");
 }

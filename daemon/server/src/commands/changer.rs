@@ -8,12 +8,12 @@ use reel_config::{ChangerConfig as Config, Changers, ConfigPath};
 use reel_emu::{EmulatedLibrary, FolderError};
 use reel_hw::scsi::DeviceType;
 use reel_hw::{ElementContent, device, tool};
-use reel_types::ChangerName;
 use reel_types::commands::results::{ChangerConfigEntry, ChangerListEntry, ChangerStatusEntry};
 use reel_types::commands::{
     ChangerConfig, ChangerCreate, ChangerPath, ChangerRemove, ChangerStatus, ChangerTransfer,
     ChangerUpdate,
 };
+use reel_types::{ChangerName, DriveName};
 
 use super::drive::{found_devices, vendor_model_serial};
 use super::tape::slot_number;
@@ -131,7 +131,7 @@ impl Reeld {
     }
 
     pub(super) fn changer_transfer(&self, command: &ChangerTransfer) -> Outcome<Done> {
-        let name = self.chosen_changer(command.name.as_ref())?;
+        let name = self.changer_by(command.name.as_ref(), command.drive.as_ref())?;
         let (from, to) = (slot_number(&command.from)?, slot_number(&command.to)?);
         let mut changer = self.drives.library(&name)?;
         changer.transfer(from, to)?;
@@ -140,11 +140,7 @@ impl Reeld {
     }
 
     pub(super) fn changer_status(&self, command: &ChangerStatus) -> Outcome<Done> {
-        let name = match (&command.name, &command.drive) {
-            (Some(name), _) => name.clone(),
-            (None, Some(drive)) => self.changer_of_drive(drive)?,
-            (None, None) => self.chosen_changer(None)?,
-        };
+        let name = self.changer_by(command.name.as_ref(), command.drive.as_ref())?;
         let mut library = self.drives.library(&name)?;
         let status = match command.cache {
             true => library.known_status()?,
@@ -178,7 +174,19 @@ impl Reeld {
         Ok(states)
     }
 
-    pub(super) fn changer_of_drive(&self, drive: &reel_types::DriveName) -> Outcome<ChangerName> {
+    /// The changer of that name, else that of the drive, else the only one there is (`cli-tape.md` §2).
+    fn changer_by(
+        &self,
+        name: Option<&ChangerName>,
+        drive: Option<&DriveName>,
+    ) -> Outcome<ChangerName> {
+        match (name, drive) {
+            (None, Some(drive)) => self.changer_of_drive(drive),
+            (name, _) => self.chosen_changer(name),
+        }
+    }
+
+    pub(crate) fn changer_of_drive(&self, drive: &DriveName) -> Outcome<ChangerName> {
         let library = self.drives.config(drive)?.library_name();
         library.ok_or_else(|| {
             Failure::invalid(format!("drive '{drive}' has no associated changer device"))

@@ -208,9 +208,13 @@ impl Reeld {
                 on(&AclPath::tape_device(c.name.as_str()), &[TapeModify])
             }
             C::ChangerRemove(c) => on(&AclPath::tape_device(c.name.as_str()), &[TapeModify]),
-            C::ChangerTransfer(c) => match &c.name {
-                Some(name) => on(&AclPath::tape_device(name.as_str()), &[TapeRead]),
-                None => on(&devices(), &[TapeRead]),
+            C::ChangerTransfer(c) => match (&c.name, &c.drive) {
+                (Some(name), _) => on(&AclPath::tape_device(name.as_str()), &[TapeRead]),
+                (None, Some(drive)) => {
+                    let changer = self.changer_of_drive(drive)?;
+                    on(&AclPath::tape_device(changer.as_str()), &[TapeRead])
+                }
+                (None, None) => on(&devices(), &[TapeRead]),
             },
             C::ChangerStatus(c) => match (&c.name, &c.drive) {
                 (Some(name), _) => on(&AclPath::tape_device(name.as_str()), &[TapeAudit]),

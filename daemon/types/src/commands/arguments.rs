@@ -9,8 +9,9 @@ use thiserror::Error;
 
 use super::info::{CommandInfo, Kind, Param, Position};
 use super::params::{ParamErrors, ParamValue};
+use super::program::Program;
 use super::values::OutputFormat;
-use super::{COMMANDS, Command, CommandError};
+use super::{Command, CommandError};
 use crate::parse_bool;
 
 /// `--output-format`, which commands with an answer have beside their own parameters.
@@ -91,32 +92,34 @@ pub enum UsageError {
     },
 }
 
-/// Finds the command that the words begin with; what is left of them are its parameters.
-pub fn find_command(words: &[String]) -> Result<(&'static CommandInfo, &[String]), UsageError> {
+/// Finds the command of a program that the words begin with; what is left of them are its parameters.
+pub fn find_command<'w>(
+    program: &Program,
+    words: &'w [String],
+) -> Result<(&'static CommandInfo, &'w [String]), UsageError> {
     let mut at: Vec<&'static str> = Vec::new();
     let mut rest = words;
     loop {
-        if let Some(info) = complete(&at) {
+        if let Some(info) = complete(program, &at) {
             return Ok((info, rest));
         }
         let Some((word, behind)) = rest.split_first() else {
             return Err(UsageError::NoCommand { at });
         };
-        let next = next_word(&at, word)?;
+        let next = next_word(program, &at, word)?;
         at.push(next);
         rest = behind;
     }
 }
 
 /// The command whose words are exactly these.
-fn complete(at: &[&str]) -> Option<&'static CommandInfo> {
-    COMMANDS.iter().copied().find(|info| info.spellings().any(|path| path == at))
+fn complete(program: &Program, at: &[&str]) -> Option<&'static CommandInfo> {
+    program.spellings().find(|(path, _)| *path == at).map(|(_, info)| info)
 }
 
 /// The words that may follow `at`, each once, sorted.
-pub fn words_after(at: &[&str]) -> Vec<&'static str> {
-    let paths = COMMANDS.iter().map(|info| info.path);
-    following(paths, at)
+pub fn words_after(program: &Program, at: &[&str]) -> Vec<&'static str> {
+    following(program.commands().map(|(path, _)| path), at)
 }
 
 fn following(
@@ -131,12 +134,16 @@ fn following(
 }
 
 /// What `word` stands for behind `at`: an exact name, else the only one that begins with it.
-fn next_word(at: &[&'static str], word: &str) -> Result<&'static str, UsageError> {
-    let all = following(COMMANDS.iter().flat_map(|info| info.spellings()), at);
+fn next_word(
+    program: &Program,
+    at: &[&'static str],
+    word: &str,
+) -> Result<&'static str, UsageError> {
+    let all = following(program.spellings().map(|(path, _)| path), at);
     if let Some(exact) = all.into_iter().find(|name| *name == word) {
         return Ok(exact);
     }
-    let mut candidates = words_after(at);
+    let mut candidates = words_after(program, at);
     candidates.retain(|name| !word.is_empty() && name.starts_with(word));
     match candidates[..] {
         [only] => Ok(only),
@@ -145,9 +152,9 @@ fn next_word(at: &[&'static str], word: &str) -> Result<&'static str, UsageError
     }
 }
 
-/// Reads a whole command line without the program's name.
-pub fn parse_arguments(words: &[String]) -> Result<Invocation, UsageError> {
-    let (info, rest) = find_command(words)?;
+/// Reads a whole command line of a program, without the program's name.
+pub fn parse_arguments(program: &Program, words: &[String]) -> Result<Invocation, UsageError> {
+    let (info, rest) = find_command(program, words)?;
     let mut given = Given::new(info, info.answer.has_formats());
     let arguments = given.take_options(rest);
     given.fill_arguments(arguments)?;

@@ -2,13 +2,14 @@
 
 use super::arguments::{OUTPUT_FORMAT, UsageError, find_command, option_text, words_after};
 use super::info::{CommandInfo, Kind, Param, Position};
+use super::program::Program;
 
 /// The completions of `current`, the word being typed, behind the words `before` it (without the
 /// program's name).
-pub fn completions(before: &[String], current: &str) -> Vec<String> {
-    let all: Vec<String> = match find_command(before) {
+pub fn completions(program: &Program, before: &[String], current: &str) -> Vec<String> {
+    let all: Vec<String> = match find_command(program, before) {
         Ok((info, given)) => of_parameters(info, given, current),
-        Err(UsageError::NoCommand { at }) => owned(&words_after(&at)),
+        Err(UsageError::NoCommand { at }) => owned(&words_after(program, &at)),
         Err(_) => Vec::new(),
     };
     all.into_iter().filter(|word| word.starts_with(current)).collect()

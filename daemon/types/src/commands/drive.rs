@@ -349,8 +349,10 @@ commands! {
     /// Move a medium from a slot to another.
     ChangerTransfer ["changer" "transfer"] => Answer::Nothing;
     {
-        /// Changer name; the only one there is, if absent.
+        /// Changer name; that of the drive, if absent.
         arg name: Option<ChangerName>,
+        /// Drive name, for the changer that it is in.
+        opt drive: Option<DriveName>,
         /// From this slot.
         opt from: SlotParam,
         /// To this slot.
@@ -362,7 +364,7 @@ commands! {
     {
         /// Changer name; that of the drive, if absent.
         arg name: Option<ChangerName>,
-        /// Drive name.
+        /// Drive name, for the changer that it is in.
         opt drive: Option<DriveName>,
         /// Use what was seen last instead of asking the changer.
         opt cache: bool = true,

@@ -1,7 +1,7 @@
 //! Bodies of the fuzz targets of the command doors. What becomes a command must become the same
 //! command again from its own parameters, whichever door it came through.
 
-use super::{COMMANDS, Command, Verb, completions, parse_arguments, parse_ctl_line};
+use super::{COMMANDS, Command, REELCTL, Verb, completions, parse_arguments, parse_ctl_line};
 
 fn comes_back(command: &Command) {
     let again = Command::from_params(&command.info().name(), &command.params());
@@ -21,11 +21,14 @@ pub fn ctl_line(data: &[u8]) {
 pub fn arguments(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let words: Vec<String> = text.split('\0').map(String::from).collect();
-    if let Ok(command) = parse_arguments(&words).and_then(|invocation| invocation.command()) {
+    let parsed = parse_arguments(&REELCTL, &words);
+    if let Ok(command) = parsed.and_then(|invocation| invocation.command()) {
         comes_back(&command);
     }
     if let Some((current, before)) = words.split_last() {
-        assert!(completions(before, current).iter().all(|word| word.starts_with(current)));
+        assert!(
+            completions(&REELCTL, before, current).iter().all(|word| word.starts_with(current))
+        );
     }
 }
 
@@ -99,7 +102,7 @@ mod tests {
             } else {
                 words.push(format!("--notes={notes}"));
             }
-            let by_words = parse_arguments(&words).unwrap().command().unwrap();
+            let by_words = parse_arguments(&REELCTL, &words).unwrap().command().unwrap();
             prop_assert_eq!(by_line, by_words);
         }
     }

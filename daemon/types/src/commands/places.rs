@@ -302,7 +302,7 @@ fn of_media_set(set: &MediaSetId) -> Vec<Verb> {
 fn of_changer(changer: &ChangerName) -> Vec<Verb> {
     let verb = |words, info| Verb::new(words, info).bind("name", changer.as_str());
     vec![
-        verb(&["transfer"], &ChangerTransfer::INFO),
+        verb(&["transfer"], &ChangerTransfer::INFO).bind("drive", Value::Null),
         // By the drive that is named, or the only one there is.
         Verb::new(&["inventory"], &Inventory::INFO),
         Verb::new(&["load-media"], &LoadMedia::INFO),

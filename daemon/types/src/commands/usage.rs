@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::COMMANDS;
 use super::arguments::OUTPUT_FORMAT;
 use super::info::{CommandInfo, Kind, Param, PathForm, Position};
+use super::program::Program;
 
 /// The synopsis: `reelctl media destroy [<label-text>] [OPTIONS]` (`cli-manager.md` §1.3).
-pub fn synopsis(program: &str, info: &CommandInfo) -> String {
-    let mut line = format!("{program} {}", info.name());
+fn synopsis(program: &Program, info: &CommandInfo) -> String {
+    let mut line = called(program, info);
     let named: Vec<_> = info.params.iter().filter(|p| p.position == Position::Option).collect();
     for param in info.arguments() {
         let _ = write!(line, " {}", argument_text(param));
@@ -23,7 +23,7 @@ pub fn synopsis(program: &str, info: &CommandInfo) -> String {
 }
 
 /// Synopsis and a description of each parameter.
-pub fn usage(program: &str, info: &CommandInfo) -> String {
+pub fn usage(program: &Program, info: &CommandInfo) -> String {
     let mut text = format!("Usage: {}\n", synopsis(program, info));
     let format = info.answer.has_formats().then_some(&OUTPUT_FORMAT);
     let is_argument = |param: &&Param| param.position == Position::Argument;
@@ -43,17 +43,17 @@ pub fn usage(program: &str, info: &CommandInfo) -> String {
 }
 
 /// The synopses of all commands whose words begin with `at`.
-pub fn synopses(program: &str, at: &[&str]) -> String {
+pub fn synopses(program: &Program, at: &[&str]) -> String {
     let mut text = String::from("Usage:\n\n");
-    for info in commands_below(at) {
+    for info in commands_below(program, at) {
         let _ = writeln!(text, " {}", synopsis(program, info));
     }
     text
 }
 
 /// What the commands whose words begin with `at` do and take.
-pub fn descriptions(program: &str, at: &[&str]) -> String {
-    let all = commands_below(at).into_iter().map(|info| {
+pub fn descriptions(program: &Program, at: &[&str]) -> String {
+    let all = commands_below(program, at).into_iter().map(|info| {
         let usage = usage(program, info);
         let (head, rest) = usage.split_once('\n').unwrap_or((&usage, ""));
         format!("{head}\n\n{}\n\n{rest}", paragraph(info.help, 0))
@@ -62,9 +62,9 @@ pub fn descriptions(program: &str, at: &[&str]) -> String {
 }
 
 /// The manual of all commands, in reStructuredText.
-pub fn manual(program: &str) -> String {
-    let chapters = commands_below(&[]).into_iter().map(|info| {
-        let name = format!("``{program} {}``", info.name());
+pub fn manual(program: &Program) -> String {
+    let chapters = commands_below(program, &[]).into_iter().map(|info| {
+        let name = format!("``{}``", called(program, info));
         let usage = usage(program, info);
         let rest = usage.split_once('\n').map_or("", |(_, rest)| rest);
         let line = "-".repeat(name.chars().count());
@@ -78,11 +78,16 @@ pub fn manual(program: &str) -> String {
     chapters.collect::<Vec<_>>().join("\n")
 }
 
-fn commands_below(at: &[&str]) -> Vec<&'static CommandInfo> {
+fn commands_below(program: &Program, at: &[&str]) -> Vec<&'static CommandInfo> {
     let mut commands: Vec<_> =
-        COMMANDS.iter().copied().filter(|info| info.path.starts_with(at)).collect();
-    commands.sort_by_key(|info| info.path);
-    commands
+        program.commands().filter(|(path, _)| path.starts_with(at)).collect();
+    commands.sort_by_key(|(path, _)| *path);
+    commands.into_iter().map(|(_, info)| info).collect()
+}
+
+/// How a program calls a command, its own name in front.
+fn called(program: &Program, info: &CommandInfo) -> String {
+    format!("{} {}", program.name, program.path_of(info).unwrap_or(info.path).join(" "))
 }
 
 /// An argument in a synopsis: `<one>`, `[<optional>]`, `{<several>}`.
