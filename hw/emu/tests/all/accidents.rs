@@ -94,13 +94,15 @@ fn a_medium_in_the_hand_outlives_the_program() {
     EmulatedLibrary::create(folder.path(), &shape).unwrap();
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     library.add_cartridge(facts("TEST01L8", Generation::Lto8, 1 << 30)).unwrap();
-    let mut robot = Host::new(&library, Device::Changer);
     library.plan_drop();
+    drop(library);
+    let library = EmulatedLibrary::open(folder.path()).unwrap();
+    let mut robot = Host::new(&library, Device::Changer);
     assert_eq!(robot.move_medium(SLOT, SLOT + 1).triple(), (4, 0x15, 1));
     drop((library, robot));
     let library = EmulatedLibrary::open(folder.path()).unwrap();
     let mut robot = Host::new(&library, Device::Changer);
-    assert!(robot.move_medium(HAND, SLOT + 1).is_good());
+    assert!(robot.move_medium(HAND, SLOT + 1).is_good(), "it slips once");
     assert_eq!(library.take(1).unwrap().facts.barcode.as_deref(), Some("TEST01L8"));
 }
 
