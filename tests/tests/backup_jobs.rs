@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use reel_emu::Maker;
+use reel_emu::{CartridgeFacts, Maker};
 use reel_tests::emulated::{medium, shape};
 use reel_tests::scene::one_snapshot;
 use reel_tests::{Daemon, Home, emulated, printed_by_pbs, sorted, unpack_tapes_of_pbs};
@@ -377,7 +377,9 @@ fn grow(home: &Home, daemon: &Daemon<'_>, store: &str, year: u16) {
 #[test]
 fn jobs_of_one_pool_take_turns_at_its_media_set() {
     let home = Home::new();
-    let media = [1, 2].map(|number| medium(&format!("EMU00{number}L8")));
+    let medium =
+        |number| CartridgeFacts { capacity: 64 << 20, ..medium(&format!("EMU00{number}L8")) };
+    let media = [1, 2].map(medium);
     emulated::make(&home, &shape(&[Maker::Ibm, Maker::Hp, Maker::Ibm]), &media);
     let daemon = home.start_with(&SOON);
     prepare(&home, &daemon);

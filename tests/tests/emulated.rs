@@ -287,13 +287,13 @@ fn a_medium_that_the_robot_drops_is_told_and_put_away_before_the_next_move() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(255), "{line}: {said}");
         assert!(said.contains("Mechanical positioning error"), "{line}: {said}");
-        // It is in the robot's hand: in no slot, in no drive, and known to be out of reach.
+        // It is in the robot's hand: in no slot, in no drive.
         let status = daemon.ctl("changer status sl3 --cache false");
         assert!(!status.contains(label), "{line}: {status}");
         let hand = daemon.ctl("mtx status --changer sl3");
         let hand = hand.lines().find(|line| line.contains("(Griper)")).expect("the robot");
         assert!(hand.contains(&format!("VolumeTag(\"{label}\")")), "{line}: {hand}");
-        assert_eq!(location(&daemon, label), "offline", "{line}");
+        assert_eq!(location(&daemon, label), "online-sl3", "{line}");
 
         daemon.ctl(next);
         let status = daemon.ctl("changer status sl3 --cache false");

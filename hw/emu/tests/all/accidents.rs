@@ -73,6 +73,13 @@ fn what_the_hand_holds_is_put_away_before_anything_else_moves() {
     assert_eq!(status.drive_of(&tag("TEST02L8")).unwrap().number, DriveNumber(0));
     assert!(status.transports.iter().all(|hand| hand.content.is_empty()));
 
+    // Who wants just that medium gets it.
+    driver.unload(DriveNumber(0), None).unwrap();
+    library.plan_drop();
+    driver.load_media(&tag("TEST01L8"), DriveNumber(0)).unwrap_err();
+    assert!(driver.status().unwrap().online_media().contains(&tag("TEST01L8")));
+    driver.load_media(&tag("TEST01L8"), DriveNumber(0)).unwrap();
+
     // Nowhere to put it: it is named, and nothing else is moved.
     driver.unload(DriveNumber(0), None).unwrap();
     library.plan_drop();
