@@ -160,7 +160,7 @@ fn file_to_replace(target: &Path, folder: &Path) -> io::Result<NamedTempFile> {
     let mut name = OsString::from(".reelfs-state.");
     name.push(target.file_name().unwrap_or_default());
     match fs::remove_file(folder.join(&name)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder),
     }
 }
