@@ -151,11 +151,18 @@ impl ChangerStatus {
         find(&|told| !told.is_empty() && told == serial).or_else(|| find(&is_beginning))
     }
 
-    /// Tags of the media that can be loaded or are: no import/export slots, no cleaning cartridges. Sorted.
+    /// Whether a robot has kept a medium in its hand since a move failed.
+    pub fn is_in_hand(&self, tag: &VolumeTag) -> bool {
+        self.transports.iter().any(|hand| hand.content.tag() == Some(tag))
+    }
+
+    /// Tags of the media that can be loaded or are, also what a robot has to put away first: no import/export slots, no
+    /// cleaning cartridges. Sorted.
     pub fn online_media(&self) -> Vec<VolumeTag> {
         let in_drives = self.drives.iter().map(|drive| &drive.content);
         let in_slots = self.slots.iter().filter(|slot| !slot.import_export);
-        let contents = in_drives.chain(in_slots.map(|slot| &slot.content));
+        let in_hands = self.transports.iter().map(|hand| &hand.content);
+        let contents = in_drives.chain(in_slots.map(|slot| &slot.content)).chain(in_hands);
         let tags = contents.filter_map(ElementContent::tag);
         let mut online: Vec<_> = tags.filter(|tag| !tag.is_cleaning()).cloned().collect();
         online.sort();
@@ -278,9 +285,24 @@ pub trait Changer: Send {
         Err(Error::Unsupported { what: "creating media", device: "this changer" })
     }
 
+    /// Puts away what a robot has kept in its hand since a move failed. Nothing to do where robots keep nothing.
+    fn empty_hand(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// What lies where before that medium is moved: it is not in a robot's hand any more.
+    fn status_to_move(&mut self, tag: &VolumeTag) -> Result<ChangerStatus> {
+        let status = self.status()?;
+        if !status.is_in_hand(tag) {
+            return Ok(status);
+        }
+        self.empty_hand()?;
+        self.status()
+    }
+
     /// Loads the medium with that tag, unloading what is in the drive. Done at once if it is loaded there.
     fn load_media(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<()> {
-        let status = self.status()?;
+        let status = self.status_to_move(tag)?;
         let Some(slot) = status.load_source(tag, drive)? else {
             return self.make_ready(drive);
         };
@@ -298,7 +320,7 @@ pub trait Changer: Send {
     /// Moves a medium from `drive` or a storage slot into a free import/export slot. `None` if it is in neither
     /// (in another drive, exported already, or not here).
     fn export(&mut self, tag: &VolumeTag, drive: DriveNumber) -> Result<Option<SlotNumber>> {
-        let status = self.status()?;
+        let status = self.status_to_move(tag)?;
         let target = status.export_target()?;
         if status.drive_of(tag).map(|holder| holder.number) == Some(drive) {
             return self.unload(drive, Some(target)).map(Some);

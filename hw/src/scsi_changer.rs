@@ -62,6 +62,8 @@ pub struct ScsiChanger {
 
 type Attempt<T> = std::result::Result<T, DeviceError>;
 
+const PUT_AWAY: &str = "put away the medium in the robot's hand";
+
 /// Unit attentions that a changer may have to tell at once.
 const ATTENTIONS_MAX: usize = 16;
 
@@ -128,14 +130,17 @@ impl ScsiChanger {
                 }
             }
         }
+        Err(self.endless_attentions(what))
+    }
+
+    fn endless_attentions(&self, what: &'static str) -> Error {
         let problem = "it has ever more unit attentions to tell";
-        Err(self.explain(what, DeviceError::Refused(problem.to_owned())))
+        self.explain(what, DeviceError::Refused(problem.to_owned()))
     }
 
     /// Puts away what a robot has kept in its hand since a move failed, into the first free storage slot: nothing else
     /// can be moved before. What lies where then; none where the changer had something to tell and has not moved it.
     fn with_empty_hand(&mut self, status: ChangerStatus) -> Result<Option<ChangerStatus>> {
-        const WHAT: &str = "put away the medium in the robot's hand";
         let Some(hand) = status.transports.iter().find(|hand| !hand.content.is_empty()) else {
             return Ok(Some(status));
         };
@@ -143,7 +148,7 @@ impl ScsiChanger {
         let Some(slot) = storage.find(|slot| slot.content.is_empty()) else {
             let problem =
                 format!("it holds {}, and no storage slot is free; make room", hand.content);
-            return Err(self.explain(WHAT, DeviceError::Refused(problem)));
+            return Err(self.explain(PUT_AWAY, DeviceError::Refused(problem)));
         };
         let (source, destination) = (hand.address, slot.address);
         tracing::warn!(content = %hand.content, slot = %slot.number, "the robot's hand is emptied into a slot");
@@ -153,7 +158,7 @@ impl ScsiChanger {
         match moved {
             Ok(()) => self.status().map(Some),
             Err(DeviceError::Sense(sense)) if sense.key == SenseKey::UnitAttention => Ok(None),
-            Err(error) => Err(self.explain(WHAT, error)),
+            Err(error) => Err(self.explain(PUT_AWAY, error)),
         }
     }
 
@@ -248,6 +253,16 @@ impl Changer for ScsiChanger {
             }
             Ok((source.address, destination.address, target))
         })
+    }
+
+    fn empty_hand(&mut self) -> Result<()> {
+        for _ in 0..ATTENTIONS_MAX {
+            let status = self.recent_status()?;
+            if self.with_empty_hand(status)?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(self.endless_attentions(PUT_AWAY))
     }
 
     fn initialize(&mut self) -> Result<()> {

@@ -47,6 +47,12 @@ pub fn configure(home: &Home, daemon: &Daemon<'_>, drives: usize) {
     }
 }
 
+/// Lets the next medium slip out of the robot's hand in the library of a home, which no daemon has open.
+pub fn drop_next(home: &Home) {
+    let library = EmulatedLibrary::open(&home.join("library"));
+    library.unwrap_or_else(|error| panic!("open the library: {error}")).plan_drop();
+}
+
 /// How the configuration names the devices of the library of a home.
 pub fn path(home: &Home) -> String {
     format!("emulated:{}", home.join("library").display())

@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use reel_emu::Maker;
+use reel_emu::{CartridgeFacts, Maker};
 use reel_tests::emulated::{medium, shape};
 use reel_tests::scene::one_snapshot;
 use reel_tests::{Daemon, Home, emulated, printed_by_pbs, sorted, unpack_tapes_of_pbs};
@@ -317,8 +317,10 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     assert_eq!(daemon.json("backup-job show job1"), shown);
     // A broken state keeps nobody from the others.
     fs::write(home.join("state/jobstates/tape-backup-job-job1.json"), "{").unwrap();
-    let broken = daemon.ctl_fails("backup-job list");
-    assert!(broken.contains("job1"), "{broken}");
+    for line in ["backup-job list", "backup-job run job1"] {
+        let broken = daemon.ctl_fails(line);
+        assert!(broken.contains("state of the job 'job1'"), "{line}: {broken}");
+    }
     daemon.ctl("backup-job remove job1");
     assert_eq!(daemon.json("backup-job list"), json!([]));
     assert_eq!(daemon.ls("backup-jobs"), ["ctl", "last-error", "last-task"]);
@@ -354,4 +356,127 @@ fn the_examples_of_the_pages_work() {
             daemon.ctl("reload");
         }
     }
+}
+
+/// Waits for the end of a task, which must be a good one; its log.
+fn good_end(daemon: &Daemon<'_>, task: &str) -> String {
+    let result = fs::read_to_string(daemon.at(&format!("{task}/wait")));
+    let log = daemon.cat(&format!("{task}/log"));
+    assert!(result.is_ok(), "{log}");
+    log
+}
+
+/// Another snapshot in a datastore, with content of its own.
+fn grow(home: &Home, daemon: &Daemon<'_>, store: &str, year: u16) {
+    let image = home.join("disk.img");
+    fs::write(&image, reel_tests::noise(1 << 20, year.into())).unwrap();
+    let snapshot = format!("vm/100/{year}-01-11T10:43:48Z");
+    reel_tests::scene::add_snapshot(daemon, store, &snapshot, &image);
+}
+
+#[test]
+fn jobs_of_one_pool_take_turns_at_its_media_set() {
+    let home = Home::new();
+    let medium =
+        |number| CartridgeFacts { capacity: 64 << 20, ..medium(&format!("EMU00{number}L8")) };
+    let media = [1, 2].map(medium);
+    emulated::make(&home, &shape(&[Maker::Ibm, Maker::Hp, Maker::Ibm]), &media);
+    let daemon = home.start_with(&SOON);
+    prepare(&home, &daemon);
+    let third = format!("drive create drive2 --path {}", emulated::path(&home));
+    daemon.ctl(&format!("{third} --changer sl3 --changer-drivenum 2"));
+    daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
+    create(&daemon, "first", "daily", "drive0");
+    create(&daemon, "second", "daily", "drive1");
+    daemon.ctl("backup-job update first --eject-media true");
+    daemon.ctl("backup-job update second --store store2 --eject-media true");
+    daemon.act("run", "backup-jobs/first");
+    grow(&home, &daemon, "store1", 2031);
+    grow(&home, &daemon, "store2", 2032);
+    let waits = |task: &str| {
+        wait_until(|| {
+            daemon.cat(&format!("{task}/log")).contains("waiting for the media set of pool 'daily'")
+        });
+    };
+
+    // The set's medium lies in a drive that nobody uses: the first job has the set, and waits for it.
+    daemon.ctl("load-media EMU001L8 --drive drive2");
+    let first = run(&daemon, "first");
+    wait_until(|| waits_for(&daemon, &first).contains("EMU001L8"));
+    let stopped = run(&daemon, "second");
+    waits(&stopped);
+    daemon.echo("stop", &format!("{stopped}/ctl")).unwrap();
+    assert!(fs::read_to_string(daemon.at(&format!("{stopped}/wait"))).is_err());
+    assert!(daemon.cat(&format!("{stopped}/log")).contains("abort requested"));
+    let second = run(&daemon, "second");
+    waits(&second);
+    assert!(waits_for(&daemon, &first).contains("EMU001L8"), "it waits still");
+    daemon.ctl("unload --drive drive2");
+    good_end(&daemon, &first);
+    let log = good_end(&daemon, &second);
+    assert!(log.contains("end backup store2"), "{log}");
+
+    // Now it lies in the drive of the job that waits for the set.
+    grow(&home, &daemon, "store1", 2033);
+    grow(&home, &daemon, "store2", 2034);
+    daemon.ctl("load-media EMU001L8 --drive drive1");
+    let first = run(&daemon, "first");
+    wait_until(|| waits_for(&daemon, &first).contains("EMU001L8"));
+    let second = run(&daemon, "second");
+    let log = good_end(&daemon, &first);
+    assert!(log.contains("end backup store1"), "{log}");
+    let log = good_end(&daemon, &second);
+    assert!(log.contains("end backup store2"), "{log}");
+    let content = daemon.ctl("media content --pool daily");
+    for year in [2031, 2032, 2033, 2034] {
+        assert!(content.contains(&format!("vm/100/{year}-01-11T10:43:48Z")), "{content}");
+    }
+    reel_tests::scene::only_set(&daemon);
+}
+
+#[test]
+fn drives_that_hold_each_others_media_exchange_them() {
+    let home = Home::new();
+    new_library(&home);
+    let daemon = home.start_with(&SOON);
+    prepare(&home, &daemon);
+    create(&daemon, "daily0", "daily", "drive0");
+    create(&daemon, "weekly1", "weekly", "drive1");
+    daemon.ctl("load-media EMU002L8 --drive drive0");
+    daemon.ctl("load-media EMU001L8 --drive drive1");
+    let tasks = ["daily0", "weekly1"].map(|id| run(&daemon, id));
+    for task in tasks {
+        let log = good_end(&daemon, &task);
+        assert!(log.contains("end backup store1"), "{log}");
+    }
+}
+
+#[test]
+fn a_job_whose_medium_the_robot_drops_tells_so_and_goes_on() {
+    let home = Home::new();
+    new_library(&home);
+    let daemon = home.start_with(&SOON);
+    prepare(&home, &daemon);
+    create(&daemon, "job1", "daily", "drive0");
+    daemon.stop();
+    let other = home.join("library/cartridges/EMU002L8/data");
+    let before = fs::read(&other).unwrap();
+    emulated::drop_next(&home);
+    let daemon = home.start_with(&SOON);
+    let task = run(&daemon, "job1");
+    let log = good_end(&daemon, &task);
+    for words in [
+        "Mechanical positioning error",
+        "Please insert media 'EMU001L8' into changer 'sl3'",
+        "found media label EMU001L8",
+        "end backup store1",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+    let told = events(&home, |events| !of_kind(events, "tape-backup").is_empty());
+    let asked = of_kind(&told, "tape-load");
+    assert_eq!(asked.len(), 1, "{told:?}");
+    assert_eq!(asked[0]["data"]["label-text"], "EMU001L8");
+    drop(daemon);
+    assert!(fs::read(&other).unwrap() == before, "another medium was written");
 }

@@ -12,9 +12,10 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
 use nix::libc;
+use reel_tests::said::refused;
 use reel_tests::scene::{
-    SNAPSHOTS, assert_says, errno, fill, hashes, library, on_tape, only_set, place_of,
-    stores_agree, target, with_bytes,
+    SNAPSHOTS, add_snapshot, assert_says, content_of, errno, fill, hashes, library, on_tape,
+    only_set, place_of, stores_agree, target, with_bytes,
 };
 use reel_tests::{Daemon, Home, oracle, unpack};
 
@@ -133,10 +134,28 @@ fn damaged_catalogs_and_inventory_are_refused_and_never_overwritten() {
                 "media destroy T2",
                 &format!("restore {set} store1"),
                 "inventory --read-all-labels true",
+                "inventory",
+                "barcode-label --pool daily",
+                "read-label --inventorize true",
+                "format --label-text T1",
+                "catalog --force true",
+                "load-media T3",
+                "export-media T1",
+                "media verify T1",
+                "media mark T1 --status damaged",
+                "media move T1 --vault office",
+                "media vault office T1",
+                "vault due",
+                "pool plan daily",
+                &format!("media-set export {set}"),
+                &format!("state export {}", home.join("exported").display()),
             ];
+            let tapes = content_of(&home.join("tapes"));
             for line in lines {
                 daemon.ctl_fails(line);
             }
+            assert_eq!(content_of(&home.join("tapes")), tapes);
+            assert!(!home.join("exported").exists());
             assert_eq!(
                 errno(
                     fs::read_dir(daemon.at("media")).and_then(|mut names| names.next().transpose())
@@ -418,4 +437,204 @@ fn names_that_nothing_has_are_nowhere_in_the_tree() {
     let ns = format!("restore {set} store1 --namespaces store=store1,target=../x");
     daemon.ctl_fails(&ns);
     assert_eq!((hashes(&home.join("store1/vm")), hashes(&home.join("state"))), before);
+}
+
+#[test]
+fn what_no_command_takes_is_refused_before_any_task() {
+    let home = Home::new();
+    let daemon = on_tape(&home);
+    let set = only_set(&daemon);
+    daemon.ctl("backup-job create job1 --store store1 --pool daily --drive drive1");
+    daemon.ctl("media-verify-job create night --pool daily --drive drive1");
+    let tasks = daemon.json("task list --all true");
+    let kept = || {
+        let mut files = content_of(&home.join("tapes"));
+        for folder in ["etc", "state"] {
+            files.extend(hashes(&home.join(folder)));
+        }
+        // A lock may be made where none was taken yet.
+        files.retain(|path, _| path.extension() != Some("lck".as_ref()));
+        files
+    };
+    let before = kept();
+    let key = ["00"; 32].join(":");
+    let short = ["00"; 31].join(":");
+    let long = "L".repeat(33);
+    let unknown = "7f42c4dd-9626-4d89-9f2b-c7bc6da7d533";
+    for (line, words) in [
+        ("label --label-text T", "'label-text'"),
+        (&format!("label --label-text {long}"), "'label-text'"),
+        ("label --label-text T9 --pool nosuch", "no such pool ('nosuch')"),
+        ("label --label-text T9 --drive nosuch", "no such drive 'nosuch'"),
+        ("label --pool daily", "'label-text': parameter is missing"),
+        ("barcode-label --pool nosuch", "no such pool ('nosuch')"),
+        ("load-media-from-slot 0", "'source-slot'"),
+        ("unload --target-slot 0", "'target-slot'"),
+        ("changer transfer drive1 --from 0 --to 1", "'from'"),
+        ("changer transfer drive1 --from 1 --to 0", "'to'"),
+        ("changer status nosuch", "nosuch"),
+        ("rewind --drive nosuch", "no such drive 'nosuch'"),
+        ("clean --drive nosuch", "no such drive 'nosuch'"),
+        ("backup nosuch daily", "no such datastore 'nosuch'"),
+        ("backup store1 nosuch", "no such pool ('nosuch')"),
+        ("backup store1 daily --drive nosuch", "no such drive 'nosuch'"),
+        ("backup store1 daily --ns ../x", "'ns'"),
+        ("backup store1 daily --groups vm/100", "'groups'"),
+        ("backup store1 daily --notify-user nobody", "'notify-user'"),
+        ("restore nonsense store1", "'media-set'"),
+        (&format!("restore {unknown} store1"), "unable to lookup pool"),
+        (&format!("restore {set} nosuch"), "nosuch"),
+        (&format!("restore {set} abc=store1,store1,store1"), "multiple default stores given"),
+        (&format!("restore {set} store1=store1,store1=store1"), "names a source twice"),
+        (&format!("restore {set} ,"), "no datastores given"),
+        (&format!("restore {set} store1 {}", SNAPSHOTS[0]), "'snapshots'"),
+        (&format!("restore {set} store1 --owner nobody"), "'owner'"),
+        (&format!("restore {set} store1 --namespaces store=store1,max-depth=8"), "'namespaces'"),
+        (&format!("media-set export {unknown}"), "unable to lookup pool"),
+        (&format!("media content --media-set {set}x"), "'media-set'"),
+        ("media content --backup-type disk", "'backup-type'"),
+        ("media content --media nonsense", "'media'"),
+        ("media move T1 --vault x", "'vault-name'"),
+        ("media destroy T1 --uuid 7f42c4dd-9626-4d89-9f2b-c7bc6da7d533", "either by"),
+        ("pool create other --allocation mon..", "'allocation'"),
+        ("pool create other --retention 2-fortnights", "'retention'"),
+        ("pool create other --retention 5x", "'retention'"),
+        ("pool create other --template %", "'template'"),
+        (&format!("pool create other --encrypt {short}"), "'encrypt'"),
+        ("pool create o", "'name'"),
+        ("pool update nosuch --comment x", "no such media pool 'nosuch'"),
+        ("pool remove nosuch", "no such media pool 'nosuch'"),
+        ("drive create drive2 --path virtual:/x --changer-drivenum 256", "'changer-drivenum'"),
+        ("drive update nosuch --changer-drivenum 0", "nosuch"),
+        ("drive remove nosuch", "no such drive 'nosuch'"),
+        ("changer create sl3 --path /dev/null --export-slots 0", "'export-slots'"),
+        ("changer remove nosuch", "no such changer 'nosuch'"),
+        (&format!("key show {short}"), "'fingerprint'"),
+        (&format!("key show {key}"), "no such tape key"),
+        (&format!("key remove {key}"), "no such tape key"),
+        (&format!("key paperkey {key}"), "no such tape key"),
+        ("key create --hint x --kdf none", "'kdf'"),
+        ("backup-job remove nosuch", "nosuch"),
+        ("backup-job run nosuch", "nosuch"),
+        ("backup-job update job1 --digest ABC", "'digest'"),
+        ("backup-job update job1 --schedule 12:60", "'schedule'"),
+        ("backup-job update job1 --max-depth 8", "'max-depth'"),
+        ("backup-job update job1 --delete store", "'delete'"),
+        ("media-verify-job update night --limit 0", "'limit'"),
+        ("media-verify-job remove nosuch", "nosuch"),
+        ("media verify nosuch", "nosuch"),
+        ("vault due --pool nosuch", "no such pool ('nosuch')"),
+    ] {
+        let said = refused(&daemon, line);
+        assert!(said.contains(words), "{line}: {said}");
+    }
+    for (start, value) in [
+        ("label --label-text", "T 9"),
+        ("label --label-text", "T9 "),
+        ("label --label-text", "T\n9"),
+        ("label --label-text", ""),
+        ("pool update daily --comment", "a\nb"),
+        ("pool update daily --retention", "2 fortnights"),
+        ("backup-job update job1 --comment", "a\u{7f}b"),
+    ] {
+        let line = start.split(' ').chain([value]);
+        let said = daemon.reelctl().args(line).output().expect("reelctl");
+        assert_eq!(said.status.code(), Some(255), "{start} {value:?}");
+        let option = start.rsplit_once("--").expect("an option").1;
+        assert_says(&String::from_utf8_lossy(&said.stderr), &[&format!("'{option}'")]);
+    }
+    assert_eq!(daemon.json("task list --all true"), tasks);
+    assert_eq!(kept(), before);
+}
+
+#[test]
+fn an_inventory_that_contradicts_itself_and_a_lost_catalog_stop_jobs() {
+    let home = Home::new();
+    let daemon = on_tape(&home);
+    let set = only_set(&daemon);
+    target(&home, &daemon);
+    add_snapshot(&daemon, "store1", "vm/101/2026-01-12T08:00:00Z", &home.join("source/disk.img"));
+    let state = home.join("state/tape");
+    let (backup, restore) = ("backup store1 daily", format!("restore {set} store2"));
+    let stopped = |line: &str, reason: &str| {
+        let before = (hashes(&state), content_of(&home.join("tapes")));
+        assert_says(&daemon.ctl_fails(line), &[reason]);
+        assert_eq!(daemon.json("snapshot list store2"), serde_json::json!([]));
+        assert!((hashes(&state), content_of(&home.join("tapes"))) == before, "{line}: {reason}");
+    };
+    let with_inventory = |change: fn(&mut serde_json::Value, usize), look: &dyn Fn()| {
+        let edit = |bytes: &mut Vec<u8>| {
+            let mut media: serde_json::Value = serde_json::from_slice(bytes).expect("JSON");
+            let t1 = media.as_array().expect("an array").iter().position(has_set).expect("T1");
+            change(&mut media, t1);
+            *bytes = media.to_string().into_bytes();
+        };
+        with_bytes(&state.join("inventory.json"), edit, look);
+    };
+    // T1 is number 0 of the set: then T2 is as well, then nobody is.
+    let both = |media: &mut serde_json::Value, t1: usize| {
+        media[1 - t1]["id"]["media_set_label"] = media[t1]["id"]["media_set_label"].clone();
+    };
+    with_inventory(both, &|| {
+        stopped(backup, "found duplicate sequence number in media set");
+        stopped(&restore, "found duplicate sequence number in media set");
+    });
+    let nobody = |media: &mut serde_json::Value, t1: usize| {
+        media[t1]["id"]["media_set_label"]["seq_nr"] = 1.into();
+    };
+    let missing = format!("media set {set} is incomplete (missing member 0)");
+    with_inventory(nobody, &|| stopped(&restore, &missing));
+
+    let catalogs =
+        hashes(&state).into_keys().filter(|path| path.extension() == Some("log".as_ref()));
+    let of_t1 = catalogs.max_by_key(|path| fs::metadata(path).map_or(0, |file| file.len()));
+    let of_t1 = of_t1.expect("the catalog of T1");
+    fs::remove_file(of_t1).expect("lose the catalog");
+    let before = content_of(&home.join("tapes"));
+    assert_says(&daemon.ctl_fails(backup), &["No such file", "catalog --force"]);
+    assert_eq!(content_of(&home.join("tapes")), before);
+    daemon.ctl("catalog --label-text T1");
+    daemon.ctl("backup store1 daily");
+    assert_eq!(only_set(&daemon), set);
+}
+
+/// Whether an entry of the inventory file is of a medium in a set.
+fn has_set(entry: &serde_json::Value) -> bool {
+    entry["id"]["media_set_label"].is_object()
+}
+
+#[test]
+fn a_clock_that_is_set_back_frees_no_medium_and_keeps_the_order_of_sets() {
+    const YEAR: i64 = 31_557_600;
+    let (late, early) = ((60 * YEAR).to_string(), (50 * YEAR).to_string());
+    let home = Home::new();
+    let daemon = home.start_with(&["--clock", &late]);
+    fill(&home, &daemon, "store1", 1);
+    library(&home, &daemon, "64MiB", &["T1", "T2"]);
+    daemon.ctl_words(&[
+        "pool",
+        "update",
+        "daily",
+        "--allocation",
+        "always",
+        "--retention",
+        "1 year",
+    ]);
+    daemon.ctl("backup store1 daily");
+    let first = only_set(&daemon);
+    daemon.stop();
+
+    let daemon = home.start_with(&["--clock", &early]);
+    daemon.ctl("backup store1 daily");
+    let sets = daemon.json("media-set list");
+    let time_of = |wanted: &dyn Fn(&str) -> bool| {
+        let mut sets = sets.as_array().into_iter().flatten();
+        let set = sets.find(|set| set["media-set-uuid"].as_str().is_some_and(wanted));
+        set.and_then(|set| set["media-set-ctime"].as_i64()).expect("its time")
+    };
+    assert!(time_of(&|uuid| uuid != first) > time_of(&|uuid| uuid == first), "{sets}");
+    // Both are younger than a year by their labels, whatever the clock says.
+    let before = content_of(&home.join("tapes"));
+    assert_says(&daemon.ctl_fails("backup store1 daily"), &["no usable media found"]);
+    assert_eq!(content_of(&home.join("tapes")), before);
 }

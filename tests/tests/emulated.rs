@@ -8,8 +8,8 @@ use std::fs;
 use nix::errno::Errno;
 use reel_emu::{CartridgeFacts, CartridgeKind, EmulatedLibrary, Maker};
 use reel_tests::emulated::{medium, shape};
-use reel_tests::scene::{CONFIGURATION, SNAPSHOTS, one_snapshot, only_set};
-use reel_tests::{Daemon, Home, emulated, sha256_of};
+use reel_tests::scene::{CONFIGURATION, SNAPSHOTS, add_snapshot, hashes, one_snapshot, only_set};
+use reel_tests::{Daemon, Home, emulated, noise, sha256_of};
 use serde_json::json;
 
 const SNAPSHOT: &str = SNAPSHOTS[0];
@@ -252,4 +252,109 @@ fn drives_and_media_tell_their_state() {
     assert_eq!(in_drive(&daemon, 0), "empty");
     let slots = daemon.cat("changers/sl3/status");
     assert!(slots.contains("slot-4: CLN001CU") && slots.contains("slot-1: EMU001L8"), "{slots}");
+}
+
+/// What is recorded on the tapes of the library.
+fn recorded(home: &Home) -> std::collections::BTreeMap<std::path::PathBuf, u64> {
+    let mut files = hashes(&home.join("library/cartridges"));
+    files.retain(|path, _| path.ends_with("data"));
+    files
+}
+
+fn location(daemon: &Daemon<'_>, label: &str) -> String {
+    let rows = daemon.json("media list");
+    let row = rows.as_array().unwrap().iter().find(|row| row["label-text"] == label);
+    row.expect(label)["location"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_medium_that_the_robot_drops_is_told_and_put_away_before_the_next_move() {
+    let home = Home::new();
+    make_library(&home);
+    let mut daemon = home.start();
+    prepare(&daemon, &home);
+    for (line, next, label) in [
+        ("load-media EMU001L8 --drive drive0", "load-media EMU002L8 --drive drive0", "EMU001L8"),
+        ("unload --drive drive0", "load-media EMU003L8 --drive drive0", "EMU002L8"),
+        ("export-media EMU001L8", "export-media EMU001L8", "EMU001L8"),
+        ("changer transfer sl3 --from 5 --to 1", "load-media EMU002L8 --drive drive1", "EMU001L8"),
+    ] {
+        daemon.stop();
+        let before = recorded(&home);
+        emulated::drop_next(&home);
+        daemon = home.start();
+        let output = daemon.try_ctl(line);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(255), "{line}: {said}");
+        assert!(said.contains("Mechanical positioning error"), "{line}: {said}");
+        // It is in the robot's hand: in no slot, in no drive.
+        let status = daemon.ctl("changer status sl3 --cache false");
+        assert!(!status.contains(label), "{line}: {status}");
+        let hand = daemon.ctl("mtx status --changer sl3");
+        let hand = hand.lines().find(|line| line.contains("(Griper)")).expect("the robot");
+        assert!(hand.contains(&format!("VolumeTag(\"{label}\")")), "{line}: {hand}");
+        assert_eq!(location(&daemon, label), "online-sl3", "{line}");
+
+        daemon.ctl(next);
+        let status = daemon.ctl("changer status sl3 --cache false");
+        assert!(status.contains(label), "{next}: {status}");
+        let hand = daemon.ctl("mtx status --changer sl3");
+        assert!(hand.lines().any(|line| line.contains("(Griper)") && line.ends_with("Empty")));
+        assert_eq!(recorded(&home), before, "{line}");
+    }
+    assert_eq!(location(&daemon, "EMU001L8"), "online-sl3");
+    assert!(home.daemon_log().contains("the robot's hand is emptied into a slot"));
+}
+
+#[test]
+fn a_backup_that_ends_with_a_dropped_medium_is_on_tape_and_goes_on_in_its_set() {
+    let home = Home::new();
+    make_library(&home);
+    let daemon = home.start();
+    prepare(&daemon, &home);
+    daemon.ctl("load-media EMU001L8 --drive drive0");
+    daemon.ctl("pool update daily --allocation continue");
+    daemon.ctl("media mark EMU002L8 --status retired");
+    daemon.ctl("media mark EMU003L8 --status retired");
+    fs::write(home.join("disk.img"), noise(2 << 20, 5)).unwrap();
+    daemon.ctl(&format!("datastore create small {}", home.join("small").display()));
+    add_snapshot(&daemon, "small", SNAPSHOT, &home.join("disk.img"));
+    daemon.stop();
+    emulated::drop_next(&home);
+    let daemon = home.start();
+    let told = daemon.ctl_fails("backup small daily --drive drive0 --eject-media true");
+    assert!(told.contains("Mechanical positioning error"), "{told}");
+    let set = only_set(&daemon);
+    assert!(daemon.ctl("media content").contains(SNAPSHOT));
+
+    add_snapshot(&daemon, "small", SNAPSHOTS[1], &home.join("disk.img"));
+    let log = daemon.ctl("backup small daily --drive drive0 --eject-media true");
+    assert!(log.contains(&format!("skip snapshot {SNAPSHOT}")), "{log}");
+    assert!(log.contains(&format!("end backup small:\"{}\"", SNAPSHOTS[1])), "{log}");
+    assert_eq!(only_set(&daemon), set);
+    for snapshot in SNAPSHOTS {
+        let file = daemon.at(&format!("media-sets/{set}/small/{snapshot}/disk.img"));
+        assert_eq!(sha256_of(&file).unwrap(), sha256_of(&home.join("disk.img")).unwrap());
+    }
+}
+
+#[test]
+fn a_drive_on_its_own_has_no_changer_to_ask() {
+    let home = Home::new();
+    make_library(&home);
+    let daemon = home.start();
+    daemon.ctl(&format!("drive create alone --path {}", emulated::path(&home)));
+    let told = "drive 'alone' has no associated changer device";
+    for line in [
+        "load-media EMU001L8",
+        "load-media-from-slot 1",
+        "unload --target-slot 1",
+        "inventory",
+        "inventory --read-labels true",
+        "barcode-label",
+        "changer status --drive alone",
+    ] {
+        let said = daemon.ctl_fails(line);
+        assert!(said.contains(told), "{line}: {said}");
+    }
 }

@@ -97,8 +97,37 @@ fn a_cartridge_is_labelled_as_its_bar_code_says_or_not_at_all() {
     assert_eq!(daemon.json("media list"), json!([]));
     daemon.ctl("label --label-text EMU001L8 --drive drive0");
     let twice = daemon.ctl_fails("label --label-text EMU001L8 --drive drive0");
-    assert!(twice.contains("not empty"), "{twice}");
-    daemon.ctl_fails("load-media CLN001CU --drive drive0");
+    assert!(twice.contains("media is not empty (format it first)"), "{twice}");
+}
+
+#[test]
+fn no_cleaning_cartridge_holds_data() {
+    let home = Home::new();
+    let daemon = start(&home);
+    let is_cleaning = "is a cleaning cartridge, not a medium";
+    assert!(daemon.ctl_fails("load-media CLN001CU --drive drive0").contains(is_cleaning));
+    // Nor may a medium pass for one: no library would load it again.
+    daemon.ctl("load-media EMU001L8 --drive drive0");
+    let told = daemon.ctl_fails("label --label-text CLN002L8 --drive drive0");
+    assert!(told.contains(is_cleaning), "{told}");
+    let blank = refused(&daemon, "read-label --drive drive0");
+    assert!(blank.contains("Media is empty (no label)."), "{blank}");
+    daemon.ctl("unload --drive drive0");
+    daemon.ctl_fails("load-media-from-slot 4 --drive drive0");
+    daemon.ctl_fails("label --label-text CLN001CU --drive drive0");
+    daemon.ctl("unload --drive drive0");
+    daemon.ctl("pool create daily");
+    let log = daemon.ctl("barcode-label --pool daily --drive drive0");
+    assert!(!log.contains("CLN001CU"), "{log}");
+
+    daemon.ctl(&format!("drive create vt0 --path virtual:{}", home.join("tapes").display()));
+    for line in ["load-media CLN003L8 --drive vt0", "label --label-text CLN003L8 --drive vt0"] {
+        let told = daemon.ctl_fails(line);
+        assert!(told.contains(is_cleaning), "{line}: {told}");
+        assert!(!home.join("tapes/tape-CLN003L8.json").exists(), "{line}");
+    }
+    let listed = daemon.ctl("media list");
+    assert!(listed.contains("EMU003L8") && !listed.contains("CLN"), "{listed}");
 }
 
 #[test]

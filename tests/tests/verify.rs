@@ -291,7 +291,7 @@ fn a_fetch_asks_for_a_tape_that_is_not_there() {
     daemon.echo("fetch", &format!("media-sets/{set}/ctl")).unwrap();
     let task = daemon.cat(&format!("media-sets/{set}/last-task"));
     let task = format!("tasks/{}", task.trim_end());
-    while !daemon.cat(&format!("{task}/status")).contains(&format!("waits-for: {label}")) {
+    while !daemon.cat(&format!("{task}/status")).contains(&format!("waits-for: media '{label}'")) {
         std::thread::yield_now();
     }
     let door = slot_of(&daemon, label);

@@ -21,7 +21,7 @@ impl Reeld {
         label_text: &LabelText,
     ) -> Outcome<SlotNumber> {
         let tag = volume_tag(label_text)?;
-        let status = self.drives.library(changer)?.status()?;
+        let status = self.drives.library(changer)?.status_to_move(&tag)?;
         let drive = status.drive_of(&tag).map(|drive| Element::Drive(drive.number));
         let slot = status.slot_of(&tag);
         if let Some(slot) = slot.filter(|slot| slot.import_export) {

@@ -4,10 +4,11 @@
 //! their passphrases protect them; `state/` with the inventory and the catalogs. The keys themselves, client keys,
 //! passwords, hashes of passwords, secrets of tokens and remotes, whose passwords stand in their file, stay out.
 
-use std::fs::File;
+use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::libc;
 use reel_config::{ConfigDir, Kdf, Remotes, TapeKeyInfo, TapeKeys, WrappedKey, WrappedKeys};
@@ -15,6 +16,7 @@ use reel_tape::TapeEnv;
 use reel_tape::inventory::InventoryEntry;
 use reel_tape::media_catalog::whole_part;
 use reel_types::TaskContext;
+use tempfile::NamedTempFile;
 
 use crate::failure::{Failure, Outcome};
 
@@ -55,12 +57,14 @@ pub(crate) struct StateExport {
     config: ConfigDir,
     tape: Arc<TapeEnv>,
     after_jobs: Option<PathBuf>,
+    /// Held by who writes: jobs may end at the same time.
+    turn: Mutex<()>,
 }
 
 impl StateExport {
     /// That of the configuration and the tapes' state; into the file `after_jobs` after each job.
     pub(crate) fn new(config: ConfigDir, tape: Arc<TapeEnv>, after_jobs: Option<PathBuf>) -> Self {
-        Self { config, tape, after_jobs }
+        Self { config, tape, after_jobs, turn: Mutex::default() }
     }
 
     /// A task has ended; a failure to write is a warning in its log.
@@ -80,14 +84,16 @@ impl StateExport {
             let errno = error.raw_os_error().unwrap_or(libc::EIO);
             Failure::new(errno, format!("export the state to '{}': {error}", target.display()))
         };
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = target.parent().unwrap_or(Path::new("/"));
-        let prefix = ".reelfs-state.";
-        let mut temporary =
-            tempfile::Builder::new().prefix(prefix).tempfile_in(folder).map_err(tried)?;
+        let mut temporary = file_to_replace(target, folder).map_err(tried)?;
         self.fill(temporary.as_file_mut(), &tried)?;
         temporary.as_file().sync_all().map_err(tried)?;
+        self.tape.commit_points.reached("state: written");
         temporary.persist(target).map_err(|error| tried(error.error))?;
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(tried)?;
+        self.tape.commit_points.reached("state: replaced");
+        Ok(())
     }
 
     fn fill(&self, file: &mut File, tried: &impl Fn(io::Error) -> Failure) -> Outcome<()> {
@@ -117,7 +123,7 @@ impl StateExport {
         tried: &impl Fn(io::Error) -> Failure,
     ) -> Outcome<()> {
         let inventory = self.tape.inventory.load()?;
-        let content = match std::fs::read(self.tape.state.inventory()) {
+        let content = match fs::read(self.tape.state.inventory()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),
             read => read.map_err(tried)?,
         };
@@ -146,6 +152,16 @@ impl StateExport {
             .map(|remote| format!("  {} at {} as {}\n", remote.name, remote.host, remote.auth_id))
             .collect();
         Ok(format!("{README}{}", if lines.is_empty() { "  none\n" } else { &lines }))
+    }
+}
+
+/// A new file beside `target`. Its name is always the same, so that what a killed process left of one goes.
+fn file_to_replace(target: &Path, folder: &Path) -> io::Result<NamedTempFile> {
+    let mut name = OsString::from(".reelfs-state.");
+    name.push(target.file_name().unwrap_or_default());
+    match fs::remove_file(folder.join(&name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => tempfile::Builder::new().prefix(&name).rand_bytes(0).tempfile_in(folder),
     }
 }
 

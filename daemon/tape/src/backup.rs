@@ -93,7 +93,7 @@ pub fn backup(
     if key.is_some() {
         require_encryption(hold)?;
     }
-    let pool = open_pool(env, job, task)?;
+    let pool = open_pool(env, hold, job, task)?;
     summary.set = Some(pool.current_set());
     let known = KnownContents::of_set(env, pool.inventory(), &pool.members()?, job.store.name())?;
     let (groups, total) = job.selection.groups(&job.store, task)?;
@@ -122,7 +122,12 @@ pub fn backup(
 }
 
 /// Opens the pool with its set. As long as somebody else writes or restores that, the job waits as it does for a drive.
-fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<MediaPool> {
+fn open_pool(
+    env: &TapeEnv,
+    hold: &mut DriveHold,
+    job: &BackupJob,
+    task: &dyn TaskContext,
+) -> Result<MediaPool> {
     let open = || {
         MediaPool::open(
             env.state.clone(),
@@ -133,25 +138,34 @@ fn open_pool(env: &TapeEnv, job: &BackupJob, task: &dyn TaskContext) -> Result<M
             Patience::of_task(task),
         )
     };
-    let mut has_told = false;
-    let mut pool = loop {
-        match open() {
-            Err(Error::Locked { .. }) => {}
-            opened => break opened?,
-        }
-        if !has_told {
-            task.log(&format!(
-                "waiting for the media set of pool '{}', which another task uses",
-                job.pool.name
-            ));
-            has_told = true;
-        }
-        task.wait(SET_RETRY)?;
+    let mut pool = match open() {
+        Err(Error::Locked { .. }) => wait_for_set(hold, job, task, open)?,
+        opened => opened?,
     };
     let reason = pool.start_write_session(env.clock.now(), job.force_media_set)?;
     task.log(&start_line(&pool.view()?, reason.as_ref()));
     task.log(&format!("media set uuid: {}", pool.current_set()));
     Ok(pool)
+}
+
+/// Tries until nobody else uses the media set. What lies in the drive may be what the other one waits for, and nobody
+/// would ever go on.
+fn wait_for_set(
+    hold: &mut DriveHold,
+    job: &BackupJob,
+    task: &dyn TaskContext,
+    open: impl Fn() -> Result<MediaPool>,
+) -> Result<MediaPool> {
+    let pool = &job.pool.name;
+    task.log(&format!("waiting for the media set of pool '{pool}', which another task uses"));
+    medium::give_away(hold, task);
+    loop {
+        task.wait(SET_RETRY)?;
+        match open() {
+            Err(Error::Locked { .. }) => {}
+            opened => return opened,
+        }
+    }
 }
 
 /// A backup on its way.

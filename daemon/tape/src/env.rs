@@ -13,12 +13,13 @@ use crate::inventory::InventoryFile;
 use crate::places::Places;
 use crate::snapshot_files::SnapshotFiles;
 use crate::state_dir::StateDir;
+use crate::verify::records;
 use crate::{Error, Result};
 
 /// Every point at which something becomes durable that the next start must understand.
 ///
 /// A test stops the program at each and looks at what is left.
-pub const COMMIT_POINTS: [&str; 21] = [
+pub const COMMIT_POINTS: [&str; 25] = [
     "label: written",
     "label: catalog created",
     "label: inventory stored",
@@ -40,6 +41,10 @@ pub const COMMIT_POINTS: [&str; 21] = [
     "restore: snapshot stored",
     "export: moved",
     "export: location stored",
+    "verify: medium marked",
+    "verify: record stored",
+    "state: written",
+    "state: replaced",
 ];
 
 /// The state, caches and surroundings that operations on media share.
@@ -85,6 +90,7 @@ impl TapeEnv {
             .map_err(Error::io(format!("create the folder '{}'", scratch.display())))?;
         reel_index::remove_leftovers(&scratch)?;
         let state_dir = StateDir::open(state)?;
+        records::open(&state_dir)?;
         Ok(Self {
             inventory: InventoryFile::new(state_dir.clone()),
             places: Places::open(state.join("places"))?,

@@ -11,6 +11,7 @@ use reel_types::{ChangerName, DriveName, LabelText, TaskContext};
 
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::label::MediaLabels;
+use crate::medium::give_away;
 use crate::{Error, Result};
 
 /// Where a medium is to be put.
@@ -130,7 +131,7 @@ struct Wait<'w> {
 }
 
 impl Wait<'_> {
-    fn tell(&mut self, hold: &DriveHold, error: &Error) {
+    fn tell(&mut self, hold: &mut DriveHold, error: &Error) {
         let Self { asking: Asking { device, requests, .. }, label_text, task, .. } = *self;
         let reason = error.to_string();
         hold.set_state(DriveState::Held);
@@ -146,6 +147,10 @@ impl Wait<'_> {
             requests.wanted(&MediaRequest { label_text, device, reason: &reason });
         }
         self.told.push(reason);
+        // Whoever holds that drive may wait for what is in this one.
+        if is_elsewhere(error) {
+            give_away(hold, task);
+        }
     }
 
     fn end(self, hold: &DriveHold) {
@@ -179,6 +184,12 @@ fn is_for_people(error: &Error) -> bool {
         ),
         _ => false,
     }
+}
+
+/// Whether the medium lies in another drive, or at the door.
+fn is_elsewhere(error: &Error) -> bool {
+    let (Error::Device(source) | Error::Drive { source, .. }) = error else { return false };
+    matches!(source, reel_hw::Error::MediumElsewhere { .. })
 }
 
 #[cfg(test)]

@@ -296,6 +296,18 @@ pub fn volume_tag(label_text: &LabelText) -> Result<VolumeTag> {
         .ok_or_else(|| Error::InvalidInput(format!("'{label_text}' can't be a bar code")))
 }
 
+/// The same for a medium that is to hold data.
+///
+/// # Errors
+/// Also a label by which every library takes the medium for a cleaning cartridge.
+pub fn data_tag(label_text: &LabelText) -> Result<VolumeTag> {
+    let tag = volume_tag(label_text)?;
+    match tag.is_cleaning() {
+        true => Err(reel_hw::Error::CleaningCartridge(tag).into()),
+        false => Ok(tag),
+    }
+}
+
 /// Whether there is something in the drive. A drive tells only of what it can use: of a cleaning or foreign cartridge the
 /// changer knows.
 fn holds_a_cartridge(hold: &mut DriveHold) -> reel_hw::Result<bool> {
@@ -305,6 +317,17 @@ fn holds_a_cartridge(hold: &mut DriveHold) -> reel_hw::Result<bool> {
     let number = hold.drive_number();
     let Some(changer) = hold.changer() else { return Ok(true) };
     Ok(!changer.status()?.drive(number)?.content.is_empty())
+}
+
+/// Puts the medium in a drive of a library away, so that another drive can have it. Whoever gives it away has nothing to
+/// do but wait, so a robot that fails is only worth a warning.
+pub(crate) fn give_away(hold: &mut DriveHold, task: &dyn TaskContext) {
+    if hold.changer().is_none() {
+        return;
+    }
+    if let Err(error) = unload_medium(hold, task) {
+        task.warn(&format!("what is in drive '{}' stays there: {error}", hold.name()));
+    }
 }
 
 /// Puts the medium in the drive away: into a free slot where there is a changer, else just ejected.

@@ -117,8 +117,13 @@ fn verify_medium(
     task.log(&format!("verify media '{}' of media set {}", medium.label, medium.set));
     let labels = load_member(env, hold, (&medium.label, medium.id), medium.set, task)?;
     let findings = survey(env, hold, &labels, task)?;
+    if !findings.is_good() {
+        mark_damaged(env, medium, task)?;
+        env.reached("verify: medium marked");
+    }
     let record = VerifyRecord::new(env.clock.now(), medium.set, &findings);
     records::store(env, medium.id, &record)?;
+    env.reached("verify: record stored");
     if findings.is_good() {
         task.log(&format!(
             "media '{}' is good: {} chunks, {} snapshots",
@@ -126,7 +131,6 @@ fn verify_medium(
         ));
         return Ok(true);
     }
-    mark_damaged(env, medium, task)?;
     let copies = Copies::open(env, medium.set, task)?;
     findings.tell(env, (&medium.label, medium.id), &copies, task)?;
     Ok(false)

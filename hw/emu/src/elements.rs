@@ -142,6 +142,7 @@ impl Elements {
             ejects: self.ejects,
             quickened: before.quickened,
             hand: self.hand.as_ref().and_then(|(cartridge, _)| name(cartridge)),
+            drops_next: before.drops_next,
             drives: self.bays.iter().map(drive).collect(),
             slots: self.slots.iter().map(slot).collect(),
         }

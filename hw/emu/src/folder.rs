@@ -133,6 +133,9 @@ pub(crate) struct LibraryRecord {
     /// The cartridge in the robot's hand, since a move failed.
     #[serde(default)]
     pub(crate) hand: Option<String>,
+    /// The next medium slips out of the robot's hand on the way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) drops_next: bool,
     pub(crate) drives: Vec<DriveRecord>,
     pub(crate) slots: Vec<SlotRecord>,
 }
@@ -172,6 +175,7 @@ impl LibraryRecord {
             ejects: shape.ejects,
             quickened: shape.quickened,
             hand: None,
+            drops_next: false,
             drives: shape.drives.iter().map(drive).collect(),
             slots: storage.chain(import_export).collect(),
         }

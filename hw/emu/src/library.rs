@@ -195,8 +195,10 @@ impl EmulatedLibrary {
             folder.hand(&record)?,
             record.ejects,
         );
-        let serial = record.serial.clone();
-        Ok(Self::of(&serial, elements, timing, Some((folder, record))))
+        let (serial, drops_next) = (record.serial.clone(), record.drops_next);
+        let library = Self::of(&serial, elements, timing, Some((folder, record)));
+        library.lock().robot.drops_next = drops_next;
+        Ok(library)
     }
 
     fn of(
@@ -351,7 +353,8 @@ impl State {
 
     fn keep_record(&mut self) -> Result<(), FolderError> {
         let Some((folder, kept)) = &mut self.folder else { return Ok(()) };
-        let record = self.elements.record(kept);
+        let drops_next = self.robot.drops_next;
+        let record = LibraryRecord { drops_next, ..self.elements.record(kept) };
         if record == *kept {
             return Ok(());
         }

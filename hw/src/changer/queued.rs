@@ -165,6 +165,10 @@ impl Changer for QueuedChanger {
         self.moved(what, |changer| changer.transfer(from, to))
     }
 
+    fn empty_hand(&mut self) -> Result<()> {
+        self.moved("emptying the robot's hand".to_owned(), |changer| changer.empty_hand())
+    }
+
     fn initialize(&mut self) -> Result<()> {
         self.moved("taking inventory".to_owned(), |changer| changer.initialize())
     }

@@ -138,6 +138,10 @@ impl Changer for LtoDrive {
         self.checked_robot()?.changer.transfer(from, to)
     }
 
+    fn empty_hand(&mut self) -> Result<()> {
+        self.checked_robot()?.changer.empty_hand()
+    }
+
     fn clean_drive(&mut self, drive: DriveNumber, slot: Option<SlotNumber>) -> Result<()> {
         if self.is_own(drive) && !self.status()?.drive(drive)?.content.is_empty() {
             self.unload(drive, None)?;

@@ -34,3 +34,21 @@ pub fn die_on_the_way_to_a_vault(point: &str) {
     daemon.ctl("changer status sl3 --cache false");
     assert_eq!(daemon.ls("changers/sl3/import-export/5"), ["EMU001L8"], "{point}");
 }
+
+/// `export-media` alone: nothing is to be noted but that the medium left the library.
+pub fn die_at_the_door() {
+    let home = Home::new();
+    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8")]);
+    let daemon = home.start();
+    emulated::configure(&home, &daemon, 1);
+    daemon.ctl("barcode-label --drive drive0");
+    daemon.stop();
+
+    let daemon = home.start_with(&["--crash-at", "export: moved"]);
+    daemon.try_ctl("export-media EMU001L8");
+    assert_eq!(daemon.wait_for_death().signal(), Some(SIGKILL));
+    let daemon = home.start();
+    assert_eq!(location(&daemon), "offline");
+    daemon.ctl("export-media EMU001L8");
+    assert_eq!(daemon.ls("changers/sl3/import-export/5"), ["EMU001L8"]);
+}

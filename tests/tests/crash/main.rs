@@ -13,6 +13,8 @@ mod export;
 mod judge;
 mod life;
 mod middle;
+mod state;
+mod verify;
 
 use reel_tape::COMMIT_POINTS;
 use reel_tests::Home;
@@ -20,7 +22,8 @@ use reel_tests::Home;
 use life::{Source, die_again_and_again, live_through};
 
 /// The work that has commit points. Each has a test here that dies at all of them.
-const OPERATIONS: [&str; 5] = ["label", "backup", "catalog", "restore", "export"];
+const OPERATIONS: [&str; 7] =
+    ["label", "backup", "catalog", "restore", "export", "verify", "state"];
 
 fn points_of(operation: &str) -> impl Iterator<Item = &'static str> {
     let prefix = format!("{operation}: ");
@@ -68,6 +71,17 @@ fn a_daemon_that_dies_while_it_restores() {
 #[test]
 fn a_daemon_that_dies_while_it_exports() {
     points_of("export").for_each(export::die_on_the_way_to_a_vault);
+    export::die_at_the_door();
+}
+
+#[test]
+fn a_daemon_that_dies_while_it_notes_a_verification() {
+    points_of("verify").for_each(verify::die_of_a_damaged_medium);
+}
+
+#[test]
+fn a_daemon_that_dies_while_it_writes_its_state_to_a_file() {
+    points_of("state").for_each(state::die_after_a_backup);
 }
 
 /// On whatever medium the backup has come to by then, and with what earlier deaths left on it.

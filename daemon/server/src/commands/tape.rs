@@ -214,7 +214,7 @@ fn make_where_media_are_files(
     label_text: &LabelText,
     task: &dyn TaskContext,
 ) -> Result<bool, TaskFailure> {
-    let tag = reel_tape::medium::volume_tag(label_text)?;
+    let tag = reel_tape::medium::data_tag(label_text)?;
     let Some(changer) = hold.changer() else { return Ok(false) };
     let status = changer.status()?;
     if status.slot_of(&tag).is_some() || status.drive_of(&tag).is_some() {

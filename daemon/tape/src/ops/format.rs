@@ -94,9 +94,11 @@ fn lock_owner(
     Ok((pool, set.transpose()?))
 }
 
-/// Gives up what is known before the medium is blanked: a catalog must never promise what is gone.
+/// Gives up what is known before the medium is blanked: a catalog must never promise what is gone. An inventory that
+/// can't be read keeps both.
 fn forget(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
     let uuid = labels.label.uuid;
+    env.inventory.load()?;
     media_catalog::destroy(&env.state, uuid)?;
     env.places.forget(uuid)?;
     env.health.forget_medium(uuid)?;

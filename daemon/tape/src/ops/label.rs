@@ -7,14 +7,15 @@ use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
 use crate::label::{MediaLabel, MediaLabels};
 use crate::media_catalog::MediaCatalog;
-use crate::medium::{Beginning, read_labels, write_label};
+use crate::medium::{Beginning, data_tag, read_labels, write_label};
 use crate::state_dir::LOCK_WAIT;
 use crate::{Error, Result};
 
 /// Writes a label to the blank medium in the drive and adds the medium to the inventory.
 ///
 /// # Errors
-/// A medium that holds anything, also of a foreign program, is refused, and so is a label that exists.
+/// A medium that holds anything, also of a foreign program, is refused, and so is a label that exists, or that is one of
+/// cleaning cartridges.
 pub fn label_medium(
     env: &TapeEnv,
     hold: &mut DriveHold,
@@ -22,6 +23,7 @@ pub fn label_medium(
     pool: Option<&PoolName>,
     task: &dyn TaskContext,
 ) -> Result<MediaId> {
+    data_tag(label_text)?;
     must_be_blank(hold)?;
     if env.inventory.load()?.find_by_label_text(label_text)?.is_some() {
         return Err(Error::LabelExists(label_text.clone()));

@@ -69,13 +69,19 @@ pub fn of_medium(env: &TapeEnv, entry: &InventoryEntry) -> Result<Option<VerifyR
 
 pub(super) fn store(env: &TapeEnv, medium: MediaId, record: &VerifyRecord) -> Result<()> {
     let json = crate::json::to_pretty(record, "record of a verification")?;
-    StateDir::open(folder(env))?.replace(&path(env, medium), &json)
+    StateDir::new(folder(&env.state)).replace(&path(env, medium), &json)
 }
 
-fn folder(env: &TapeEnv) -> PathBuf {
-    env.state.path().join("verified")
+/// Makes the folder of records where it is missing, and clears up after a killed process. Only for a start: others may
+/// be writing records later.
+pub(crate) fn open(state: &StateDir) -> Result<()> {
+    StateDir::open(folder(state)).map(drop)
+}
+
+fn folder(state: &StateDir) -> PathBuf {
+    state.path().join("verified")
 }
 
 fn path(env: &TapeEnv, medium: MediaId) -> PathBuf {
-    folder(env).join(format!("{medium}.json"))
+    folder(&env.state).join(format!("{medium}.json"))
 }

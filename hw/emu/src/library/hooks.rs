@@ -26,7 +26,8 @@ impl EmulatedLibrary {
         self.lock().faults.plan_flip(drive, flip);
     }
 
-    /// Lets the next medium slip on its way: the move fails with 4/15/01, and the medium stays in the robot's hand.
+    /// Lets the next medium slip on its way: the move fails with 4/15/01, and the medium stays in the robot's hand. A
+    /// library that is kept in a folder has not forgotten it when it is switched on again.
     pub fn plan_drop(&self) {
         self.lock().robot.drops_next = true;
     }

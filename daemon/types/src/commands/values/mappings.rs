@@ -76,15 +76,23 @@ impl FromStr for StoreMap {
         };
         let mut map = Self { default: None, pairs: Vec::new() };
         for element in text.split(',').map(str::trim).filter(|element| !element.is_empty()) {
-            match element.split_once('=') {
-                Some((source, target)) => map.add_pair(store(source)?, store(target)?),
-                None => map.default.replace(store(element)?).is_none(),
+            let (is_new, twice) = match element.split_once('=') {
+                Some((source, target)) => {
+                    (map.add_pair(store(source)?, store(target)?), "names a source twice")
+                }
+                None => {
+                    let before = map.default.replace(store(element)?);
+                    (before.is_none(), "multiple default stores given")
+                }
+            };
+            if !is_new {
+                return Err(refuse(twice));
             }
-            .then_some(())
-            .ok_or_else(|| refuse("names a source or the default twice"))?;
         }
         if map.targets().is_empty() {
-            return Err(refuse("must be '[SOURCE=]TARGET', several joined by ','"));
+            return Err(refuse(
+                "no datastores given; it is '[SOURCE=]TARGET', several joined by ','",
+            ));
         }
         Ok(map)
     }
