@@ -176,9 +176,12 @@ impl Run<'_> {
             }
             for (done, snapshot) in snapshots.iter().enumerate() {
                 self.task.check()?;
-                self.one_snapshot(snapshot)?;
+                let was_tried = self.one_snapshot(snapshot)?;
                 let progress =
                     Progress { groups: groups.len(), number, done: done + 1, of: snapshots.len() };
+                if was_tried {
+                    self.task.log(&progress.to_string());
+                }
                 progress.tell(self.task);
             }
         }
@@ -194,36 +197,34 @@ impl Run<'_> {
         format!("datastore '{store}', {namespace}, group {} was empty", group.group)
     }
 
-    fn one_snapshot(&mut self, snapshot: &SnapshotPath) -> Result<()> {
+    /// Backs a snapshot up; false where it is on the media already.
+    fn one_snapshot(&mut self, snapshot: &SnapshotPath) -> Result<bool> {
         if self.known().has_snapshot(snapshot) {
             self.task.log(&format!("skip snapshot {snapshot}"));
-            return Ok(());
+            return Ok(false);
         }
         self.attempted = true;
         self.task.log(&format!("backup snapshot \"{snapshot}\""));
         let reader = match self.job.store.open_snapshot(snapshot) {
             Err(error) if is_vanished(&error) => {
                 self.task.log(&format!("snapshot {snapshot} vanished, skipping"));
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => {
                 self.leave_out(snapshot, &error.into());
-                return Ok(());
+                return Ok(true);
             }
             Ok(reader) => reader,
         };
         match self.write_snapshot(&reader) {
-            Err(error) if is_about_data(&error) => {
-                self.leave_out(snapshot, &error);
-                Ok(())
-            }
-            Err(error) => Err(error),
+            Err(error) if is_about_data(&error) => self.leave_out(snapshot, &error),
+            Err(error) => return Err(error),
             Ok(()) => {
                 self.written.push(snapshot.clone());
                 self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
-                Ok(())
             }
         }
+        Ok(true)
     }
 
     fn write_snapshot(&mut self, reader: &SnapshotReader) -> Result<()> {
@@ -286,7 +287,7 @@ impl Run<'_> {
         if self.job.export_media_set {
             self.export_set()?;
         } else if self.job.eject_media {
-            medium::unload_medium(self.writer.hold(), self.task)?;
+            self.eject_medium()?;
         }
         if !self.left_out.is_empty() {
             let text = "Tape backup finished with some errors. Please check the task log.";
@@ -314,6 +315,14 @@ impl Run<'_> {
                 "the tape had to stop {underruns} times because the datastore delivered too slowly"
             ));
         }
+    }
+
+    fn eject_medium(&mut self) -> Result<()> {
+        self.task.log("eject media");
+        if self.writer.hold().changer().is_some() {
+            self.task.log("unload media");
+        }
+        medium::unload_medium(self.writer.hold(), self.task)
     }
 
     fn export_set(&mut self) -> Result<()> {
@@ -368,7 +377,6 @@ struct Progress {
 
 impl Progress {
     fn tell(&self, task: &dyn TaskContext) {
-        task.log(&self.to_string());
         let parts = (self.share() * 10_000.0) as u64;
         task.progress(parts, 10_000, "parts");
     }
@@ -382,6 +390,9 @@ impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { groups, number, done, of } = self;
         let percent = self.share() * 100.0;
+        if *groups == 1 {
+            return write!(f, "percentage done: {percent:.2}% ({done}/{of} snapshots)");
+        }
         if done == of {
             return write!(f, "percentage done: {percent:.2}% ({}/{groups} groups)", number + 1);
         }
@@ -404,5 +415,7 @@ mod tests {
         assert_eq!(within.to_string(), text);
         let last = Progress { groups: 16, number: 1, done: 1, of: 1 };
         assert_eq!(last.to_string(), "percentage done: 12.50% (2/16 groups)");
+        let only = Progress { groups: 1, number: 0, done: 1, of: 2 };
+        assert_eq!(only.to_string(), "percentage done: 50.00% (1/2 snapshots)");
     }
 }

@@ -313,7 +313,6 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
         return Ok(());
     }
     hold.finish(task);
-    task.log("unload media");
     hold.set_brought(None);
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
