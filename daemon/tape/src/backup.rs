@@ -15,7 +15,7 @@ mod select;
 mod unwritten;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reel_store::datastore::{Datastore, SnapshotReader};
 use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
@@ -238,23 +238,12 @@ impl Run<'_> {
     }
 
     fn write_chunks(&mut self, reader: &SnapshotReader) -> Result<()> {
-        let Self { env, job, task, writer, known, .. } = self;
-        let started = Instant::now();
-        let count = feed_chunks(reader, known, &env.scratch, |feed| {
+        let Self { env, job, writer, known, .. } = self;
+        feed_chunks(reader, known, &env.scratch, |feed| {
             writer.write_chunks(job.store.name(), feed, &mut |digest: &Digest| {
                 known.write().unwrap_or_else(PoisonError::into_inner).add_chunk(digest)
             })
-        })?;
-        if count.chunks > 0 {
-            let megabytes = count.bytes as f64 / 1e6;
-            let seconds = started.elapsed().as_secs_f64();
-            task.log(&format!(
-                "wrote {} chunks ({megabytes:.2} MB at {:.2} MB/s)",
-                count.chunks,
-                megabytes / seconds
-            ));
-        }
-        Ok(())
+        })
     }
 
     fn leave_out(&mut self, snapshot: &SnapshotPath, error: &Error) {
