@@ -19,11 +19,10 @@ use shape::{elements, regex, shape};
 
 /// The media, with the block of each that brings the early warning, filemarks counted as blocks; what isn't filled in
 /// the session has room. PBS was warned with the 31st block of data, whatever filemarks there were, and forgot warnings
-/// at the end of an archive until the second medium had 37; one more,
-/// because chunks don't always come in the same order.
+/// at the end of an archive until the second medium had 37.
 const MEDIA: [(&str, u64); 9] = [
     ("L00001L8", 31 + 6),
-    ("L00002L8", 38 + 24),
+    ("L00002L8", 37 + 24),
     ("L00003L8", 31 + 13),
     ("L00004L8", 200),
     ("L00005L8", 200),
