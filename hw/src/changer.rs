@@ -124,7 +124,7 @@ impl ChangerStatus {
     /// The slot with that number.
     pub fn slot(&self, number: SlotNumber) -> Result<&SlotElement> {
         let found = self.slots.iter().find(|slot| slot.number == number);
-        found.ok_or(Error::NoSuchSlot(number))
+        found.ok_or(Error::NoSuchSlot { number, slots: self.slots.len() })
     }
 
     /// The slot in which a medium lies.

@@ -183,8 +183,13 @@ pub enum Error {
     NoCleaningCartridge,
 
     /// The changer has no such slot.
-    #[error("invalid slot number {0}")]
-    NoSuchSlot(SlotNumber),
+    #[error("invalid slot number '{number}' (max {slots} slots)")]
+    NoSuchSlot {
+        /// The number.
+        number: SlotNumber,
+        /// How many slots there are.
+        slots: usize,
+    },
 
     /// The changer has no such drive.
     #[error("invalid drive number {0}")]
@@ -298,7 +303,7 @@ impl Error {
             }
             Self::MediumExists(_) | Self::SlotFull(_) => Errno::EEXIST,
             Self::CleaningCartridge(_)
-            | Self::NoSuchSlot(_)
+            | Self::NoSuchSlot { .. }
             | Self::NoSuchDrive(_)
             | Self::WrongDriveNumber { .. } => Errno::EINVAL,
             Self::WrongKey => Errno::EKEYREJECTED,

@@ -66,7 +66,7 @@ fn media_move_between_slots_and_drives() {
     let status = changer.status().unwrap();
     assert_eq!(status.slot_of(&tag("C")).unwrap().number, slot(3), "unloaded to make room");
     assert_eq!(status.drive(SECOND).unwrap().loaded_slot, Some(slot(2)));
-    assert!(matches!(changer.load_slot(slot(6), FIRST), Err(Error::NoSuchSlot(_))));
+    assert!(matches!(changer.load_slot(slot(6), FIRST), Err(Error::NoSuchSlot { .. })));
     assert!(matches!(changer.load_slot(slot(1), DriveNumber(2)), Err(Error::NoSuchDrive(_))));
 }
 

@@ -22,7 +22,7 @@ pub mod tape_key;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -430,7 +430,20 @@ impl Daemon<'_> {
 
     /// A `reelctl` for this daemon, to be given arguments.
     pub fn reelctl(&self) -> Command {
-        let mut command = Command::new(program("reelctl"));
+        self.client(&program("reelctl"))
+    }
+
+    /// The same by the name of one of PBS's programs.
+    pub fn reelctl_as(&self, name: &str) -> Command {
+        let link = self.home.join(name);
+        if !link.exists() {
+            symlink(program("reelctl"), &link).expect("a link to reelctl");
+        }
+        self.client(&link)
+    }
+
+    fn client(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command.env("REELFS_SOCKET", self.home.join("run/api.sock"));
         command.env("TZ", "UTC").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         for name in ["PROXMOX_OUTPUT_FORMAT", "PROXMOX_TAPE_DRIVE", "PROXMOX_OUTPUT_NO_BORDER"] {

@@ -1,5 +1,7 @@
 //! What `reelctl` says: exit status and both streams of a command line.
 
+use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use crate::Daemon;
@@ -42,4 +44,25 @@ pub fn refused(daemon: &Daemon<'_>, line: &str) -> String {
 pub fn silent(daemon: &Daemon<'_>, line: &str) {
     let said = say(daemon, line);
     assert_eq!((said.code, &*said.stdout, &*said.stderr), (Some(0), "", ""), "{line}");
+}
+
+/// Runs `reelctl` by the name of PBS's program that is the first word of `line`, whatever comes of it.
+pub fn called(daemon: &Daemon<'_>, line: &str) -> Said {
+    let mut words = line.split_whitespace();
+    let program = words.next().expect("a program");
+    daemon.reelctl_as(program).args(words).output().expect("reelctl starts").into()
+}
+
+/// A file of the fixtures that records a command: its line, and what PBS's program said.
+pub fn recorded(file: &Path) -> (String, Said) {
+    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("read {file:?}: {error}"));
+    let (line, rest) = text.split_once('\n').expect("a line with the command");
+    let (output, code) = rest.rsplit_once("--- exit ").expect("a line with the status");
+    let (stdout, stderr) = output.split_once("--- stderr\n").unwrap_or((output, ""));
+    let said = Said {
+        code: Some(code.trim().parse().expect("a status")),
+        stdout: stdout.into(),
+        stderr: stderr.into(),
+    };
+    (line.trim_start_matches("$ ").into(), said)
 }

@@ -1,4 +1,4 @@
-//! Backup jobs on an emulated library with two drives and on PBS's own configuration: schedules, requests for media,
+//! Backup jobs on an emulated library with two drives: schedules, requests for media,
 //! what people are told.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use reel_emu::{CartridgeFacts, Maker};
 use reel_tests::emulated::{medium, shape};
 use reel_tests::scene::one_snapshot;
-use reel_tests::{Daemon, Home, emulated, printed_by_pbs, sorted, unpack_tapes_of_pbs};
+use reel_tests::{Daemon, Home, emulated};
 use serde_json::{Value, json};
 
 /// Looks for media often, so that no test waits.
@@ -235,40 +235,6 @@ fn a_schedule_starts_jobs_in_order_and_a_clock_set_back_keeps_none_from_running(
     let next = || daemon.json("backup-job status job1")["next-run"].as_i64().unwrap();
     wait_until(|| next() <= far(2040) + 60);
     assert!(home.daemon_log().contains("the clock was set back"));
-}
-
-#[test]
-fn jobs_of_a_pbs_are_listed_as_it_lists_them() {
-    let home = Home::new();
-    let Some(pbs) = unpack_tapes_of_pbs(&home) else { return };
-    let etc = pbs.join("etc-proxmox-backup");
-    let state = pbs.join("var-lib-proxmox-backup");
-    let log = pbs.join("var-log-proxmox-backup");
-    let tape_cfg = etc.join("tape.cfg");
-    let text = fs::read_to_string(&tape_cfg).unwrap();
-    let path = text.lines().find_map(|line| line.trim().strip_prefix("path ")).unwrap();
-    fs::write(&tape_cfg, text.replace(path, pbs.join("vtape").to_str().unwrap())).unwrap();
-    let folder = |path: &std::path::Path| path.to_str().unwrap().to_owned();
-    let recorded = 1_795_444_382.to_string();
-    let mut arguments = vec!["--config".to_owned(), folder(&etc), "--state".into(), folder(&state)];
-    if log.exists() {
-        arguments.extend(["--log".into(), folder(&log)]);
-    }
-    arguments.extend(["--clock".into(), recorded]);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let daemon = home.start_with(&arguments);
-    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list.json.txt";
-    let of_pbs: Value = serde_json::from_str(&printed_by_pbs(file).unwrap()).unwrap();
-    assert_eq!(sorted(daemon.json("backup-job list")), sorted(of_pbs));
-    let file = "outputs/of-the-archive/proxmox-tape_backup-job_list.text.txt";
-    assert_eq!(daemon.ctl("backup-job list"), printed_by_pbs(file).unwrap());
-    for id in ["manual-1", "nightly-1"] {
-        for format in ["text", "json", "json-pretty"] {
-            let file = format!("outputs/proxmox-tape_backup-job_show_{id}.{format}.txt");
-            let shown = daemon.ctl(&format!("backup-job show {id} --output-format {format}"));
-            assert_eq!(shown, printed_by_pbs(&file).unwrap(), "{id} {format}");
-        }
-    }
 }
 
 #[test]

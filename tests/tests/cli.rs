@@ -126,7 +126,7 @@ fn bad_lines_say_what_is_wrong_show_the_usage_and_change_nothing() {
         assert!(missing.contains(&format!("- {name}: parameter is missing")), "{missing}");
     }
     // What the daemon finds: unknown names, what is there already, a digest of another content.
-    assert_eq!(refused(&daemon, "pool config other"), "Error: no such media pool 'other'\n");
+    assert_eq!(refused(&daemon, "pool config other"), "Error: no such pool 'other'\n");
     assert!(refused(&daemon, "pool create daily").contains("daily"));
     assert_eq!(fs::read(home.join("etc/media-pool.cfg")).unwrap(), before);
 

@@ -3,29 +3,44 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use reel_tests::{Daemon, Home, printed_by_pbs, run, sorted, unpack_tapes_of_pbs};
+use reel_tests::said::{Said, called, recorded};
+use reel_tests::{Home, fixtures, run, sorted, unpack_tapes_of_pbs};
 use serde_json::Value;
 
 /// When PBS's listings were recorded: 2026-11-23T14:33:02Z.
 const RECORDED_AT: &str = "1795444382";
 
-/// The listings: our command, and the name of the file with PBS's output.
-const LISTINGS: [(&str, &str); 5] = [
-    ("media list", "proxmox-tape_media_list"),
-    ("media list --update-status false", "proxmox-tape_media_list_--update-status_false"),
-    ("media content", "proxmox-tape_media_content"),
-    ("pool list", "proxmox-tape_pool_list"),
-    ("inventory", "proxmox-tape_inventory"),
+/// The folder with the listings of this very state.
+const OF_THE_ARCHIVE: &str = "outputs/of-the-archive";
+
+/// The only file there that holds no command's output but an answer of PBS's API, and our command that gives the same.
+const MEDIA_SETS: (&str, &str) = ("api_media-sets.txt", "media-set list");
+
+/// Beside that folder: what was recorded of settings that are the same in this state.
+const SETTINGS: [&str; 12] = [
+    "proxmox-backup-manager_datastore_show_store1",
+    "proxmox-backup-manager_remote_show_self1",
+    "proxmox-backup-manager_sync-job_show_s-local1",
+    "proxmox-backup-manager_sync-job_show_s-ns1",
+    "proxmox-backup-manager_sync-job_show_s-pull1",
+    "proxmox-backup-manager_user_list-tokens_alice_pbs",
+    "proxmox-backup-manager_user_permissions_alice_pbs",
+    "proxmox-backup-manager_user_permissions_alice_pbs_tok1",
+    "proxmox-tape_backup-job_show_manual-1",
+    "proxmox-tape_backup-job_show_nightly-1",
+    "proxmox-tape_pool_config_nosuchpool",
+    "proxmox-tape_pool_config_poolA",
 ];
 
-/// A home with PBS's configuration, state and tapes; only the tapes' folder is another one.
+/// A home with PBS's configuration, state, logs and tapes; only the tapes' folder is another one.
 fn home_of_pbs() -> Option<Home> {
     let home = Home::new();
     let pbs = unpack_tapes_of_pbs(&home)?;
-    fs::rename(pbs.join("etc-proxmox-backup"), home.join("etc")).unwrap();
-    fs::create_dir(home.join("state")).unwrap();
-    fs::rename(pbs.join("var-lib-proxmox-backup/tape"), home.join("state/tape")).unwrap();
+    for (theirs, ours) in [("etc", "etc"), ("var-lib", "state"), ("var-log", "log")] {
+        fs::rename(pbs.join(format!("{theirs}-proxmox-backup")), home.join(ours)).unwrap();
+    }
     let configuration = home.join("etc/tape.cfg");
     let text = fs::read_to_string(&configuration).unwrap();
     let tapes = pbs.join("vtape");
@@ -40,38 +55,58 @@ fn owner() -> String {
     format!("{}:{}", nix::unistd::getuid(), nix::unistd::getgid())
 }
 
-fn recorded(name: &str, format: &str) -> String {
-    printed_by_pbs(&format!("outputs/of-the-archive/{name}.{format}.txt")).unwrap()
+/// The files of a folder of the fixtures, by name.
+fn files_of(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
 }
 
-fn compare(daemon: &Daemon<'_>, command: &str, name: &str) {
-    let of_pbs: Value = serde_json::from_str(&recorded(name, "json")).unwrap();
-    let ours = sorted(daemon.json(command));
-    assert_eq!(ours, sorted(of_pbs), "{command}");
-    assert_eq!(
-        daemon.ctl(&format!("{command} --output-format text")),
-        recorded(name, "text"),
-        "{command}"
-    );
+/// A listing, to the letter. PBS prints the elements of a list in JSON in the order of its hash tables, another one each
+/// time; so they get an order here, once the text is what their JSON is in one of the two layouts.
+fn in_order(text: &str) -> String {
+    let Ok(json @ Value::Array(_)) = serde_json::from_str::<Value>(text) else {
+        return text.to_owned();
+    };
+    let pretty = format!("{json:#}\n");
+    let is_pretty = text == pretty;
+    assert!(is_pretty || text == format!("{json}\n"), "another layout: {text}");
+    let sorted = Value::from(sorted(json));
+    if is_pretty { format!("{sorted:#}\n") } else { format!("{sorted}\n") }
 }
 
 #[test]
 fn listings_are_those_of_pbs() {
     let Some(home) = home_of_pbs() else { return };
     let daemon = home.start_with(&["--clock", RECORDED_AT]);
-    for (command, name) in LISTINGS {
-        compare(&daemon, command, name);
+    let outputs = fixtures().unwrap().join("outputs");
+    let is_command = |file: &PathBuf| !file.ends_with(MEDIA_SETS.0);
+    let listings = files_of(&fixtures().unwrap().join(OF_THE_ARCHIVE)).into_iter();
+    let settings = SETTINGS.iter().flat_map(|name| {
+        ["text", "json", "json-pretty"].map(|format| outputs.join(format!("{name}.{format}.txt")))
+    });
+    let mut wrong = Vec::new();
+    for file in listings.filter(is_command).chain(settings) {
+        let (line, theirs) = recorded(&file);
+        let ours = called(&daemon, &line);
+        let all = |said: &Said| (said.code, in_order(&said.stdout), said.stderr.clone());
+        if all(&ours) != all(&theirs) {
+            wrong.push(format!("{line}\n{:?}\n{:?}\n", all(&ours), all(&theirs)));
+        }
     }
-    let pretty = daemon.ctl("pool list --output-format json-pretty");
-    let pretty_of_pbs = recorded("proxmox-tape_pool_list", "json-pretty");
-    assert_eq!(lines(&pretty), lines(&pretty_of_pbs));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// The lines, in an order of their own and without the commas between elements.
-fn lines(text: &str) -> Vec<&str> {
-    let mut lines: Vec<&str> = text.lines().map(|line| line.trim_end_matches(',')).collect();
-    lines.sort_unstable();
-    lines
+#[test]
+fn media_sets_are_those_of_the_api() {
+    let Some(home) = home_of_pbs() else { return };
+    let daemon = home.start_with(&["--clock", RECORDED_AT]);
+    let (file, command) = MEDIA_SETS;
+    let text = fs::read_to_string(fixtures().unwrap().join(OF_THE_ARCHIVE).join(file)).unwrap();
+    let (_request, answer) = text.split_once('\n').unwrap();
+    let ours = daemon.ctl(&format!("{command} --output-format json-pretty"));
+    assert_eq!(in_order(&ours), in_order(answer));
 }
 
 #[test]

@@ -62,7 +62,7 @@ impl PoolConfig {
 }
 
 impl Entry for PoolConfig {
-    const KIND: &'static str = "media pool";
+    const KIND: &'static str = "pool";
     const SECTION: &'static str = "pool";
     const FILE: &'static SectionFile = &FILE;
     const DELETABLE: &'static [&'static str] =

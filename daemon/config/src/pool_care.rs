@@ -55,7 +55,7 @@ impl PoolCare {
 }
 
 impl Entry for PoolCare {
-    const KIND: &'static str = "media pool";
+    const KIND: &'static str = "pool";
     const SECTION: &'static str = "pool";
     const FILE: &'static SectionFile = &FILE;
     const DELETABLE: &'static [&'static str] = &["vault"];

@@ -15,7 +15,7 @@ mod select;
 mod unwritten;
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reel_store::datastore::{Datastore, SnapshotReader};
 use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
@@ -189,9 +189,12 @@ impl Run<'_> {
             }
             for (done, snapshot) in snapshots.iter().enumerate() {
                 self.task.check()?;
-                self.one_snapshot(snapshot)?;
+                let was_tried = self.one_snapshot(snapshot)?;
                 let progress =
                     Progress { groups: groups.len(), number, done: done + 1, of: snapshots.len() };
+                if was_tried {
+                    self.task.log(&progress.to_string());
+                }
                 progress.tell(self.task);
             }
         }
@@ -207,36 +210,34 @@ impl Run<'_> {
         format!("datastore '{store}', {namespace}, group {} was empty", group.group)
     }
 
-    fn one_snapshot(&mut self, snapshot: &SnapshotPath) -> Result<()> {
+    /// Backs a snapshot up; false where it is on the media already.
+    fn one_snapshot(&mut self, snapshot: &SnapshotPath) -> Result<bool> {
         if self.known().has_snapshot(snapshot) {
             self.task.log(&format!("skip snapshot {snapshot}"));
-            return Ok(());
+            return Ok(false);
         }
         self.attempted = true;
         self.task.log(&format!("backup snapshot \"{snapshot}\""));
         let reader = match self.job.store.open_snapshot(snapshot) {
             Err(error) if is_vanished(&error) => {
                 self.task.log(&format!("snapshot {snapshot} vanished, skipping"));
-                return Ok(());
+                return Ok(true);
             }
             Err(error) => {
                 self.leave_out(snapshot, &error.into());
-                return Ok(());
+                return Ok(true);
             }
             Ok(reader) => reader,
         };
         match self.write_snapshot(&reader) {
-            Err(error) if is_about_data(&error) => {
-                self.leave_out(snapshot, &error);
-                Ok(())
-            }
-            Err(error) => Err(error),
+            Err(error) if is_about_data(&error) => self.leave_out(snapshot, &error),
+            Err(error) => return Err(error),
             Ok(()) => {
                 self.summary.written.push(snapshot.clone());
                 self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
-                Ok(())
             }
         }
+        Ok(true)
     }
 
     fn write_snapshot(&mut self, reader: &SnapshotReader) -> Result<()> {
@@ -250,23 +251,12 @@ impl Run<'_> {
     }
 
     fn write_chunks(&mut self, reader: &SnapshotReader) -> Result<()> {
-        let Self { env, job, task, writer, known, .. } = self;
-        let started = Instant::now();
-        let count = feed_chunks(reader, known, &env.scratch, |feed| {
+        let Self { env, job, writer, known, .. } = self;
+        feed_chunks(reader, known, &env.scratch, |feed| {
             writer.write_chunks(job.store.name(), feed, &mut |digest: &Digest| {
                 known.write().unwrap_or_else(PoisonError::into_inner).add_chunk(digest)
             })
-        })?;
-        if count.chunks > 0 {
-            let megabytes = count.bytes as f64 / 1e6;
-            let seconds = started.elapsed().as_secs_f64();
-            task.log(&format!(
-                "wrote {} chunks ({megabytes:.2} MB at {:.2} MB/s)",
-                count.chunks,
-                megabytes / seconds
-            ));
-        }
-        Ok(())
+        })
     }
 
     fn leave_out(&mut self, snapshot: &SnapshotPath, error: &Error) {
@@ -377,7 +367,6 @@ struct Progress {
 
 impl Progress {
     fn tell(&self, task: &dyn TaskContext) {
-        task.log(&self.to_string());
         let parts = (self.share() * 10_000.0) as u64;
         task.progress(parts, 10_000, "parts");
     }
@@ -391,6 +380,9 @@ impl std::fmt::Display for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { groups, number, done, of } = self;
         let percent = self.share() * 100.0;
+        if *groups == 1 {
+            return write!(f, "percentage done: {percent:.2}% ({done}/{of} snapshots)");
+        }
         if done == of {
             return write!(f, "percentage done: {percent:.2}% ({}/{groups} groups)", number + 1);
         }
@@ -413,5 +405,7 @@ mod tests {
         assert_eq!(within.to_string(), text);
         let last = Progress { groups: 16, number: 1, done: 1, of: 1 };
         assert_eq!(last.to_string(), "percentage done: 12.50% (2/16 groups)");
+        let only = Progress { groups: 1, number: 0, done: 1, of: 2 };
+        assert_eq!(only.to_string(), "percentage done: 50.00% (1/2 snapshots)");
     }
 }

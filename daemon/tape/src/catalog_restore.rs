@@ -200,7 +200,10 @@ impl Search<'_> {
             match found {
                 Found::OwnCatalog => found_own = true,
                 Found::OtherCatalog => {}
-                Found::End => return Ok(found_own),
+                Found::End => {
+                    self.task.log(&format!("detected EOT after {file} files"));
+                    return Ok(found_own);
+                }
                 Found::NoCatalog if jumped => return Ok(found_own),
                 Found::NoCatalog => {
                     jumped = true;
@@ -288,10 +291,12 @@ impl Search<'_> {
                 return Ok(Found::OtherCatalog);
             }
         }
-        let related = if own { "" } else { "related " };
-        self.task
-            .log(&format!("successfully restored {related}catalog for media '{}'", catalog.uuid));
-        Ok(if own { Found::OwnCatalog } else { Found::OtherCatalog })
+        if own {
+            self.task.log("successfully restored catalog");
+            return Ok(Found::OwnCatalog);
+        }
+        self.task.log(&format!("successfully restored related catalog {}", catalog.uuid));
+        Ok(Found::OtherCatalog)
     }
 }
 

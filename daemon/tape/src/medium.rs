@@ -336,7 +336,6 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
         return Ok(());
     }
     hold.finish(task);
-    task.log("unload media");
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
         Some(changer) => changer.unload(number, None).map(drop),

@@ -183,8 +183,8 @@ impl State {
     }
 
     pub(super) fn slot(&mut self, number: SlotNumber) -> Result<&mut Slot> {
-        let slot = self.slots.get_mut(number.index());
-        slot.ok_or(Error::NoSuchSlot(number))
+        let slots = self.slots.len();
+        self.slots.get_mut(number.index()).ok_or(Error::NoSuchSlot { number, slots })
     }
 
     pub(super) fn load_slot(&mut self, slot: SlotNumber, drive: DriveNumber) -> Result<()> {

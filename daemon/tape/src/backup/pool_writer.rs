@@ -9,6 +9,7 @@ mod loading;
 use std::fs::{File, Metadata};
 use std::io::Seek;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 use reel_store::datastore::SnapshotReader;
 use reel_store::pxar::FileStat;
@@ -61,13 +62,6 @@ pub(super) struct PoolWriter<'a> {
     used: Vec<MediaId>,
 }
 
-/// How many chunks of a snapshot were written.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ChunkCount {
-    pub(super) chunks: u64,
-    pub(super) bytes: u64,
-}
-
 impl<'a> PoolWriter<'a> {
     pub(super) fn new(
         env: &'a TapeEnv,
@@ -110,15 +104,13 @@ impl<'a> PoolWriter<'a> {
         store: &StoreName,
         feed: &mut ChunkFeed,
         on_chunk: &mut dyn FnMut(&Digest) -> Result<()>,
-    ) -> Result<ChunkCount> {
-        let mut count = ChunkCount::default();
+    ) -> Result<()> {
         let mut useless_media = 0;
         while let Some(chunk) = feed.next()? {
             feed.put_back(chunk);
             self.task.check()?;
-            let before = count.chunks;
-            let archive = self.write_chunk_archive(store, feed, &mut count, on_chunk)?;
-            useless_media = if count.chunks > before { 0 } else { useless_media + 1 };
+            let (archive, chunks) = self.write_chunk_archive(store, feed, on_chunk)?;
+            useless_media = if chunks > 0 { 0 } else { useless_media + 1 };
             self.after_archive(archive.written)?;
             if let Some(error) = archive.failed {
                 return Err(error);
@@ -129,17 +121,18 @@ impl<'a> PoolWriter<'a> {
                 ));
             }
         }
-        Ok(count)
+        Ok(())
     }
 
+    /// Writes one archive; how many chunks it took.
     fn write_chunk_archive(
         &mut self,
         store: &StoreName,
         feed: &mut ChunkFeed,
-        count: &mut ChunkCount,
         on_chunk: &mut dyn FnMut(&Digest) -> Result<()>,
-    ) -> Result<ChunkArchive> {
+    ) -> Result<(ChunkArchive, u64)> {
         let start = self.begin_archive()?;
+        let (started, mut chunks) = (Instant::now(), 0);
         let header = ChunkArchiveHeader { store: store.clone() }.to_json()?;
         let (uuid, now) = (Uuid::new_v4(), self.env.clock.now());
         let task = self.task;
@@ -150,7 +143,7 @@ impl<'a> PoolWriter<'a> {
         let mut register = |digest: &Digest, offset: u64| {
             catalog.register_chunk(digest)?;
             places.chunk(digest, offset);
-            count.chunks += 1;
+            chunks += 1;
             on_chunk(digest)?;
             Ok(task.check()?)
         };
@@ -163,9 +156,17 @@ impl<'a> PoolWriter<'a> {
         let archive = written.map_err(|error| name_drive(self.hold, error))?;
         loaded.catalog.end_chunk_archive()?;
         loaded.places.end_archive()?;
-        count.bytes += archive.written.bytes;
+        self.tell_chunks(chunks, archive.written.bytes, started.elapsed());
         self.env.reached("backup: chunk archive written");
-        Ok(archive)
+        Ok((archive, chunks))
+    }
+
+    fn tell_chunks(&self, chunks: u64, bytes: u64, took: Duration) {
+        if chunks > 0 {
+            let megabytes = bytes as f64 / 1e6;
+            let speed = megabytes / took.as_secs_f64();
+            self.task.log(&format!("wrote {chunks} chunks ({megabytes:.2} MB at {speed:.2} MB/s)"));
+        }
     }
 
     /// Writes the archive of a snapshot, on the next medium where it does not fit on this one.

@@ -46,7 +46,7 @@ pub fn format_medium(
     let _locks = match &known {
         Some(labels) => {
             task.log(&format!(
-                "format media '{}' ({})",
+                "found media '{}' with uuid '{}'",
                 labels.label.label_text, labels.label.uuid
             ));
             let locks = lock_owner(env, labels, task)?;

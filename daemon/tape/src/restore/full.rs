@@ -31,6 +31,9 @@ pub(super) fn restore_all(
     hold: &mut DriveHold,
     report: &mut Report<'_>,
 ) -> Result<()> {
+    if let Some(fingerprint) = run.members.key() {
+        run.task.log(&format!("Encryption key fingerprint: {}", fingerprint.short()));
+    }
     run.task.log(&format!("Datastore(s): {}", run.targets.names()));
     run.task.log(&format!("Drive: {}", hold.name()));
     for seq_nr in run.members.missing() {

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 
-use reel_types::{LabelText, MediaId, MediaLocation, MediaSetId, MediaStatus, PoolName};
+use reel_types::{
+    Fingerprint, LabelText, MediaId, MediaLocation, MediaSetId, MediaStatus, PoolName,
+};
 
 use crate::drive_desk::DriveHold;
 use crate::env::TapeEnv;
@@ -50,6 +52,11 @@ impl Members {
 
     pub(super) fn pool(&self) -> &PoolName {
         &self.pool
+    }
+
+    /// The key that the set is encrypted with.
+    pub(super) fn key(&self) -> Option<&Fingerprint> {
+        self.media.iter().find_map(|member| member.set_label.encryption_key_fingerprint.as_ref())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Member> {

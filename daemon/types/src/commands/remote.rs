@@ -51,7 +51,7 @@ const JOB: &[Column] = &[
     text("remote-store"),
     text("store"),
     text("comment"),
-    rendered("group-filter", Render::GroupFilter),
+    text("group-filter"),
     number("max-depth"),
     text("ns"),
     text("owner"),

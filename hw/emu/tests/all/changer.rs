@@ -85,7 +85,7 @@ fn impossible_moves_are_refused_before_the_robot_moves() {
     let library = with_media(true);
     let mut changer = changer(&library, ChangerOptions::default());
     assert!(matches!(changer.load_slot(slot(2), DRIVE), Err(Error::SlotEmpty(_))));
-    assert!(matches!(changer.load_slot(slot(9), DRIVE), Err(Error::NoSuchSlot(_))));
+    assert!(matches!(changer.load_slot(slot(9), DRIVE), Err(Error::NoSuchSlot { .. })));
     assert!(matches!(changer.load_slot(slot(1), DriveNumber(7)), Err(Error::NoSuchDrive(_))));
     assert!(matches!(changer.unload(DRIVE, None), Err(Error::DriveEmpty(_))));
     assert!(matches!(changer.transfer(slot(1), slot(3)), Err(Error::SlotFull(_))));

@@ -304,5 +304,8 @@ fn mtx_refuses_in_the_words_of_pbs() {
         library.put(slot, cartridge(&format!("FULL0{slot}L8"), Generation::Lto8, 1 << 30));
     }
     assert_eq!(said("unload", json!({ "drivenum": 0 })), "Drive '0' unload failure - no free slot");
-    assert!(said("load", json!({ "slot": 99, "drivenum": 0 })).contains("invalid slot number 99"));
+    assert!(
+        said("load", json!({ "slot": 99, "drivenum": 0 }))
+            .contains("invalid slot number '99' (max ")
+    );
 }
