@@ -11,13 +11,14 @@ use crate::Home;
 pub fn keep_events(home: &Home) {
     let hook = home.join("hook");
     let kept = home.join("events");
-    fs::write(&hook, format!("#!/bin/sh\ncat >> {}\n", kept.display())).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\ncat >> {}\n", kept.display()))
+        .expect("the hook is written");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).expect("the hook can run");
     let settings = format!(
         "notifications: settings\n\thook {}\n\tnotification-mode notification-system\n",
         hook.display()
     );
-    fs::write(home.join("etc/reelfs.cfg"), settings).unwrap();
+    fs::write(home.join("etc/reelfs.cfg"), settings).expect("the settings are written");
 }
 
 /// The events that were told, as soon as `enough` of them are there.

@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "what fails ends the test")]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use reel_emu::{CartridgeFacts, Maker};
 use reel_tests::emulated::{medium, shape};
+use reel_tests::events::{events, keep_events};
 use reel_tests::scene::one_snapshot;
 use reel_tests::{Daemon, Home, emulated};
 use serde_json::{Value, json};
@@ -25,15 +25,7 @@ fn prepare(home: &Home, daemon: &Daemon<'_>) {
         daemon.ctl(&format!("label --label-text {label} --pool {pool} --drive drive0"));
         daemon.ctl("unload --drive drive0");
     }
-    let hook = home.join("hook");
-    let events = home.join("events");
-    fs::write(&hook, format!("#!/bin/sh\ncat >> {}\n", events.display())).unwrap();
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let settings = format!(
-        "notifications: settings\n\thook {}\n\tnotification-mode notification-system\n",
-        hook.display()
-    );
-    fs::write(home.join("etc/reelfs.cfg"), settings).unwrap();
+    keep_events(home);
 }
 
 fn new_library(home: &Home) {
@@ -45,18 +37,6 @@ fn create(daemon: &Daemon<'_>, id: &str, pool: &str, drive: &str) {
     daemon.ctl(&format!(
         "backup-job create {id} --store store1 --pool {pool} --drive {drive} --notification-mode notification-system"
     ));
-}
-
-/// The events that were told until `enough` of them are there.
-fn events(home: &Home, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-    loop {
-        let text = fs::read_to_string(home.join("events")).unwrap_or_default();
-        let whole = text.lines().map(serde_json::from_str).collect::<Result<Vec<Value>, _>>();
-        if let Some(events) = whole.ok().filter(|events| enough(events)) {
-            return events;
-        }
-        std::thread::yield_now();
-    }
 }
 
 fn of_kind<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {

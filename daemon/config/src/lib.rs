@@ -38,6 +38,8 @@ mod sync_job;
 mod tape;
 mod tape_job;
 mod tape_keys;
+#[cfg(test)]
+mod testing;
 mod user;
 
 pub use acl::{AclFile, AclTree, Grant, Grantee, Roles};

@@ -161,44 +161,34 @@ mod tests {
     use crate::Remotes;
 
     use super::*;
+    use crate::testing::{content_of, folder_with};
 
     /// `config.md` §11.1.
     const EXAMPLE: &str = "remote: pbs2\n\tauth-id sync@pam\n\tfingerprint 64:d3:ff:3a:50:38:53:5a:9b:f7:50:01:02:03:04:05:06:07:08:09:0a:0b:0c:0d:0e:0f:10:11:12:13:ab:fe\n\thost pbs2.example\n\tpassword U0VDUkVU\n";
 
-    fn folder(content: &str) -> (tempfile::TempDir, ConfigDir) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE.name), content).unwrap();
-        let dir = ConfigDir::new(folder.path());
-        (folder, dir)
-    }
-
-    fn content(dir: &ConfigDir) -> String {
-        fs::read_to_string(dir.file(FILE.name)).unwrap()
-    }
-
     #[test]
     fn the_example_of_the_specification_is_read_and_written_so() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let (remotes, digest) = Remotes::new(&dir).list().unwrap();
         let expected = "546846fb8285e22f071a271ffe83bef7cad255ff53c6d4b51a973c152ac73781";
         assert_eq!(digest.to_string(), expected);
         let [remote] = &remotes[..] else { panic!("{remotes:?}") };
         assert_eq!((remote.port(), remote.password().unwrap().reveal()), (8007, "SECRET"));
-        let (_other, other) = folder("");
+        let (_other, other) = folder_with(&FILE, "");
         Remotes::new(&other).create(remote).unwrap();
-        assert_eq!(content(&other), EXAMPLE);
+        assert_eq!(content_of(&FILE, &other), EXAMPLE);
     }
 
     #[test]
     fn a_secret_shows_nowhere() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let said = format!("{:?}", Remotes::new(&dir).list().unwrap());
         assert!(!said.contains("SECRET") && !said.contains("U0VDUkVU"), "{said}");
     }
 
     #[test]
     fn a_password_that_is_no_base64_fails_its_remote_alone() {
-        let (_folder, dir) = folder(&EXAMPLE.replace("U0VDUkVU", "!"));
+        let (_folder, dir) = folder_with(&FILE, &EXAMPLE.replace("U0VDUkVU", "!"));
         let remote = Remotes::new(&dir).get(&"pbs2".parse().unwrap()).unwrap();
         let refused = remote.password().unwrap_err().to_string();
         assert!(refused.contains("remote 'pbs2'") && refused.contains("set it anew"), "{refused}");
@@ -206,7 +196,7 @@ mod tests {
 
     #[test]
     fn keys_are_deleted_and_others_stay() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let name = "pbs2".parse().unwrap();
         let port = |remote: &mut RemoteConfig| {
             remote.port = Some(443);
@@ -214,13 +204,13 @@ mod tests {
         };
         Remotes::new(&dir).update(&name, &["fingerprint"], None, port).unwrap();
         let expected = "remote: pbs2\n\tauth-id sync@pam\n\thost pbs2.example\n\tpassword U0VDUkVU\n\tport 443\n";
-        assert_eq!(content(&dir), expected);
+        assert_eq!(content_of(&FILE, &dir), expected);
         assert!(Remotes::new(&dir).update(&name, &["host"], None, port).is_err());
     }
 
     #[test]
     fn one_that_a_job_uses_stays() {
-        let (folder, dir) = folder(EXAMPLE);
+        let (folder, dir) = folder_with(&FILE, EXAMPLE);
         let job = "sync: j01\n\tremote pbs2\n\tremote-store a01\n\tstore b01\n";
         fs::write(folder.path().join("sync.cfg"), job).unwrap();
         let name = "pbs2".parse().unwrap();
@@ -228,6 +218,6 @@ mod tests {
         assert!(refused.contains("sync job 'j01'"), "{refused}");
         fs::remove_file(folder.path().join("sync.cfg")).unwrap();
         RemoteConfig::remove(&dir, &name, None).unwrap();
-        assert_eq!(content(&dir), "");
+        assert_eq!(content_of(&FILE, &dir), "");
     }
 }

@@ -240,25 +240,13 @@ impl Entry for SyncJobConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use crate::{ConfigDir, SyncJobs};
+    use crate::SyncJobs;
 
     use super::*;
+    use crate::testing::{content_of, folder_with};
 
     /// `config.md` §11.1.
     const EXAMPLE: &str = "sync: pbs2-local\n\tcomment offsite\n\tgroup-filter type:ct\n\tgroup-filter exclude:regex:^ct/9\n\towner root@pam\n\trate-in 20 MiB\n\tremote pbs2\n\tremote-store local\n\tremove-vanished true\n\tschedule Wed 02:30\n\tstore local\n";
-
-    fn folder(content: &str) -> (tempfile::TempDir, ConfigDir) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE.name), content).unwrap();
-        let dir = ConfigDir::new(folder.path());
-        (folder, dir)
-    }
-
-    fn content(dir: &ConfigDir) -> String {
-        fs::read_to_string(dir.file(FILE.name)).unwrap()
-    }
 
     fn job(store: &str, remote_store: &str) -> SyncJobConfig {
         SyncJobConfig::new(
@@ -270,30 +258,30 @@ mod tests {
 
     #[test]
     fn the_example_of_the_specification_is_read_and_written_so() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let (jobs, digest) = SyncJobs::new(&dir).list().unwrap();
         let expected = "5b7f3de1abce1f27ca3826a7a3f1f06ee8171b66e371c1bce920bbcc155162c4";
         assert_eq!(digest.to_string(), expected);
-        let (_other, other) = folder("");
+        let (_other, other) = folder_with(&FILE, "");
         SyncJobs::new(&other).create(&jobs[0]).unwrap();
-        assert_eq!(content(&other), EXAMPLE);
+        assert_eq!(content_of(&FILE, &other), EXAMPLE);
     }
 
     #[test]
     fn sizes_are_written_in_one_form_and_defaults_not_at_all() {
-        let (_folder, dir) = folder("");
+        let (_folder, dir) = folder_with(&FILE, "");
         let mut new = job("dst", "src");
         new.limits.rate_in = Some("20MiB".parse().unwrap());
         SyncJobs::new(&dir).create(&new).unwrap();
         assert_eq!(
-            content(&dir),
+            content_of(&FILE, &dir),
             "sync: job1\n\trate-in 20 MiB\n\tremote-store src\n\tstore dst\n"
         );
     }
 
     #[test]
     fn what_contradicts_itself_is_refused() {
-        let (_folder, dir) = folder("");
+        let (_folder, dir) = folder_with(&FILE, "");
         let refused =
             |new: &SyncJobConfig| SyncJobs::new(&dir).create(new).unwrap_err().to_string();
         assert!(refused(&job("same", "same")).contains("can't be the same"));
@@ -304,14 +292,14 @@ mod tests {
         let mut slow = job("dst", "src");
         slow.limits.rate_out = Some("0.5".parse().unwrap());
         assert!(refused(&slow).contains("'rate-out'"));
-        assert_eq!(content(&dir), "");
+        assert_eq!(content_of(&FILE, &dir), "");
     }
 
     #[test]
     fn filters_are_deleted_as_a_whole() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let name = "pbs2-local".parse().unwrap();
         SyncJobs::new(&dir).update(&name, &["group-filter"], None, |_| Ok(())).unwrap();
-        assert!(!content(&dir).contains("group-filter"));
+        assert!(!content_of(&FILE, &dir).contains("group-filter"));
     }
 }

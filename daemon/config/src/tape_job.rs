@@ -177,48 +177,36 @@ impl Entry for TapeJobConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
-    use crate::{ConfigDir, TapeJobs};
+    use crate::TapeJobs;
 
     use super::*;
+    use crate::testing::{content_of, folder_with};
 
     const EXAMPLE: &str = "backup: nightly-1\n\tcomment weekly job\n\tdrive vt0\n\tgroup-filter type:vm\n\tgroup-filter exclude:regex:^vm/3.*\n\tlatest-only true\n\tmax-depth 2\n\tns a\n\tpool poolA\n\tschedule sat 18:15\n\tstore store1\n";
 
-    fn folder(content: &str) -> (tempfile::TempDir, ConfigDir) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE.name), content).unwrap();
-        let dir = ConfigDir::new(folder.path());
-        (folder, dir)
-    }
-
-    fn content(dir: &ConfigDir) -> String {
-        fs::read_to_string(dir.file(FILE.name)).unwrap()
-    }
-
     #[test]
     fn a_file_of_pbs_is_read_and_written_so() {
-        let (_folder, dir) = folder(EXAMPLE);
+        let (_folder, dir) = folder_with(&FILE, EXAMPLE);
         let (jobs, _) = TapeJobs::new(&dir).list().unwrap();
         assert_eq!(jobs[0].group_filter.len(), 2);
-        let (_other, other) = folder("");
+        let (_other, other) = folder_with(&FILE, "");
         TapeJobs::new(&other).create(&jobs[0]).unwrap();
-        assert_eq!(content(&other), EXAMPLE);
+        assert_eq!(content_of(&FILE, &other), EXAMPLE);
     }
 
     #[test]
     fn the_older_name_is_read_and_a_later_key_is_kept() {
         let text = "backup: old\n\tdrive vt0\n\texport-media yes\n\tpool poolA\n\tstore store1\n\tworker-threads 4\n";
-        let (_folder, dir) = folder(text);
+        let (_folder, dir) = folder_with(&FILE, text);
         let id = "old".parse().unwrap();
         assert_eq!(TapeJobs::new(&dir).get(&id).unwrap().export_media_set, Some(true));
         TapeJobs::new(&dir).update(&id, &[""; 0], None, |_| Ok(())).unwrap();
-        let written = content(&dir);
+        let written = content_of(&FILE, &dir);
         assert!(written.contains("\texport-media-set true\n"), "{written}");
         assert!(!written.contains("export-media "), "{written}");
         assert!(written.contains("\tworker-threads 4\n"), "{written}");
-        let (_folder, dir) = folder(text);
+        let (_folder, dir) = folder_with(&FILE, text);
         TapeJobs::new(&dir).update(&id, &["export-media-set"], None, |_| Ok(())).unwrap();
-        assert!(!content(&dir).contains("export-media"), "{}", content(&dir));
+        assert!(!content_of(&FILE, &dir).contains("export-media"), "{}", content_of(&FILE, &dir));
     }
 }

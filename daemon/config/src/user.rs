@@ -248,38 +248,26 @@ impl Entry for TokenConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use crate::{Tokens, Users};
 
     use super::*;
-
-    fn folder(content: &str) -> (tempfile::TempDir, ConfigDir) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE.name), content).unwrap();
-        let dir = ConfigDir::new(folder.path());
-        (folder, dir)
-    }
-
-    fn content(dir: &ConfigDir) -> String {
-        fs::read_to_string(dir.file(FILE.name)).unwrap()
-    }
+    use crate::testing::{content_of, folder_with};
 
     #[test]
     fn the_superuser_is_there_without_being_written() {
-        let (_folder, dir) = folder("");
+        let (_folder, dir) = folder_with(&FILE, "");
         let (users, _) = Users::new(&dir).list().unwrap();
         assert_eq!(users.len(), 1);
         assert_eq!(users[0].comment.as_ref().unwrap().as_str(), "Superuser");
         Users::new(&dir).create(&UserConfig::new("u@pbs".parse().unwrap())).unwrap();
-        assert_eq!(content(&dir), "user: root@pam\n\tcomment Superuser\n\nuser: u@pbs\n");
+        assert_eq!(content_of(&FILE, &dir), "user: root@pam\n\tcomment Superuser\n\nuser: u@pbs\n");
         let root = "root@pam".parse().unwrap();
         assert!(UserConfig::remove(&dir, &root, None).is_err());
     }
 
     #[test]
     fn tokens_need_their_user_and_go_with_it() {
-        let (_folder, dir) = folder("user: u@pbs\n\nuser: u2@pbs\n");
+        let (_folder, dir) = folder_with(&FILE, "user: u@pbs\n\nuser: u2@pbs\n");
         let token = |id: &str| TokenConfig {
             id: id.parse().unwrap(),
             validity: Validity { enable: Some(false), expire: Some(5) },
@@ -287,7 +275,9 @@ mod tests {
         };
         Tokens::new(&dir).create(&token("u@pbs!tok")).unwrap();
         Tokens::new(&dir).create(&token("u2@pbs!tok")).unwrap();
-        assert!(content(&dir).contains("\ntoken: u@pbs!tok\n\tenable false\n\texpire 5\n"));
+        assert!(
+            content_of(&FILE, &dir).contains("\ntoken: u@pbs!tok\n\tenable false\n\texpire 5\n")
+        );
         let error = Tokens::new(&dir).create(&token("nobody@pbs!tok")).unwrap_err();
         assert_eq!(error.to_string(), "no such user 'nobody@pbs'");
         let gone = UserConfig::remove(&dir, &"u@pbs".parse().unwrap(), None).unwrap();
@@ -315,7 +305,7 @@ mod tests {
     #[test]
     fn ids_of_the_wrong_kind_are_refused() {
         for bad in ["user: u@pbs!tok\n", "token: u@pbs\n", "user: u@pbs\n\texpire -1\n"] {
-            let (_folder, dir) = folder(bad);
+            let (_folder, dir) = folder_with(&FILE, bad);
             assert!(Users::new(&dir).list().is_err(), "{bad}");
         }
     }
