@@ -325,3 +325,45 @@ fn a_daemon_stops_without_a_complaint() {
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
     assert_eq!(fs::read_dir(home.mount()).unwrap().count(), 0);
 }
+
+#[test]
+fn what_a_datastore_is_told_stands_in_pbs_s_file_and_counts() {
+    let home = Home::new();
+    let daemon = home.start();
+    let path = home.join("store1");
+    let settings = "--gc-schedule daily --tuning sync-level=file --verify-new true --notify gc=never --notify-user root@pam";
+    daemon.ctl(&format!("datastore create store1 {} {settings}", path.display()));
+    let file = fs::read_to_string(home.join("etc/datastore.cfg")).unwrap();
+    let lines = [
+        "gc-schedule daily",
+        "notify gc=never",
+        "notify-user root@pam",
+        "tuning sync-level=file",
+        "verify-new true",
+    ];
+    assert!(lines.iter().all(|line| file.contains(&format!("\t{line}\n"))), "{file}");
+
+    silent(
+        &daemon,
+        "datastore update store1 --maintenance-mode offline,message=moving --delete verify-new",
+    );
+    let shown = daemon.json("datastore show store1");
+    assert_eq!(shown["maintenance-mode"], "offline,message=moving");
+    assert_eq!((shown.get("verify-new"), &shown["gc-schedule"]), (None, &"daily".into()));
+    let closed = refused(&daemon, "snapshot list store1");
+    assert!(closed.contains("moving"), "{closed}");
+    silent(&daemon, "datastore update store1 --delete maintenance-mode");
+    daemon.ctl("snapshot list store1");
+
+    for (value, part) in [
+        ("--maintenance-mode on", "maintenance-mode"),
+        ("--tuning sync-level=never", "tuning"),
+        ("--notify tape=always", "notify"),
+        ("--gc-schedule tomorrow", "gc-schedule"),
+        ("--notify-user root@pam!token", "notify-user"),
+        ("--keep-last 3", "keep-last"),
+    ] {
+        let error = refused(&daemon, &format!("datastore update store1 {value}"));
+        assert!(error.contains(part), "{value}: {error}");
+    }
+}

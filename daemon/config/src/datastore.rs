@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use reel_types::commands::NotificationMode;
-use reel_types::{AuthId, CalendarEvent, Comment, ParseError, PropertyString, StoreName};
+use reel_types::{
+    CalendarEvent, Comment, MaintenanceMode, MaintenanceType, Notify, ParseError, PropertyString,
+    StoreName, Tuning, UserId,
+};
 
 use crate::entries::{Entry, put, put_bool, value};
 use crate::section::{Document, Key, Schema, Section, SectionType, Unknown, ValueKind};
 use crate::settings::ConfigPath;
-use crate::{ConfigError, MaintenanceMode, MaintenanceType, Notify, SectionFile, Tuning};
+use crate::{ConfigError, SectionFile};
 
 const KEEP: ValueKind = ValueKind::Integer { min: 1, max: i64::MAX };
 
@@ -34,7 +37,7 @@ static FILE: SectionFile = SectionFile {
                 Key::optional("maintenance-mode", ValueKind::parsed::<MaintenanceMode>()),
                 Key::optional("notification-mode", ValueKind::parsed::<NotificationMode>()),
                 Key::optional("notify", ValueKind::parsed::<Notify>()),
-                Key::optional("notify-user", ValueKind::Text(check_user)),
+                Key::optional("notify-user", ValueKind::parsed::<UserId>()),
                 Key::required("path", ValueKind::parsed::<ConfigPath>()),
                 Key::optional("prune-schedule", ValueKind::parsed::<CalendarEvent>()),
                 Key::optional("tuning", ValueKind::parsed::<Tuning>()),
@@ -70,7 +73,7 @@ pub struct DatastoreConfig {
     /// For which work legacy mails are sent.
     pub notify: Option<Notify>,
     /// Who gets legacy mails.
-    pub notify_user: Option<AuthId>,
+    pub notify_user: Option<UserId>,
     /// How it works inside.
     pub tuning: Option<Tuning>,
     /// Whether new snapshots are verified at once.
@@ -198,14 +201,6 @@ impl Entry for DatastoreConfig {
             return Err(self.refuse("its path can't be changed"));
         }
         Ok(())
-    }
-}
-
-fn check_user(text: &str) -> Result<(), ParseError> {
-    let id: AuthId = text.parse()?;
-    match id.token() {
-        None => Ok(()),
-        Some(_) => Err(ParseError::new("user id", text, "must be a user, not a token")),
     }
 }
 

@@ -22,7 +22,6 @@ mod drive_care;
 mod entries;
 mod error;
 pub mod fuzz;
-mod maintenance;
 mod media_verify_job;
 mod notifications;
 mod pool;
@@ -42,6 +41,11 @@ mod tape_keys;
 mod testing;
 mod user;
 
+/// What a datastore's settings are made of.
+pub use reel_types::{
+    ChunkOrder, MaintenanceMode, MaintenanceType, Notify, Operation, SyncLevel, Tuning,
+};
+
 pub use acl::{AclFile, AclTree, Grant, Grantee, Roles};
 pub use client_keys::{ClientKey, ClientKeyInfo, ClientKeyRing, ClientKeys};
 pub use crypt_hash::CryptHash;
@@ -50,7 +54,6 @@ pub use dir::{ConfigDigest, ConfigDir, ConfigLock, FileClass};
 pub use drive_care::DriveCare;
 pub use entries::{Entries, Entry};
 pub use error::ConfigError;
-pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
 pub use media_verify_job::MediaVerifyJobConfig;
 pub use notifications::{MailServer, NotificationSettings, SmtpMode};
 pub use pool::PoolConfig;
@@ -58,7 +61,7 @@ pub use pool_care::PoolCare;
 pub use remote::{RemoteConfig, StoredPassword};
 pub use secret::{SecretKey, fingerprint_of};
 pub use section_file::SectionFile;
-pub use settings::{ChunkOrder, ConfigPath, Notify, SyncLevel, Tuning};
+pub use settings::ConfigPath;
 pub use shadow::{TokenSecrets, UserPasswords};
 pub use sync_job::{SyncJobConfig, SyncLimits};
 pub use tape::{ChangerConfig, LtoDriveConfig, TapeConfig, VirtualDrive};

@@ -15,11 +15,13 @@ mod cancel;
 mod clock;
 pub mod commands;
 mod commit_points;
+mod datastore_settings;
 mod digest;
 mod error;
 mod filter;
 pub mod fuzz;
 mod host;
+mod maintenance;
 mod media;
 mod names;
 mod namespace;
@@ -43,12 +45,14 @@ pub use calendar::CalendarEvent;
 pub use cancel::Cancel;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use commit_points::{CommitPoints, NoCommitPoints};
+pub use datastore_settings::{ChunkOrder, Notify, SyncLevel, Tuning};
 pub use digest::{CertificateFingerprint, Digest, Fingerprint};
 pub use error::ParseError;
 pub use filter::{GroupFilter, filters_accept};
 pub use host::HostName;
 /// Time zones, which every function on local time takes from its caller.
 pub use jiff::tz::TimeZone;
+pub use maintenance::{MaintenanceMode, MaintenanceType, Operation};
 pub use media::{MediaId, MediaLocation, MediaSetId, MediaStatus};
 pub use names::{
     BackupId, ChangerName, DriveName, JobId, LabelText, PoolName, RemoteName, StoreName, TokenName,

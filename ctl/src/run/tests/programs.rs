@@ -320,14 +320,14 @@ const MANAGER: &[Row] = &[
     ("datastore list", "datastore list", "{}"),
     ("datastore show s1x", "datastore show", r#"{"name":"s1x"}"#),
     (
-        "datastore create s1x /srv/s1 --comment x --reuse-datastore",
+        "datastore create s1x /srv/s1 --comment x --reuse-datastore --gc-schedule daily --maintenance-mode offline --notification-mode notification-system --notify gc=never --notify-user root@pam --tuning sync-level=file --verify-new",
         "datastore create",
-        r#"{"name":"s1x","path":"/srv/s1","comment":"x","reuse-datastore":true}"#,
+        r#"{"name":"s1x","path":"/srv/s1","comment":"x","reuse-datastore":true,"gc-schedule":"daily","maintenance-mode":"offline","notification-mode":"notification-system","notify":"gc=never","notify-user":"root@pam","tuning":"sync-level=file","verify-new":true}"#,
     ),
     (
-        "datastore update s1x --comment x --delete comment --digest DIGEST",
+        "datastore update s1x --comment x --maintenance-mode read-only --delete comment --digest DIGEST",
         "datastore update",
-        r#"{"name":"s1x","comment":"x","delete":["comment"],"digest":"DIGEST"}"#,
+        r#"{"name":"s1x","comment":"x","maintenance-mode":"read-only","delete":["comment"],"digest":"DIGEST"}"#,
     ),
     (
         "datastore remove s1x --digest DIGEST",

@@ -54,9 +54,7 @@ impl Reeld {
             );
             return Err(Failure::new(nix::libc::EEXIST, text));
         }
-        let mut config =
-            DatastoreConfig::new(command.name.clone(), command.path.to_string().parse()?);
-        config.comment = command.comment.clone();
+        let config = new_config(command)?;
         let (reeld, reuse) = (Arc::clone(self), command.reuse_datastore);
         let id = command.name.to_string();
         let upid = self.tasks.start("create-datastore", &id, who, move |task| {
@@ -98,9 +96,7 @@ impl Reeld {
             &delete,
             digest.as_ref(),
             |config| {
-                if let Some(comment) = &command.comment {
-                    config.comment = kept(comment);
-                }
+                change(config, command.clone());
                 Ok(())
             },
         )?;
@@ -127,6 +123,34 @@ impl Reeld {
         self.jobs.remove("garbage_collection", command.name.as_str())?;
         Done::nothing()
     }
+}
+
+fn new_config(command: &DatastoreCreate) -> Outcome<DatastoreConfig> {
+    let path = command.path.to_string().parse()?;
+    let mut config = DatastoreConfig::new(command.name.clone(), path);
+    config.comment = command.comment.as_ref().and_then(kept);
+    config.gc_schedule = command.gc_schedule.clone();
+    config.maintenance_mode = command.maintenance_mode.clone();
+    config.notification_mode = command.notification_mode;
+    config.notify = command.notify.clone();
+    config.notify_user = command.notify_user.clone();
+    config.tuning = command.tuning.clone();
+    config.verify_new = command.verify_new;
+    Ok(config)
+}
+
+/// What is given replaces what was there.
+fn change(config: &mut DatastoreConfig, new: DatastoreUpdate) {
+    if let Some(comment) = &new.comment {
+        config.comment = kept(comment);
+    }
+    config.gc_schedule = new.gc_schedule.or(config.gc_schedule.take());
+    config.maintenance_mode = new.maintenance_mode.or(config.maintenance_mode.take());
+    config.notification_mode = new.notification_mode.or(config.notification_mode);
+    config.notify = new.notify.or(config.notify.take());
+    config.notify_user = new.notify_user.or(config.notify_user.take());
+    config.tuning = new.tuning.or(config.tuning.take());
+    config.verify_new = new.verify_new.or(config.verify_new);
 }
 
 /// The keys that stand in a section, and its name.

@@ -77,7 +77,7 @@ commands! {
 
 settings! {
     /// Create a backup job.
-    BackupJobCreate ["backup-job" "create"];
+    BackupJobCreate ["backup-job" "create"] => Answer::Nothing;
     /// Change how a backup job is configured.
     BackupJobUpdate ["backup-job" "update"];
     {

@@ -2,8 +2,11 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, number, text};
-use super::values::{DatastoreProperty, LocalPath, StorePath};
-use crate::{Comment, Digest, Fingerprint, MediaSetId, StoreName};
+use super::values::{DatastoreProperty, LocalPath, NotificationMode, StorePath};
+use crate::{
+    CalendarEvent, Comment, Digest, Fingerprint, MaintenanceMode, MediaSetId, Notify, StoreName,
+    Tuning, UserId,
+};
 
 const LIST: Listing =
     Listing { columns: &[text("name"), text("path"), text("comment")], sort_by: &["name"] };
@@ -44,33 +47,49 @@ commands! {
         /// Datastore name.
         arg name: StoreName,
     }
+}
 
-    /// Create a datastore in a folder, or take up one that exists.
+settings! {
+    /// Create a datastore in a folder, or take up one that exists. reelfs itself collects no garbage and verifies nothing
+    /// by these settings; a PBS that uses the same files does.
     DatastoreCreate ["datastore" "create"] => Answer::Task;
-    {
-        /// Datastore name.
-        arg name: StoreName,
-        /// The folder for its content, absolute.
-        arg path: StorePath,
-        /// Comment.
-        opt comment: Option<Comment>,
-        /// Take up the datastore that the folder holds already.
-        opt reuse_datastore: bool = false,
-    }
-
     /// Change how a datastore is configured.
-    DatastoreUpdate ["datastore" "update"] => Answer::Nothing;
+    DatastoreUpdate ["datastore" "update"];
     {
         /// Datastore name.
         arg name: StoreName,
         /// Comment; an empty one removes it.
-        opt comment: Option<Comment>,
+        may comment: Comment,
+        /// When garbage is collected, a calendar event.
+        may gc_schedule: CalendarEvent,
+        /// What is refused for now: read-only or offline, and [,message=TEXT] for those who are refused.
+        may maintenance_mode: MaintenanceMode,
+        /// Mails to a user, or events.
+        may notification_mode: NotificationMode,
+        /// For which work mails are sent: [gc=,][verify=,][sync=,][prune=], each never, always or error.
+        may notify: Notify,
+        /// Who gets mails.
+        may notify_user: UserId,
+        /// How it works inside: [chunk-order=inode|none,][sync-level=filesystem|file|none].
+        may tuning: Tuning,
+        /// Verify new snapshots at once.
+        may verify_new: bool,
+    }
+    create only {
+        /// The folder for its content, absolute.
+        arg path: StorePath,
+        /// Take up the datastore that the folder holds already.
+        opt reuse_datastore: bool = false,
+    }
+    update only {
         /// Properties to delete, before new values are set.
         opt delete: Vec<DatastoreProperty>,
         /// Only if the configuration still has this digest.
         opt digest: Option<Digest>,
     }
+}
 
+commands! {
     /// Forget a datastore's configuration; its content stays on disk.
     DatastoreRemove ["datastore" "remove"] => Answer::Nothing;
     {

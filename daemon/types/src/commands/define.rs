@@ -16,7 +16,7 @@
 //!
 //! ```text
 //! /// What creating does.
-//! PoolCreate ["pool" "create"];
+//! PoolCreate ["pool" "create"] => Answer::…;
 //! /// What changing does.
 //! PoolUpdate ["pool" "update"];
 //! {
@@ -26,7 +26,8 @@
 //!     may comment: Comment,
 //!     many group_filter: GroupFilter,
 //! }
-//! update only { opt delete: Vec<PoolProperty> }    parameters as those of any command
+//! create only { opt reuse: bool = false }          parameters as those of any command
+//! update only { opt delete: Vec<PoolProperty> }
 //! ```
 
 /// The bytes of an identifier with `-` for `_`.
@@ -167,7 +168,7 @@ macro_rules! changed {
 macro_rules! settings {
     (
         $(#[doc = $create_help:literal])+
-        $create:ident [$($create_word:literal)+];
+        $create:ident [$($create_word:literal)+] => $answer:expr;
         $(#[doc = $update_help:literal])+
         $update:ident [$($update_word:literal)+];
         {
@@ -178,6 +179,10 @@ macro_rules! settings {
                 $need:ident $field:ident $(also $other:literal)*: $type:ty
             ),* $(,)?
         }
+        $(create only { $(
+            $(#[doc = $create_about:literal])+
+            $position:ident $create_only:ident: $create_type:ty $(= $default:literal)?
+        ),* $(,)? })?
         update only { $(
             $(#[doc = $only_about:literal])+
             opt $only:ident: $only_type:ty
@@ -185,10 +190,14 @@ macro_rules! settings {
     ) => {
         commands! {
             $(#[doc = $create_help])+
-            $create [$($create_word)+] => Answer::Nothing;
+            $create [$($create_word)+] => $answer;
             {
                 $(#[doc = $name_about])+
                 arg $name: $name_type,
+                $($(
+                    $(#[doc = $create_about])+
+                    $position $create_only: $create_type $(= $default)?,
+                )*)?
                 $(
                     $(#[doc = $about])+
                     opt $field $(also $other)*: created!($need $type)

@@ -317,7 +317,7 @@ commands! {
 
 settings! {
     /// Create a changer.
-    ChangerCreate ["changer" "create"];
+    ChangerCreate ["changer" "create"] => Answer::Nothing;
     /// Change how a changer is configured.
     ChangerUpdate ["changer" "update"];
     {

@@ -96,7 +96,7 @@ commands! {
 
 settings! {
     /// Create a media pool.
-    PoolCreate ["pool" "create"];
+    PoolCreate ["pool" "create"] => Answer::Nothing;
     /// Change how a media pool is configured.
     PoolUpdate ["pool" "update"];
     {

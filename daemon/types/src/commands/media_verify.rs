@@ -119,7 +119,7 @@ commands! {
 
 settings! {
     /// Create a job that verifies the media of a pool, as far as they are in the library.
-    MediaVerifyJobCreate ["media-verify-job" "create"];
+    MediaVerifyJobCreate ["media-verify-job" "create"] => Answer::Nothing;
     /// Change how a job that verifies media is configured.
     MediaVerifyJobUpdate ["media-verify-job" "update"];
     {

@@ -90,7 +90,7 @@ commands! {
 
 settings! {
     /// Create a remote.
-    RemoteCreate ["remote" "create"];
+    RemoteCreate ["remote" "create"] => Answer::Nothing;
     /// Change how a remote is configured.
     RemoteUpdate ["remote" "update"];
     {
@@ -190,7 +190,7 @@ commands! {
 
 settings! {
     /// Create a sync job.
-    SyncJobCreate ["sync-job" "create"];
+    SyncJobCreate ["sync-job" "create"] => Answer::Nothing;
     /// Change how a sync job is configured.
     SyncJobUpdate ["sync-job" "update"];
     {

@@ -46,7 +46,7 @@ commands! {
 
 settings! {
     /// Create a user. One of the realm 'pam' is the system's user of that name, who needs no password here.
-    UserCreate ["user" "create"];
+    UserCreate ["user" "create"] => Answer::Nothing;
     /// Change a user.
     UserUpdate ["user" "update"];
     {

@@ -23,10 +23,10 @@ use crate::names::check_safe_id;
 use crate::{
     AclPath, AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType,
     ByteSize, CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName,
-    Fingerprint, GroupFilter, HostName, JobId, LabelText, MediaId, MediaSetId, MediaStatus,
-    Namespace, NamespaceDepth, ParseError, Passphrase, Password, PasswordHint, PersonalDetail,
-    PoolName, RemoteName, RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate, TokenName,
-    Upid, UserId, VaultName,
+    Fingerprint, GroupFilter, HostName, JobId, LabelText, MaintenanceMode, MediaId, MediaSetId,
+    MediaStatus, Namespace, NamespaceDepth, Notify, ParseError, Passphrase, Password, PasswordHint,
+    PersonalDetail, PoolName, RemoteName, RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate,
+    TokenName, Tuning, Upid, UserId, VaultName,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -54,6 +54,9 @@ text_values! {
     BackupTime => Kind::Text("<time>"),
     BackupType => Kind::Words(&["vm", "ct", "host"]),
     CalendarEvent => Kind::Text("<calendar-event>"),
+    MaintenanceMode => Kind::Text("<string>"),
+    Notify => Kind::Text("<string>"),
+    Tuning => Kind::Text("<string>"),
     CertificateFingerprint => Kind::Text("<string>"),
     ChangerName => Kind::Text("<string>"),
     Digest => Kind::Text("<string>"),
@@ -596,6 +599,34 @@ words! {
     DatastoreProperty {
         /// The operator's words.
         Comment = "comment",
+        /// When garbage is collected.
+        GcSchedule = "gc-schedule",
+        /// What is refused for now.
+        MaintenanceMode = "maintenance-mode",
+        /// How news reach people.
+        NotificationMode = "notification-mode",
+        /// For which work mails are sent.
+        Notify = "notify",
+        /// Who gets mails.
+        NotifyUser = "notify-user",
+        /// How it works inside.
+        Tuning = "tuning",
+        /// Whether new snapshots are verified at once.
+        VerifyNew = "verify-new",
+        /// Legacy: when snapshots are pruned.
+        PruneSchedule = "prune-schedule",
+        /// Legacy: how many of the newest snapshots pruning keeps.
+        KeepLast = "keep-last",
+        /// Legacy: for how many hours.
+        KeepHourly = "keep-hourly",
+        /// Legacy: for how many days.
+        KeepDaily = "keep-daily",
+        /// Legacy: for how many weeks.
+        KeepWeekly = "keep-weekly",
+        /// Legacy: for how many months.
+        KeepMonthly = "keep-monthly",
+        /// Legacy: for how many years.
+        KeepYearly = "keep-yearly",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use reel_types::{ParseError, PropertyString};
+use crate::{ParseError, PropertyString};
 
 const KIND: &str = "maintenance mode";
 const MESSAGE_CHARS_MAX: usize = 64;
