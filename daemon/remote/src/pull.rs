@@ -15,7 +15,6 @@ mod group;
 mod known;
 mod namespaces;
 mod network;
-mod progress;
 mod report;
 mod run;
 mod selection;
@@ -33,7 +32,6 @@ use reel_types::{
 
 pub use error::PullError;
 pub use namespaces::{NamespaceMapping, NamespacePair};
-pub use progress::Progress;
 pub use report::{PullSummary, Removed};
 pub use selection::{Selection, SkipReason, Skipped, select};
 pub use source::Source;

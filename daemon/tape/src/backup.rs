@@ -18,7 +18,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reel_store::datastore::{Datastore, SnapshotReader};
-use reel_types::{Digest, GroupPath, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext};
+use reel_types::{
+    Digest, GroupPath, GroupsProgress, LabelText, MediaId, MediaSetId, SnapshotPath, TaskContext,
+};
 use uuid::Uuid;
 
 use crate::drive_desk::{DriveHold, DriveState};
@@ -38,6 +40,8 @@ pub use unwritten::unwritten_bytes;
 
 /// How often a media set is tried again that somebody else uses.
 const SET_RETRY: Duration = Duration::from_secs(1);
+/// Parts of a whole that progress is told in.
+const PARTS: f64 = 10_000.0;
 
 /// What a backup is to do.
 pub struct BackupJob {
@@ -190,12 +194,16 @@ impl Run<'_> {
             for (done, snapshot) in snapshots.iter().enumerate() {
                 self.task.check()?;
                 let was_tried = self.one_snapshot(snapshot)?;
-                let progress =
-                    Progress { groups: groups.len(), number, done: done + 1, of: snapshots.len() };
+                let progress = GroupsProgress {
+                    done_groups: number as u64,
+                    groups: groups.len() as u64,
+                    done_snapshots: done as u64 + 1,
+                    snapshots: snapshots.len() as u64,
+                };
                 if was_tried {
-                    self.task.log(&progress.to_string());
+                    self.task.log(&format!("percentage done: {progress}"));
                 }
-                progress.tell(self.task);
+                self.task.progress((progress.share() * PARTS) as u64, PARTS as u64, "parts");
             }
         }
         Ok(())
@@ -355,57 +363,4 @@ fn check_blobs(reader: &SnapshotReader) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// How far a backup has come.
-struct Progress {
-    groups: usize,
-    number: usize,
-    done: usize,
-    of: usize,
-}
-
-impl Progress {
-    fn tell(&self, task: &dyn TaskContext) {
-        let parts = (self.share() * 10_000.0) as u64;
-        task.progress(parts, 10_000, "parts");
-    }
-
-    fn share(&self) -> f64 {
-        (self.number as f64 + self.done as f64 / self.of as f64) / self.groups as f64
-    }
-}
-
-impl std::fmt::Display for Progress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { groups, number, done, of } = self;
-        let percent = self.share() * 100.0;
-        if *groups == 1 {
-            return write!(f, "percentage done: {percent:.2}% ({done}/{of} snapshots)");
-        }
-        if done == of {
-            return write!(f, "percentage done: {percent:.2}% ({}/{groups} groups)", number + 1);
-        }
-        write!(
-            f,
-            "percentage done: {percent:.2}% ({number}/{groups} groups, {done}/{of} snapshots in group #{})",
-            number + 1
-        )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn progress_reads_as_in_pbs_logs() {
-        let within = Progress { groups: 16, number: 0, done: 1, of: 2 };
-        let text = "percentage done: 3.12% (0/16 groups, 1/2 snapshots in group #1)";
-        assert_eq!(within.to_string(), text);
-        let last = Progress { groups: 16, number: 1, done: 1, of: 1 };
-        assert_eq!(last.to_string(), "percentage done: 12.50% (2/16 groups)");
-        let only = Progress { groups: 1, number: 0, done: 1, of: 2 };
-        assert_eq!(only.to_string(), "percentage done: 50.00% (1/2 snapshots)");
-    }
 }

@@ -8,13 +8,14 @@ use std::thread;
 use reel_store::VerifyOutcome;
 use reel_store::datastore::SnapshotEntry;
 use reel_types::{
-    BackupGroup, BackupTime, GroupPath, Namespace, Privilege, Snapshot, filters_accept,
+    BackupGroup, BackupTime, GroupPath, GroupsProgress, Namespace, Privilege, Snapshot,
+    filters_accept,
 };
 
 use super::run::{Run, error_or_stop};
 use super::snapshot::{Outcome, PulledSnapshot};
 use super::source::{Source, SourceSnapshot};
-use super::{NamespacePair, Progress, PullError, select};
+use super::{NamespacePair, PullError, select};
 
 /// Parts of a whole that progress is told in.
 const PARTS: f64 = 10_000.0;
@@ -185,7 +186,7 @@ impl PulledGroup<'_> {
     }
 
     fn log_progress(&self, done_snapshots: u64, snapshots: u64) {
-        let progress = Progress {
+        let progress = GroupsProgress {
             done_groups: self.gauge.done.load(Ordering::Relaxed) as u64,
             groups: self.gauge.groups as u64,
             done_snapshots,

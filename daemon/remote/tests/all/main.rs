@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod browse;
+mod certificate;
 mod login;
 mod reader;
 mod recorded;

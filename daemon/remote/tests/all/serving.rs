@@ -15,12 +15,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use openssl::asn1::Asn1Time;
-use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::rsa::Rsa;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use openssl::x509::{X509, X509Name};
 use reel_config::{ConfigDir, FileClass};
 use reel_remote::serve::{
     Gate, HostNames, LoginOutcome, Pause, Refused, Server, StoreInUse, StoreInfo, Stores,
@@ -35,6 +30,8 @@ use reel_types::{AuthId, ManualClock, Privilege, SnapshotPath, StoreName};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_openssl::SslStream;
+
+use crate::certificate::self_signed;
 
 pub const NOW: i64 = 1_795_440_813;
 /// Everybody's password, and every token's secret.
@@ -413,23 +410,12 @@ fn open(base: &Path, run: &Path) -> Arc<Datastore> {
     Datastore::open(&config, &environment).unwrap()
 }
 
-/// A certificate and its key, smaller than those that an installation makes, and made once.
+/// A certificate and its key, made once.
 fn certificate() -> (&'static [u8], &'static [u8]) {
     static MADE: OnceLock<(Vec<u8>, Vec<u8>)> = OnceLock::new();
     let (certificate, key) = MADE.get_or_init(|| {
-        let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-        let mut name = X509Name::builder().unwrap();
-        name.append_entry_by_text("CN", "host.example").unwrap();
-        let name = name.build();
-        let mut builder = X509::builder().unwrap();
-        builder.set_version(2).unwrap();
-        builder.set_subject_name(&name).unwrap();
-        builder.set_issuer_name(&name).unwrap();
-        builder.set_pubkey(&key).unwrap();
-        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-        builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-        builder.sign(&key, MessageDigest::sha256()).unwrap();
-        (builder.build().to_pem().unwrap(), key.private_key_to_pem_pkcs8().unwrap())
+        let (certificate, key) = self_signed("host.example");
+        (certificate.to_pem().unwrap(), key.private_key_to_pem_pkcs8().unwrap())
     });
     (certificate, key)
 }

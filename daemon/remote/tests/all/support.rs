@@ -13,16 +13,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use openssl::asn1::Asn1Time;
 use openssl::hash::MessageDigest;
-use openssl::pkey::PKey;
-use openssl::rsa::Rsa;
 use openssl::ssl::{Ssl, SslAcceptor, SslMethod};
-use openssl::x509::{X509, X509Name};
 use reel_remote::{Client, ClientOptions, Endpoint, Login};
 use reel_types::Fingerprint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
+
+use crate::certificate::self_signed;
 
 /// What a server is asked: method, path with query, headers, body.
 #[derive(Debug, Clone)]
@@ -138,19 +136,7 @@ impl Drop for Server {
 }
 
 fn certificate() -> (SslAcceptor, Fingerprint) {
-    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
-    let mut name = X509Name::builder().unwrap();
-    name.append_entry_by_text("CN", "pbs.example").unwrap();
-    let name = name.build();
-    let mut builder = X509::builder().unwrap();
-    builder.set_version(2).unwrap();
-    builder.set_subject_name(&name).unwrap();
-    builder.set_issuer_name(&name).unwrap();
-    builder.set_pubkey(&key).unwrap();
-    builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
-    builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
-    builder.sign(&key, MessageDigest::sha256()).unwrap();
-    let certificate = builder.build();
+    let (certificate, key) = self_signed("pbs.example");
     let digest = certificate.digest(MessageDigest::sha256()).unwrap();
     let fingerprint = Fingerprint(digest.as_ref().try_into().unwrap());
     let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();

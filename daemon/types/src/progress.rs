@@ -1,10 +1,10 @@
-//! How far a pull is (`sync.md` §6).
+//! How far work on groups and their snapshots is (`sync.md` §6, `cli-tape.md` §4).
 
 use std::fmt;
 
-/// Groups of a namespace, and snapshots of the group that is under way.
+/// Groups, and snapshots of the group that is under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct GroupsProgress {
     /// Groups that are done.
     pub done_groups: u64,
     /// All groups.
@@ -15,7 +15,7 @@ pub struct Progress {
     pub snapshots: u64,
 }
 
-impl Progress {
+impl GroupsProgress {
     /// What is done, from 0 to 1.
     pub fn share(&self) -> f64 {
         let part = |done: u64, all: u64| if all == 0 { 0.0 } else { done as f64 / all as f64 };
@@ -24,7 +24,7 @@ impl Progress {
     }
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for GroupsProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { done_groups, groups, done_snapshots, snapshots } = *self;
         let current = done_groups + 1;
@@ -50,12 +50,14 @@ mod tests {
         let rows = [
             ((2, 4, 1, 2), "62.50% (2/4 groups, 1/2 snapshots in group #3)"),
             ((2, 4, 2, 2), "75.00% (3/4 groups)"),
+            ((0, 16, 1, 2), "3.12% (0/16 groups, 1/2 snapshots in group #1)"),
+            ((1, 16, 1, 1), "12.50% (2/16 groups)"),
             ((0, 1, 1, 3), "33.33% (1/3 snapshots)"),
             ((1, 2, 0, 0), "50.00% (1/2 groups)"),
             ((0, 0, 0, 0), "0.00% (0/0 groups)"),
         ];
         for ((done_groups, groups, done_snapshots, snapshots), text) in rows {
-            let progress = Progress { done_groups, groups, done_snapshots, snapshots };
+            let progress = GroupsProgress { done_groups, groups, done_snapshots, snapshots };
             assert_eq!(progress.to_string(), text);
         }
     }
