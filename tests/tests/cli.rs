@@ -357,6 +357,7 @@ fn what_a_datastore_is_told_stands_in_pbs_s_file_and_counts() {
 
     for (value, part) in [
         ("--maintenance-mode on", "maintenance-mode"),
+        ("--maintenance-mode delete", "'read-only' or 'offline'"),
         ("--tuning sync-level=never", "tuning"),
         ("--notify tape=always", "notify"),
         ("--gc-schedule tomorrow", "gc-schedule"),

@@ -269,3 +269,33 @@ fn a_pool_without_a_usable_medium_keeps_what_it_has_and_goes_on_with_the_next_on
     daemon.ctl(&format!("restore {set} store2"));
     stores_agree(&daemon, "store1", "store2");
 }
+
+#[test]
+fn an_inventory_that_is_older_than_the_tapes_costs_none_of_them() {
+    let home = Home::new();
+    let daemon = home.start();
+    fill(&home, &daemon, "store1", 1);
+    library(&home, &daemon, "16MiB", &["T1"]);
+    let inventory = home.join("state/tape/inventory.json");
+    let empty = fs::read(&inventory).expect("the inventory");
+    daemon.ctl("backup store1 daily");
+    let set = only_set(&daemon);
+    target(&home, &daemon);
+
+    // What was written since then is not in it: to it the tape is empty.
+    daemon.kill();
+    fs::write(&inventory, empty).expect("an older inventory");
+    let daemon = home.start();
+    let before = content_of(&home.join("tapes"));
+    let said = daemon.ctl_fails("backup store1 daily");
+    assert_says(&said, &["media 'T1' carries media set", &set, "may not be written over yet"]);
+    assert_eq!(content_of(&home.join("tapes")), before);
+
+    // It is known from now on, and gives back what is on it.
+    assert_eq!(only_set(&daemon), set);
+    daemon.ctl("catalog");
+    daemon.ctl(&format!("restore {set} store2"));
+    stores_agree(&daemon, "store1", "store2");
+    daemon.ctl("backup store1 daily");
+    assert_eq!(only_set(&daemon), set);
+}

@@ -51,7 +51,6 @@ use serde_json::Value;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 
-use backup::FOR_EVER;
 pub(crate) use configured_jobs::JobKind;
 pub(crate) use drive::DRIVE_WAIT;
 pub(crate) use secrets::first_line;

@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::encryption::{SetKey, require_encryption};
 use crate::env::TapeEnv;
-use crate::medium;
+use crate::medium::{self, Gift};
 use crate::pool::{MediaPool, PoolRules, Site, start_line};
 use crate::state_dir::Patience;
 use crate::{Error, Result};
@@ -66,7 +66,7 @@ pub struct BackupJob {
 pub struct BackupSummary {
     /// The media set, once there is one.
     pub set: Option<MediaSetId>,
-    /// Snapshots that were written, in order.
+    /// Snapshots that are surely on tape, in order.
     pub written: Vec<SnapshotPath>,
     /// The labels of the media that were written, in order; known at the end of a backup that got so far.
     pub media: Vec<LabelText>,
@@ -117,12 +117,15 @@ pub fn backup(
         attempted: false,
         has_left_out: false,
     };
-    let outcome = run.all_groups(&groups);
-    if let Err(error) = outcome {
-        run.save_what_is_written();
-        return Err(error);
-    }
-    run.finish()
+    let done = match run.all_groups(&groups) {
+        Ok(()) => run.finish(),
+        Err(error) => {
+            run.save_what_is_written();
+            Err(error)
+        }
+    };
+    run.summary.written = run.writer.committed().to_vec();
+    done
 }
 
 /// Opens the pool with its set. As long as somebody else writes or restores that, the job waits as it does for a drive.
@@ -162,8 +165,9 @@ fn wait_for_set(
 ) -> Result<MediaPool> {
     let pool = &job.pool.name;
     task.log(&format!("waiting for the media set of pool '{pool}', which another task uses"));
-    medium::give_away(hold, task);
+    let mut gift = Gift::default();
     loop {
+        gift.give(hold, task);
         task.wait(SET_RETRY)?;
         match open() {
             Err(Error::Locked { .. }) => {}
@@ -241,7 +245,6 @@ impl Run<'_> {
             Err(error) if is_about_data(&error) => self.leave_out(snapshot, &error),
             Err(error) => return Err(error),
             Ok(()) => {
-                self.summary.written.push(snapshot.clone());
                 self.task.log(&format!("end backup {}:\"{snapshot}\"", self.job.store.name()));
             }
         }
@@ -287,7 +290,7 @@ impl Run<'_> {
         }
     }
 
-    fn finish(mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<()> {
         self.writer.commit()?;
         self.tell_underruns();
         if self.attempted {

@@ -48,7 +48,7 @@ pub mod verify;
 pub use archive::ContentKind;
 pub use drive_desk::{
     DriveDesk, DriveHold, DriveLock, DriveOpener, DriveState, Followers, HealthWatch, IdleWatch,
-    Loaded, Opening,
+    Loaded, Opening, PlaceInLine,
 };
 pub use encryption::{TapeKeyFiles, require_key};
 pub use env::{COMMIT_POINTS, TapeEnv};

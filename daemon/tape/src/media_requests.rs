@@ -11,7 +11,7 @@ use reel_types::{ChangerName, DriveName, LabelText, TaskContext};
 
 use crate::drive_desk::{DriveHold, DriveState};
 use crate::label::MediaLabels;
-use crate::medium::give_away;
+use crate::medium::Gift;
 use crate::{Error, Result};
 
 /// Where a medium is to be put.
@@ -95,7 +95,8 @@ impl Asking {
                 format!("Checking for media '{label_text}' in drive '{}'", hold.name())
             }
         });
-        let mut wait = Wait { asking: self, label_text, task, told: Vec::new() };
+        let (told, gift) = Default::default();
+        let mut wait = Wait { asking: self, label_text, task, told, gift };
         let loaded = loop {
             match load(hold) {
                 Err(error) if is_for_people(&error) => wait.tell(hold, &error),
@@ -128,6 +129,8 @@ struct Wait<'w> {
     label_text: &'w LabelText,
     task: &'w dyn TaskContext,
     told: Vec<String>,
+    /// Whoever holds the drive that has the medium may wait for what is in this one.
+    gift: Gift,
 }
 
 impl Wait<'_> {
@@ -135,6 +138,9 @@ impl Wait<'_> {
         let Self { asking: Asking { device, requests, .. }, label_text, task, .. } = *self;
         let reason = error.to_string();
         hold.set_state(DriveState::Held);
+        if is_elsewhere(error) {
+            self.gift.give(hold, task);
+        }
         if self.told.last() == Some(&reason) {
             return;
         }
@@ -147,10 +153,6 @@ impl Wait<'_> {
             requests.wanted(&MediaRequest { label_text, device, reason: &reason });
         }
         self.told.push(reason);
-        // Whoever holds that drive may wait for what is in this one.
-        if is_elsewhere(error) {
-            give_away(hold, task);
-        }
     }
 
     fn end(self, hold: &DriveHold) {

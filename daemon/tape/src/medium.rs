@@ -319,14 +319,33 @@ fn holds_a_cartridge(hold: &mut DriveHold) -> reel_hw::Result<bool> {
     Ok(!changer.status()?.drive(number)?.content.is_empty())
 }
 
-/// Puts the medium in a drive of a library away, so that another drive can have it. Whoever gives it away has nothing to
-/// do but wait, so a robot that fails is only worth a warning.
-pub(crate) fn give_away(hold: &mut DriveHold, task: &dyn TaskContext) {
-    if hold.changer().is_none() {
-        return;
+/// What lies in a drive of a library, which another drive may wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Gift {
+    is_given: bool,
+    told: Option<String>,
+}
+
+impl Gift {
+    /// Puts the medium away, so that another drive can have it; once that is done there is nothing to do any more. Whoever
+    /// gives it away has nothing to do but wait: a robot that fails is worth a warning for each reason, and is asked again
+    /// the next time.
+    pub(crate) fn give(&mut self, hold: &mut DriveHold, task: &dyn TaskContext) {
+        if self.is_given || hold.changer().is_none() {
+            return;
+        }
+        match unload_medium(hold, task) {
+            Ok(()) => self.is_given = true,
+            Err(error) => self.tell(hold, &error, task),
+        }
     }
-    if let Err(error) = unload_medium(hold, task) {
-        task.warn(&format!("what is in drive '{}' stays there: {error}", hold.name()));
+
+    fn tell(&mut self, hold: &DriveHold, error: &Error, task: &dyn TaskContext) {
+        let reason = error.to_string();
+        if self.told.as_ref() != Some(&reason) {
+            task.warn(&format!("what is in drive '{}' stays there: {reason}", hold.name()));
+            self.told = Some(reason);
+        }
     }
 }
 
@@ -336,6 +355,7 @@ pub fn unload_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()>
         return Ok(());
     }
     hold.finish(task);
+    note_moving(hold);
     let number = hold.drive_number();
     let unloaded = match hold.changer() {
         Some(changer) => changer.unload(number, None).map(drop),
@@ -352,6 +372,7 @@ pub fn eject_medium(hold: &mut DriveHold, task: &dyn TaskContext) -> Result<()> 
         return Ok(());
     }
     hold.finish(task);
+    note_moving(hold);
     task.log("eject media");
     hold.drive().unload().map_err(|source| hold.failed(source))?;
     if hold.changer().is_some() {
@@ -372,8 +393,13 @@ fn take_away(hold: &mut DriveHold) -> reel_hw::Result<()> {
     }
 }
 
-fn note_empty(hold: &mut DriveHold) {
+/// Whatever becomes of it, nobody may take it for what was there.
+fn note_moving(hold: &mut DriveHold) {
     hold.set_brought(None);
+    hold.set_loaded(Loaded::Unknown);
+}
+
+fn note_empty(hold: &mut DriveHold) {
     hold.set_loaded(Loaded::Nothing);
     hold.set_state(DriveState::Empty);
 }

@@ -14,6 +14,7 @@ mod scan;
 pub use barcode_label::barcode_label;
 pub use clean::clean_drive;
 pub use format::format_medium;
+pub(crate) use inventory::store_labels;
 pub use inventory::{InventoryUpdate, online_labels, read_and_store_labels, update_inventory};
 pub use label::label_medium;
 pub use note::{mark_medium, note_location};

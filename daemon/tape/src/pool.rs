@@ -170,6 +170,16 @@ impl MediaPool {
         }
     }
 
+    /// Whether a medium that carries these labels may be written over at `now`, whatever the inventory says that it
+    /// carries.
+    pub(crate) fn may_overwrite(&self, found: &MediaLabels, now: i64) -> Result<bool> {
+        let mut inventory = self.inventory.clone();
+        inventory.store(found.clone(), true);
+        let Self { rules, site, zone, .. } = self;
+        let view = PoolView::new(rules, &inventory, Some(self.current_set), site, zone)?;
+        Ok(view.is_expired(inventory.require(found.label.uuid)?, now))
+    }
+
     /// Notes that a medium took all it can.
     pub fn set_full(&mut self, medium: MediaId) -> Result<()> {
         self.update(|inventory| inventory.set_status(medium, Some(MediaStatus::Full)))

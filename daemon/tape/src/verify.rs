@@ -117,23 +117,22 @@ fn verify_medium(
     task.log(&format!("verify media '{}' of media set {}", medium.label, medium.set));
     let labels = load_member(env, hold, (&medium.label, medium.id), medium.set, task)?;
     let findings = survey(env, hold, &labels, task)?;
-    if !findings.is_good() {
-        mark_damaged(env, medium, task)?;
-        env.reached("verify: medium marked");
+    match findings.is_good() {
+        true => task.log(&format!(
+            "media '{}' is good: {} chunks, {} snapshots",
+            medium.label, findings.chunks, findings.snapshots
+        )),
+        false => {
+            mark_damaged(env, medium, task)?;
+            env.reached("verify: medium marked");
+            let copies = Copies::open(env, medium.set, task)?;
+            findings.tell(env, (&medium.label, medium.id), &copies, task)?;
+        }
     }
     let record = VerifyRecord::new(env.clock.now(), medium.set, &findings);
     records::store(env, medium.id, &record)?;
     env.reached("verify: record stored");
-    if findings.is_good() {
-        task.log(&format!(
-            "media '{}' is good: {} chunks, {} snapshots",
-            medium.label, findings.chunks, findings.snapshots
-        ));
-        return Ok(true);
-    }
-    let copies = Copies::open(env, medium.set, task)?;
-    findings.tell(env, (&medium.label, medium.id), &copies, task)?;
-    Ok(false)
+    Ok(findings.is_good())
 }
 
 /// Reads all of the medium in the drive.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reel_config::TapeJobConfig;
 use reel_tape::backup::{self, BackupJob, BackupSummary, Selection};
 use reel_tape::media_requests::{Asking, RequestDevice};
-use reel_tape::{DriveDesk, DriveHold};
+use reel_tape::{DriveDesk, DriveHold, PlaceInLine};
 use reel_types::commands::Backup;
 use reel_types::commands::results::BackupJobEntry;
 use reel_types::{AuthId, CalendarEvent, Cancel, DriveName, NamespaceDepth, TaskContext, Upid};
@@ -25,7 +25,7 @@ use crate::stores::StoreInUse;
 use crate::tasks::{Task, TaskFailure};
 
 /// Somebody who waits so long waits for ever.
-pub(super) const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 impl JobKind for TapeJobConfig {
     const TASK: &'static str = "tape-backup-job";
@@ -111,7 +111,6 @@ impl Reeld {
     fn start_by_hand(self: &Arc<Self>, order: Order, who: &AuthId) -> Outcome<Upid> {
         let job_id = order.config.id.clone();
         let job = TapeJobConfig::job(&job_id);
-        self.expect_no_run(job)?;
         let ready = self.ready_backup(&order)?;
         let desk = self.drives.desk(&order.config.drive)?;
         let id = order.worker_id();
@@ -135,16 +134,7 @@ impl Reeld {
                 let ready = reeld.ready_backup(&order)?;
                 Ok((ready, Some(schedule.as_str())))
             };
-            let hold = |task: &Task| {
-                let desk = desk?;
-                if desk.activity().is_some() {
-                    task.log("waiting for drive lock...");
-                }
-                let place = place.unwrap_or_else(|| desk.line_up());
-                let upid = task.upid().as_str();
-                let hold = desk.hold_in_turn(place, upid, FOR_EVER, task.cancel())?;
-                Ok(Held::Own(Box::new(hold)))
-            };
+            let hold = |task: &Task| Ok(Held::Own(Box::new(hold_for_task(desk, place, task)?)));
             reeld.back_up(&order, task, ready, hold)
         })
     }
@@ -281,6 +271,20 @@ impl Held<'_> {
             Self::Own(hold) => hold,
         }
     }
+}
+
+/// The drive of a task that waits for it as long as that takes, at the place in the line that was taken for it.
+pub(super) fn hold_for_task(
+    desk: Outcome<Arc<DriveDesk>>,
+    place: Option<PlaceInLine>,
+    task: &Task,
+) -> Result<DriveHold, TaskFailure> {
+    let desk = desk?;
+    if desk.activity().is_some() {
+        task.log("waiting for drive lock...");
+    }
+    let place = place.unwrap_or_else(|| desk.line_up());
+    Ok(desk.hold_in_turn(place, task.upid().as_str(), FOR_EVER, task.cancel())?)
 }
 
 /// A job's settings, as news tell them: its id stands beside them.

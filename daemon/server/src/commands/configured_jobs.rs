@@ -75,6 +75,7 @@ impl Reeld {
         who: &AuthId,
     ) -> Outcome<Done> {
         let job = Entries::<J>::new(&self.config).get(id)?;
+        self.expect_no_run(J::job(id))?;
         Ok(Done::Task(job.start(self, who, None)?))
     }
 
@@ -162,7 +163,7 @@ impl Reeld {
     }
 
     /// Refuses a run by hand while the job runs, at once and by the name of that run's task.
-    pub(super) fn expect_no_run(&self, job: Job<'_>) -> Outcome<()> {
+    fn expect_no_run(&self, job: Job<'_>) -> Outcome<()> {
         let JobState::Started { upid } = self.job_state(job)? else { return Ok(()) };
         let text =
             format!("job '{}' is running as {upid}; wait for its end, or stop its task", job.name);

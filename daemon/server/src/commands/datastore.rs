@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use reel_config::{AclFile, DatastoreConfig, Datastores, Entry};
+use reel_config::{AclFile, DatastoreConfig, Datastores, Entry, Operation};
 use reel_store::StoreErrorKind;
 use reel_store::chunk_store::ChunkStore;
 use reel_types::commands::results::DatastoreEntry;
@@ -91,7 +91,7 @@ impl Reeld {
     pub(super) fn datastore_update(&self, command: &DatastoreUpdate) -> Outcome<Done> {
         let digest = config_digest(command.digest.as_ref())?;
         let delete: Vec<&str> = command.delete.iter().map(|key| key.as_str()).collect();
-        Datastores::new(&self.config).update(
+        let updated = Datastores::new(&self.config).update(
             &command.name,
             &delete,
             digest.as_ref(),
@@ -100,6 +100,10 @@ impl Reeld {
                 Ok(())
             },
         )?;
+        if updated.maintenance_mode.is_some_and(|mode| mode.refuses(Operation::Read)) {
+            // So that its file system can be unmounted; whoever is at work holds it until done.
+            self.stores.close(&command.name);
+        }
         Done::nothing()
     }
 
@@ -130,7 +134,7 @@ fn new_config(command: &DatastoreCreate) -> Outcome<DatastoreConfig> {
     let mut config = DatastoreConfig::new(command.name.clone(), path);
     config.comment = command.comment.as_ref().and_then(kept);
     config.gc_schedule = command.gc_schedule.clone();
-    config.maintenance_mode = command.maintenance_mode.clone();
+    config.maintenance_mode = command.maintenance_mode.clone().map(|mode| mode.0);
     config.notification_mode = command.notification_mode;
     config.notify = command.notify.clone();
     config.notify_user = command.notify_user.clone();
@@ -145,7 +149,8 @@ fn change(config: &mut DatastoreConfig, new: DatastoreUpdate) {
         config.comment = kept(comment);
     }
     config.gc_schedule = new.gc_schedule.or(config.gc_schedule.take());
-    config.maintenance_mode = new.maintenance_mode.or(config.maintenance_mode.take());
+    config.maintenance_mode =
+        new.maintenance_mode.map(|mode| mode.0).or(config.maintenance_mode.take());
     config.notification_mode = new.notification_mode.or(config.notification_mode);
     config.notify = new.notify.or(config.notify.take());
     config.notify_user = new.notify_user.or(config.notify_user.take());

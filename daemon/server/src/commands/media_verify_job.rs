@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use reel_config::MediaVerifyJobConfig;
-use reel_tape::DriveHold;
 use reel_tape::verify::{VerifySummary, verify};
+use reel_tape::{DriveDesk, DriveHold};
 use reel_types::commands::results::MediaVerifyJobEntry;
 use reel_types::commands::{MediaVerifyJobCreate, MediaVerifyJobUpdate};
 use reel_types::{AuthId, CalendarEvent, DriveName, PoolName, TaskContext, Upid, UserId};
 
+use super::backup::hold_for_task;
 use super::configured_jobs::JobKind;
 use super::media_verify::{Choice, VerifyNews};
-use super::{Done, FOR_EVER, kept};
+use super::{Done, kept};
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 use crate::tasks::{Task, TaskFailure};
@@ -64,8 +65,9 @@ impl Reeld {
         who: &AuthId,
         trigger: Option<String>,
     ) -> Outcome<Upid> {
-        let desk = self.drives.desk(&config.drive)?;
-        let place = desk.line_up();
+        // The place in the line is taken here, in the order of starts. A drive that is not there fails the task.
+        let desk = self.drives.desk(&config.drive);
+        let place = desk.as_ref().ok().map(DriveDesk::line_up);
         let (reeld, id) = (Arc::clone(self), config.id.clone());
         let worker_id = format!("{}:{}:{id}", config.pool, config.drive);
         self.run_job(MediaVerifyJobConfig::job(&id), &worker_id, who, move |task| {
@@ -74,11 +76,7 @@ impl Reeld {
                 if let Some(event) = trigger {
                     task.log(&format!("task triggered by schedule '{event}'"));
                 }
-                if desk.activity().is_some() {
-                    task.log("waiting for drive lock...");
-                }
-                let upid = task.upid().as_str();
-                let mut hold = desk.hold_in_turn(place, upid, FOR_EVER, task.cancel())?;
+                let mut hold = hold_for_task(desk, place, task)?;
                 let done = reeld.verify_by_job(&config, &mut hold, summary, task);
                 hold.finish(task);
                 done

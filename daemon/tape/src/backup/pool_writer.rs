@@ -56,8 +56,10 @@ pub(super) struct PoolWriter<'a> {
     /// The key that the pool's sets are encrypted with.
     key: Option<SetKey>,
     loaded: Option<LoadedMedium>,
-    /// Files of snapshots that are on tape and not yet committed.
-    uncommitted: Vec<FillingSnapshot>,
+    /// Snapshots that were written and not yet committed, with their files.
+    uncommitted: Vec<(SnapshotPath, FillingSnapshot)>,
+    /// Snapshots that are surely on tape, in order.
+    committed: Vec<SnapshotPath>,
     may_have_namespaces: bool,
     used: Vec<MediaId>,
 }
@@ -78,6 +80,7 @@ impl<'a> PoolWriter<'a> {
             key,
             loaded: None,
             uncommitted: Vec::new(),
+            committed: Vec::new(),
             may_have_namespaces,
             used: Vec::new(),
         }
@@ -94,6 +97,11 @@ impl<'a> PoolWriter<'a> {
     /// The media that were written, in order.
     pub(super) fn used(&self) -> &[MediaId] {
         &self.used
+    }
+
+    /// The snapshots that are surely on tape, in order.
+    pub(super) fn committed(&self) -> &[SnapshotPath] {
+        &self.committed
     }
 
     /// Writes all chunks of `feed`, each in full, to as many archives and media as it takes.
@@ -226,7 +234,7 @@ impl<'a> PoolWriter<'a> {
             content.rewind().map_err(Error::io(format!("read '{}' again", file.name)))?;
             filling.add(&file.name, &mut content)?;
         }
-        self.uncommitted.push(filling);
+        self.uncommitted.push((path.clone(), filling));
         Ok(())
     }
 
@@ -334,7 +342,9 @@ impl<'a> PoolWriter<'a> {
         loaded.catalog.commit()?;
         loaded.bytes_since_commit = 0;
         self.env.reached("backup: catalog committed");
-        self.uncommitted.drain(..).try_for_each(FillingSnapshot::keep)
+        let (snapshots, files): (Vec<_>, Vec<_>) = self.uncommitted.drain(..).unzip();
+        self.committed.extend(snapshots);
+        files.into_iter().try_for_each(FillingSnapshot::keep)
     }
 }
 

@@ -39,7 +39,7 @@ pub fn read_and_store_labels(
 }
 
 /// Adds a medium to the inventory; a catalog that doesn't fit its labels is given up.
-fn store_labels(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
+pub(crate) fn store_labels(env: &TapeEnv, labels: &MediaLabels) -> Result<()> {
     // Nothing is given up for an inventory that can't be written afterwards.
     env.inventory.load()?;
     let _pool = match labels.pool() {

@@ -2,10 +2,11 @@
 
 use super::define::*;
 use super::output::{Answer, Column, Listing, number, text};
-use super::values::{DatastoreProperty, LocalPath, NotificationMode, StorePath};
+use super::values::{
+    DatastoreProperty, LocalPath, NotificationMode, OperatorMaintenance, StorePath,
+};
 use crate::{
-    CalendarEvent, Comment, Digest, Fingerprint, MaintenanceMode, MediaSetId, Notify, StoreName,
-    Tuning, UserId,
+    CalendarEvent, Comment, Digest, Fingerprint, MediaSetId, Notify, StoreName, Tuning, UserId,
 };
 
 const LIST: Listing =
@@ -63,7 +64,7 @@ settings! {
         /// When garbage is collected, a calendar event.
         may gc_schedule: CalendarEvent,
         /// What is refused for now: read-only or offline, and [,message=TEXT] for those who are refused.
-        may maintenance_mode: MaintenanceMode,
+        may maintenance_mode: OperatorMaintenance,
         /// Mails to a user, or events.
         may notification_mode: NotificationMode,
         /// For which work mails are sent: [gc=,][verify=,][sync=,][prune=], each never, always or error.

@@ -23,10 +23,10 @@ use crate::names::check_safe_id;
 use crate::{
     AclPath, AllocationPolicy, ArchiveName, AuthId, BackupGroup, BackupId, BackupTime, BackupType,
     ByteSize, CalendarEvent, CertificateFingerprint, ChangerName, Comment, Digest, DriveName,
-    Fingerprint, GroupFilter, HostName, JobId, LabelText, MaintenanceMode, MediaId, MediaSetId,
-    MediaStatus, Namespace, NamespaceDepth, Notify, ParseError, Passphrase, Password, PasswordHint,
-    PersonalDetail, PoolName, RemoteName, RetentionPolicy, Role, Snapshot, StoreName, TapeTemplate,
-    TokenName, Tuning, Upid, UserId, VaultName,
+    Fingerprint, GroupFilter, HostName, JobId, LabelText, MaintenanceMode, MaintenanceType,
+    MediaId, MediaSetId, MediaStatus, Namespace, NamespaceDepth, Notify, ParseError, Passphrase,
+    Password, PasswordHint, PersonalDetail, PoolName, RemoteName, RetentionPolicy, Role, Snapshot,
+    StoreName, TapeTemplate, TokenName, Tuning, Upid, UserId, VaultName,
 };
 
 /// Gives types that are their text (`FromStr`, `Display`) the face of a parameter.
@@ -54,7 +54,7 @@ text_values! {
     BackupTime => Kind::Text("<time>"),
     BackupType => Kind::Words(&["vm", "ct", "host"]),
     CalendarEvent => Kind::Text("<calendar-event>"),
-    MaintenanceMode => Kind::Text("<string>"),
+    OperatorMaintenance => Kind::Text("<string>"),
     Notify => Kind::Text("<string>"),
     Tuning => Kind::Text("<string>"),
     CertificateFingerprint => Kind::Text("<string>"),
@@ -127,6 +127,28 @@ impl ParamValue for bool {
 
     fn to_json(&self) -> Value {
         Value::Bool(*self)
+    }
+}
+
+/// A maintenance mode that an operator may choose; the others are set by those who delete or unmount a datastore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorMaintenance(pub MaintenanceMode);
+
+impl fmt::Display for OperatorMaintenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for OperatorMaintenance {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mode: MaintenanceMode = text.parse()?;
+        match mode.mode {
+            MaintenanceType::ReadOnly | MaintenanceType::Offline => Ok(Self(mode)),
+            _ => Err(ParseError::new("maintenance mode", text, "must be 'read-only' or 'offline'")),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::{LoadedMedium, PoolWriter, loaded, store_statistics};
 use crate::drive_desk::DriveState;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
+use crate::ops::store_labels;
 use crate::pool::WritableMedium;
 use crate::{Error, Result, encryption, medium};
 
@@ -62,6 +63,7 @@ impl PoolWriter<'_> {
         if was_member {
             check_same_set(&found, &wanted)?;
         } else {
+            self.must_be_free(&found)?;
             self.must_hold_nothing(&wanted)?;
             if self.key.is_some() {
                 // A drive that doesn't take the key fails while nothing is written.
@@ -107,6 +109,21 @@ impl PoolWriter<'_> {
             return Err(Error::WriteProtected(wanted.labels.label.label_text.clone()));
         }
         Ok(())
+    }
+
+    /// A medium may carry another set than the inventory said when it was chosen: an older inventory was put back, or
+    /// somebody else wrote to it. What may not be written over yet is noted as what it is, and left alone.
+    fn must_be_free(&mut self, found: &MediaLabels) -> Result<()> {
+        let Some(set_label) = found.assigned_set() else { return Ok(()) };
+        if self.pool.may_overwrite(found, self.env.clock.now())? {
+            return Ok(());
+        }
+        store_labels(self.env, found)?;
+        Err(Error::InvalidInput(format!(
+            "media '{}' carries media set {} of pool '{}', which may not be written over yet. The inventory did not know \
+             that, and does now: look at the other media, too ('inventory --read-all-labels true --catalog true')",
+            found.label.label_text, set_label.uuid, set_label.pool
+        )))
     }
 
     /// A set label makes everything behind it void: where the catalog names archives of this very set, the label was
