@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod browse;
-mod certificate;
 mod login;
 mod reader;
 mod recorded;

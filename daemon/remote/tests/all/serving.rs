@@ -31,7 +31,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_openssl::SslStream;
 
-use crate::certificate::self_signed;
+use crate::support::certificate::self_signed;
 
 pub const NOW: i64 = 1_795_440_813;
 /// Everybody's password, and every token's secret.

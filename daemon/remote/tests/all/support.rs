@@ -1,5 +1,8 @@
 //! A server with a certificate of its own: answers for paths of the API, and a reader connection.
 
+#[path = "certificate.rs"]
+pub mod certificate;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -20,7 +23,7 @@ use reel_types::Fingerprint;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
 
-use crate::certificate::self_signed;
+use certificate::self_signed;
 
 /// What a server is asked: method, path with query, headers, body.
 #[derive(Debug, Clone)]

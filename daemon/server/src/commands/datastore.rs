@@ -84,7 +84,7 @@ impl Reeld {
         Datastores::new(&self.config).create(config)?;
         let state = JobState::Created { time: self.clock.now() };
         self.jobs.save("garbage_collection", config.name.as_str(), &state)?;
-        self.stores.open(&config.name, reel_config::Operation::Lookup)?;
+        self.stores.open(&config.name, Operation::Lookup)?;
         Ok(())
     }
 
