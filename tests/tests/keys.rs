@@ -189,7 +189,11 @@ fn a_key_from_its_making_to_its_removal() {
     ] {
         assert_eq!(errno(daemon.echo(line, "keys/ctl")), libc::EINVAL, "{line}");
     }
+    // What is cut off is refused at the close, which tells nobody here.
+    let cut = format!("restore key='secret-1 {}", "x".repeat(5000));
+    fs::write(daemon.at("keys/ctl"), cut).unwrap();
     let remembered = daemon.cat("keys/last-error");
+    assert!(remembered.contains("half a command"), "{remembered}");
     assert!(remembered.contains("hidden") && !remembered.contains("secret-"), "{remembered}");
 
     // By force without the passphrase, by the superuser; the paper that was printed before still opens with its own.
