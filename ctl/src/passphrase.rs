@@ -8,10 +8,11 @@ use reel_types::commands::{Invocation, KeyChangePassphrase, KeyCreate, KeyRestor
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::password::{ask, ask_and_verify, hide_argument, line_of};
+use crate::password::{ask, ask_and_verify, hide_and_warn, hide_argument, line_of};
 
 const CURRENT: &str = "passphrase";
 const NEW: &str = "new-passphrase";
+const KEY: &str = "key";
 const NAMES: [&str; 2] = [CURRENT, NEW];
 const PROMPT: &str = "Tape Encryption Key Password: ";
 /// No key is longer.
@@ -21,6 +22,9 @@ const KEY_BYTES_MAX: u64 = 64 << 10;
 pub fn complete(invocation: &mut Invocation) -> Result<(), Failure> {
     if invocation.info.param(CURRENT).is_none() {
         return Ok(());
+    }
+    if let Some(key) = invocation.params.get(KEY).and_then(Value::as_str) {
+        hide_and_warn(key, "others can see a key on the command line; use --key-file");
     }
     NAMES.iter().try_for_each(|name| refuse_argument(invocation, name))?;
     let mut stdin = io::stdin().lock();
@@ -116,7 +120,7 @@ fn take_key_file(invocation: &mut Invocation, stdin: &mut impl Read) -> Result<(
             .and_then(|file| file.take(KEY_BYTES_MAX).read_to_string(&mut text)),
     };
     read.map_err(|error| Failure::Options(format!("read the key in '{path}': {error}")))?;
-    match invocation.params.insert("key".into(), text.into()) {
+    match invocation.params.insert(KEY.into(), text.into()) {
         Some(_) => Err(Failure::Options("give only one of --drive, --key and --key-file".into())),
         None => Ok(()),
     }

@@ -21,12 +21,10 @@ pub fn complete(invocation: &mut Invocation) -> Result<(), Failure> {
         return Ok(());
     }
     if let Some(password) = invocation.params.get(PASSWORD).and_then(Value::as_str) {
-        complain(
-            "WARN: others can see a password on the command line; leave it out to be asked for it, or use --password-file",
+        hide_and_warn(
+            password,
+            "others can see a password on the command line; leave it out to be asked for it, or use --password-file",
         );
-        if let Err(error) = hide_argument(password.as_bytes()) {
-            complain(&format!("WARN: it stays in the list of processes until the end: {error}"));
-        }
         return Ok(());
     }
     if invocation.params.get(FILE).and_then(Value::as_str) == Some("-") {
@@ -84,6 +82,15 @@ pub(crate) fn ask(prompt: &str) -> Result<String, Failure> {
     tcsetattr(terminal.as_fd(), SetArg::TCSAFLUSH, &before).map_err(io::Error::from)?;
     (&terminal).write_all(b"\n")?;
     line
+}
+
+/// Overwrites a secret in the list of processes, and says why it should not have been there.
+pub(crate) fn hide_and_warn(secret: &str, why: &str) {
+    let hidden = hide_argument(secret.as_bytes());
+    complain(&format!("WARN: {why}"));
+    if let Err(error) = hidden {
+        complain(&format!("WARN: it stays in the list of processes until the end: {error}"));
+    }
 }
 
 /// Overwrites an argument in the list of processes.

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use reel_types::api::{CommandAnswer, CommandRequest, ErrorBody, TaskLogPage};
-use reel_types::commands::{Command, SnapshotCat, TaskLog, TaskStatus};
+use reel_types::commands::{Command, SnapshotCat, TaskLog, TaskStatus, is_secret};
 use reel_types::{AuthId, Namespace, Snapshot, StoreName, Upid};
 use serde::Deserialize;
 use tokio::net::UnixListener;
@@ -120,8 +120,8 @@ async fn command(
 
 /// Overwrites what is secret in the body of a call. The copy that the server read it into is out of reach.
 fn forget_secrets(params: &mut serde_json::Map<String, serde_json::Value>) {
-    for name in ["password", "passphrase", "new-passphrase"] {
-        if let Some(serde_json::Value::String(secret)) = params.get_mut(name) {
+    for (_, value) in params.iter_mut().filter(|(name, _)| is_secret(name)) {
+        if let serde_json::Value::String(secret) = value {
             secret.zeroize();
         }
     }
@@ -227,4 +227,21 @@ async fn task_status(
     let upid: Upid = upid.parse()?;
     permit(&reeld, peer, TaskStatus { upid: upid.clone() }).await?;
     blocking(move || reeld.task_status(&upid)).await.map(Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_body_of_a_call_keeps_no_secret() {
+        let names = ["password", "passphrase", "new-passphrase", "key"];
+        let mut params = serde_json::Map::from_iter([("hint".to_owned(), json!("x"))]);
+        params.extend(names.map(|name| (name.to_owned(), json!("secret"))));
+        forget_secrets(&mut params);
+        assert_eq!(params.remove("hint"), Some(json!("x")));
+        assert!(params.values().all(|value| *value == Value::String(String::new())), "{params:?}");
+    }
 }

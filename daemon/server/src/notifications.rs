@@ -28,7 +28,6 @@ use serde_json::Value;
 
 use mail::{Mail, text_of};
 use notice::{Host, Template, health};
-use program::ProgramError;
 use spool::{DAY_S, Letter, Spool, name_of};
 
 pub(crate) use notice::{BackupResult, EndedTask, LoadRequest, Notice, Recipient, VerifyResult};
@@ -175,7 +174,7 @@ impl Office {
                 tracing::error!(
                     kind,
                     tries,
-                    "a notification was not sent, and is tried again later: {reason}"
+                    "a notification was not sent, and is tried again later unless it is settled by then: {reason}"
                 );
                 self.spool.put_back(&letter)
             }
@@ -268,9 +267,9 @@ fn run_hook(hook: &ConfigPath, kind: &str, event: &Value, limit_s: u64) -> Resul
     let input = format!("{event}\n");
     let limit = Duration::from_secs(limit_s);
     let ran = program::run(hook.as_path(), &[OsStr::new(kind)], input.as_bytes(), limit);
-    ran.map_err(|error| match error {
-        ProgramError::NotRun { .. } => Undelivered::Later(error.to_string()),
+    ran.map_err(|error| match error.is_before_start() {
+        true => Undelivered::Later(error.to_string()),
         // It may have told somebody before.
-        _ => Undelivered::Final(error.to_string()),
+        false => Undelivered::Final(error.to_string()),
     })
 }

@@ -49,7 +49,7 @@ pub use arguments::{Invocation, OUTPUT_FORMAT, UsageError, find_command, parse_a
 pub use backup_job::*;
 pub use cert::*;
 pub use completion::completions;
-pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line};
+pub use ctl_line::{CtlCommand, CtlError, Verb, ctl_grammar, parse_ctl_line, without_secrets};
 pub use datastore::*;
 pub use drive::*;
 pub use health::*;
@@ -104,6 +104,12 @@ command_enum! {
     BackupJobRemove,
     TaskList, TaskLog, TaskStatus, TaskStop,
     StateExport, Reload, Version,
+}
+
+/// Whether some command takes a secret by this name.
+pub fn is_secret(name: &str) -> bool {
+    let mut params = COMMANDS.iter().flat_map(|info| info.params);
+    params.any(|param| param.kind == Kind::Secret && param.is_called(name))
 }
 
 /// Why a request is no command.

@@ -106,7 +106,8 @@ impl ControlSession {
             "the line has no newline and came in a write of 4096 bytes or more, so it may be \
              half a command: it was not run; end the last line with a newline",
         );
-        self.file.log.refused(caller, &String::from_utf8_lossy(&cut), &error);
+        let line = self.file.control.remembered(&String::from_utf8_lossy(&cut));
+        self.file.log.refused(caller, &line, &error);
         Err(error)
     }
 

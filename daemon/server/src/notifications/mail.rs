@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::Undelivered;
 use super::notice::{Host, Notice};
-use super::program::{self, ProgramError};
+use super::program;
 use super::template::{TemplateError, fill};
 use crate::commands::first_line;
 
@@ -22,6 +22,8 @@ use crate::commands::first_line;
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 /// How long a mail server or `sendmail` may take for each step.
 const LIMIT: Duration = Duration::from_secs(60);
+/// `sendmail` has the mail in its queue, and goes on trying by itself (`EX_TEMPFAIL` of sysexits.h).
+const QUEUED: i32 = 75;
 /// How a template begins.
 const SUBJECT: &str = "Subject: ";
 
@@ -84,11 +86,19 @@ impl Mail<'_> {
 fn by_sendmail(path: &Path, message: &Message) -> Result<(), Undelivered> {
     let arguments = ["-i", "-t"].map(OsStr::new);
     let sent = program::run(path, &arguments, &message.formatted(), LIMIT);
-    sent.map_err(|error| match error {
+    let Err(error) = sent else { return Ok(()) };
+    match error.exit_code() {
+        Some(QUEUED) => {
+            tracing::warn!(
+                "{error}: it has queued the mail; if it does not come, look at the queue and log of the mail system"
+            );
+            Ok(())
+        }
+        Some(_) => Err(Undelivered::Later(error.to_string())),
+        None if error.is_before_start() => Err(Undelivered::Later(error.to_string())),
         // Whether it went out, nobody knows.
-        ProgramError::TooSlow { .. } => Undelivered::Final(error.to_string()),
-        _ => Undelivered::Later(error.to_string()),
-    })
+        None => Err(Undelivered::Final(format!("{error}; it may have been sent"))),
+    }
 }
 
 fn by_smtp(server: &MailServer, message: &Message) -> Result<(), Undelivered> {

@@ -27,6 +27,14 @@ pub(super) enum ProgramError {
         /// What the system said.
         source: io::Error,
     },
+    /// It began, and how it ended can't be learned.
+    #[error("unable to learn how '{program}' ended: {source}")]
+    Unwatched {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// It failed.
     #[error("'{program}' failed ({status}){complaint}")]
     Failed {
@@ -45,6 +53,21 @@ pub(super) enum ProgramError {
         /// What it had, in seconds.
         limit_s: u64,
     },
+}
+
+impl ProgramError {
+    /// Whether it can't have done anything.
+    pub(super) fn is_before_start(&self) -> bool {
+        matches!(self, Self::NotRun { .. })
+    }
+
+    /// How it ended, where it did so by itself.
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        match self {
+            Self::Failed { status, .. } => status.code(),
+            _ => None,
+        }
+    }
 }
 
 /// Runs `program` with `input` as its standard input; kills it, and what it started, after `limit`.
@@ -66,13 +89,23 @@ pub(super) fn run(
         .process_group(0)
         .spawn()
         .map_err(not_run)?;
-    match wait(&mut child, limit).map_err(not_run)? {
-        Some(status) if status.success() => Ok(()),
-        Some(status) => {
-            let complaint = complaint(&mut complaints);
-            Err(ProgramError::Failed { program: name, status, complaint })
+    outcome(name, &mut child, &mut complaints, limit)
+}
+
+fn outcome(
+    program: String,
+    child: &mut Child,
+    complaints: &mut File,
+    limit: Duration,
+) -> Result<(), ProgramError> {
+    match wait(child, limit) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => {
+            let complaint = complaint(complaints);
+            Err(ProgramError::Failed { program, status, complaint })
         }
-        None => Err(ProgramError::TooSlow { program: name, limit_s: limit.as_secs() }),
+        Ok(None) => Err(ProgramError::TooSlow { program, limit_s: limit.as_secs() }),
+        Err(source) => Err(ProgramError::Unwatched { program, source }),
     }
 }
 
@@ -131,7 +164,17 @@ mod tests {
         let failed = shell("echo no way >&2; exit 3", LONG).unwrap_err().to_string();
         assert!(failed.contains("exit status: 3") && failed.contains(": no way"), "{failed}");
         let missing = run(Path::new("/nowhere/program"), &[], b"", LONG).unwrap_err();
-        assert!(matches!(missing, ProgramError::NotRun { .. }), "{missing}");
+        assert!(missing.is_before_start(), "{missing}");
+    }
+
+    #[test]
+    fn a_program_whose_end_was_missed_is_not_taken_for_one_that_did_not_run() {
+        let mut child = Command::new("/bin/sh").args(["-c", "exit 0"]).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        nix::sys::wait::waitpid(pid, None).unwrap();
+        let mut complaints = tempfile::tempfile().unwrap();
+        let error = outcome("sh".into(), &mut child, &mut complaints, LONG).unwrap_err();
+        assert!(matches!(error, ProgramError::Unwatched { .. }), "{error}");
     }
 
     #[test]

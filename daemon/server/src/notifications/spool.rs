@@ -3,6 +3,7 @@
 //! ```text
 //! THREAD-KEY.json      to be sent
 //! THREAD-KEY.sending   it is being sent; after a crash nobody knows whether it was
+//! THREAD-KEY.settled   it is being sent, and its thread was settled meanwhile: nothing of it counts afterwards
 //! THREAD-KEY.sent      it was: the same is not sent again until its thread is settled, or a day has gone
 //! ```
 
@@ -10,6 +11,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reel_store::plain_digest;
 use serde::{Deserialize, Serialize};
@@ -30,22 +32,27 @@ pub(super) struct Letter {
 }
 
 /// The folder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
+    /// Held while letters change their state: what settles a thread and what sends its letters are different threads.
+    changing: Mutex<()>,
 }
 
 impl Spool {
     /// Uses `folder`, which is made where it is missing.
     pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o750).create(&folder)?;
-        let spool = Self { folder };
+        let spool = Self { folder, changing: Mutex::default() };
         for path in spool.files("sending")? {
             let path = path.display();
             tracing::error!(%path, "the daemon was killed while it sent this: it may not have reached anybody");
         }
         for path in spool.files("sending")? {
             fs::rename(&path, path.with_extension("sent"))?;
+        }
+        for path in spool.files("settled")? {
+            fs::remove_file(&path)?;
         }
         Ok(spool)
     }
@@ -54,6 +61,7 @@ impl Spool {
     pub(super) fn add(&self, notice: Notice) -> io::Result<bool> {
         let name = name_of(&notice);
         let now = notice.timestamp;
+        let _alone = self.lock();
         for ending in ["json", "sending"] {
             if self.path(&name, ending).exists() {
                 return Ok(false);
@@ -94,6 +102,7 @@ impl Spool {
     /// it is still wanted.
     pub(super) fn begin(&self, letter: &Letter) -> io::Result<bool> {
         let name = name_of(&letter.notice);
+        let _alone = self.lock();
         match fs::rename(self.path(&name, "json"), self.path(&name, "sending")) {
             Ok(()) => self.sync().map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -104,31 +113,63 @@ impl Spool {
     /// It went out, or never will.
     pub(super) fn end(&self, letter: &Letter) -> io::Result<()> {
         let name = name_of(&letter.notice);
-        fs::rename(self.path(&name, "sending"), self.path(&name, "sent"))?;
-        self.sync()
-    }
-
-    /// It did not go out, and is to be tried again later.
-    pub(super) fn put_back(&self, letter: &Letter) -> io::Result<()> {
-        let name = name_of(&letter.notice);
-        self.write(&name, letter)?;
-        fs::remove_file(self.path(&name, "sending"))
-    }
-
-    /// Nothing of a thread counts any more: what was not sent yet is not sent, and the next is news.
-    pub(super) fn settle(&self, thread: &str) -> io::Result<()> {
-        let prefix = format!("{}-", hash(thread));
-        for path in ["json", "sent"].into_iter().filter_map(|e| self.files(e).ok()).flatten() {
-            let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(|name| name.starts_with(&prefix)) {
-                fs::remove_file(&path)?;
-            }
+        let _alone = self.lock();
+        if !self.drop_settled(&name)? {
+            fs::rename(self.path(&name, "sending"), self.path(&name, "sent"))?;
         }
         self.sync()
     }
 
+    /// It did not go out, and is to be tried again later, if it still counts then.
+    pub(super) fn put_back(&self, letter: &Letter) -> io::Result<()> {
+        let name = name_of(&letter.notice);
+        let _alone = self.lock();
+        if self.drop_settled(&name)? {
+            return self.sync();
+        }
+        self.write(&name, letter)?;
+        fs::remove_file(self.path(&name, "sending"))
+    }
+
+    /// Forgets a letter whose thread was settled while it was being sent; whether it was.
+    fn drop_settled(&self, name: &str) -> io::Result<bool> {
+        match fs::remove_file(self.path(name, "settled")) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Nothing of a thread counts any more: what was not sent yet is not sent, and the next is news, also where one is
+    /// just being sent.
+    pub(super) fn settle(&self, thread: &str) -> io::Result<()> {
+        let _alone = self.lock();
+        for ending in ["json", "sent"] {
+            self.of_thread(thread, ending)?.iter().try_for_each(fs::remove_file)?;
+        }
+        for path in self.of_thread(thread, "sending")? {
+            fs::rename(&path, path.with_extension("settled"))?;
+        }
+        self.sync()
+    }
+
+    fn of_thread(&self, thread: &str, ending: &str) -> io::Result<Vec<PathBuf>> {
+        let prefix = format!("{}-", hash(thread));
+        let mut paths = self.files(ending)?;
+        paths.retain(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.is_some_and(|name| name.starts_with(&prefix))
+        });
+        Ok(paths)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Forgets what was sent more than a day ago.
     pub(super) fn forget_old(&self, now: i64) -> io::Result<()> {
+        let _alone = self.lock();
         for path in self.files("sent")? {
             let letter = fs::read(&path).ok().and_then(|json| serde_json::from_slice(&json).ok());
             let is_old = |letter: Letter| now.saturating_sub(letter.notice.timestamp) >= DAY_S;

@@ -161,6 +161,36 @@ fn a_kill_while_something_is_sent_sends_it_no_second_time() {
 }
 
 #[test]
+fn what_is_settled_while_it_is_sent_is_neither_repeated_nor_in_the_way_of_the_next() {
+    let rig = Rig::new("");
+    let office = rig.office();
+    let notice = request("offline").notice(&office.host, &mailed(), NOW);
+    let settled_meanwhile = || {
+        assert!(office.spool.add(notice.clone()).unwrap(), "the last one is in the way");
+        let letter = office.spool.due(NOW).unwrap().remove(0);
+        assert!(office.spool.begin(&letter).unwrap());
+        office.spool.settle(&request("").thread()).unwrap();
+        letter
+    };
+    office.spool.end(&settled_meanwhile()).unwrap();
+    assert_eq!(rig.endings(), [""; 0]);
+    office.spool.put_back(&settled_meanwhile()).unwrap();
+    assert_eq!(rig.endings(), [""; 0]);
+
+    let letter = settled_meanwhile();
+    assert!(office.spool.add(notice.clone()).unwrap(), "asked for again, before the first is out");
+    office.spool.put_back(&letter).unwrap();
+    assert_eq!(rig.endings(), ["json"]);
+    office.send_all();
+    assert_eq!((rig.mails(), rig.endings()), (1, vec!["sent".to_owned()]));
+
+    office.spool.settle(&request("").thread()).unwrap();
+    settled_meanwhile();
+    let office = rig.office();
+    assert!(office.spool.add(notice.clone()).unwrap(), "after a kill it is news, too");
+}
+
+#[test]
 fn what_was_kept_is_sent_by_the_next_daemon() {
     let rig = Rig::new("");
     let office = rig.office();
@@ -199,6 +229,20 @@ fn a_mail_that_could_not_be_sent_is_tried_again_and_given_up_after_a_day() {
     rig.clock.advance(FIRST_PAUSE_S);
     office.send_all();
     assert_eq!(rig.mails(), 1);
+}
+
+#[test]
+fn a_mail_that_may_be_on_its_way_is_not_sent_again() {
+    for script in ["exit 75", "kill -9 $$"] {
+        let rig = Rig::new("");
+        rig.program("sendmail", &format!("echo >> BASE/mails; {script}"));
+        let office = rig.office();
+        office.tell("offline", &mailed());
+        assert_eq!(rig.endings(), ["sent"], "{script}");
+        rig.clock.advance(FIRST_PAUSE_S);
+        office.send_all();
+        assert_eq!(rig.mails(), 1, "{script}");
+    }
 }
 
 #[test]

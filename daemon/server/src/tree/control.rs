@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reel_fs::{Attempt, Attributes, Caller, Clock, Control, ControlLog, FsError, StaticDir, Work};
-use reel_types::commands::{CtlCommand, Place, ctl_grammar, parse_ctl_line};
+use reel_types::commands::{CtlCommand, Place, ctl_grammar, parse_ctl_line, without_secrets};
 
 use super::{Tree, facts};
 use crate::commands::Done;
@@ -81,16 +81,6 @@ impl Control for TreeControl {
     }
 }
 
-/// A secret has no place in a line; where somebody gives one all the same, the line ends before it.
-fn without_secrets(line: &str) -> String {
-    let secrets =
-        ["password=", "passphrase="].iter().filter_map(|name| Some(line.find(name)? + name.len()));
-    match secrets.min() {
-        Some(end) => format!("{}(hidden)", line.get(..end).unwrap_or_default()),
-        None => line.to_owned(),
-    }
-}
-
 fn run(reeld: &Arc<Reeld>, command: &CtlCommand, uid: u32) -> Outcome<reel_fs::Outcome> {
     let actor = reeld.rights().identify(uid)?;
     Ok(match reeld.run(&command.command, &actor, command.token.as_deref())? {
@@ -128,13 +118,6 @@ pub(super) fn refuse_with(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_not_remembered() {
-        assert_eq!(without_secrets("create a password-file=/x"), "create a password-file=/x");
-        let line = "change-passphrase new-passphrase='a b' passphrase=c";
-        assert_eq!(without_secrets(line), "change-passphrase new-passphrase=(hidden)");
-    }
 
     #[test]
     fn only_logs_that_remember_something_outlive_a_sweep() {

@@ -10,11 +10,11 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::Command;
 use super::arguments::{Given, UsageError, option_text};
-use super::info::{CommandInfo, Param, Position};
+use super::info::{CommandInfo, Kind, Param, Position};
 use super::params::ParamErrors;
 use super::usage::{argument_text, paragraph, type_text};
+use super::{Command, is_secret};
 
 /// A verb that a `ctl` file takes.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,8 +141,11 @@ pub fn parse_ctl_line(verbs: &[Verb], line: &str) -> Result<CtlCommand, CtlError
 fn refusal(verb: String, error: UsageError) -> CtlError {
     match error {
         UsageError::Params { errors, .. } => CtlError::Params { verb, errors },
-        UsageError::ExtraArguments { words, .. } => {
-            CtlError::ExtraWords { verb, words: words.join(" ") }
+        UsageError::ExtraArguments { info, words } => {
+            // They may be the rest of a secret that lacks its quotes.
+            let may_be_secret = info.params.iter().any(|param| param.kind == Kind::Secret);
+            let words = if may_be_secret { "(hidden)".into() } else { words.join(" ") };
+            CtlError::ExtraWords { verb, words }
         }
         _ => CtlError::UnknownVerb { word: verb, known: String::new() },
     }
@@ -194,10 +197,23 @@ fn take_parameters(verb: &Verb, given: &mut Given, words: Vec<Word>) -> Vec<Stri
     rest
 }
 
+/// A line as it may be kept: it ends before the first secret, whose end nobody knows where quotes are missing. The name of
+/// a secret counts wherever it stands, since the line may be none that any file takes.
+pub fn without_secrets(line: &str) -> String {
+    let (words, _) = words_of(line);
+    let Some((word, name)) = words.iter().find_map(|word| Some((word, word.secret_name()?))) else {
+        return line.to_owned();
+    };
+    let before = line.get(..word.start).unwrap_or_default();
+    format!("{before}{name}(hidden)")
+}
+
 /// A word of a line.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Word {
     text: String,
+    /// Where in the line it begins.
+    start: usize,
     /// Where its first `=` is that wasn't quoted.
     equals: Option<usize>,
 }
@@ -210,25 +226,46 @@ impl Word {
     fn value(&self) -> Option<&str> {
         self.text.get(self.equals? + 1..)
     }
+
+    /// The part before a secret, where the word gives one or announces it: `name=`, `--name=`, or `--name ` and `name `.
+    fn secret_name(&self) -> Option<String> {
+        let option = option_text(&self.text).unwrap_or(&self.text);
+        let (name, separator) = match option.split_once('=') {
+            Some((name, _)) => (name, '='),
+            None => (option, ' '),
+        };
+        let dashes = self.text.strip_suffix(option).unwrap_or_default();
+        is_secret(name).then(|| format!("{dashes}{name}{separator}"))
+    }
 }
 
 /// Splits a line at blanks, as a shell does: nothing is special between single quotes; between double
 /// quotes and outside of quotes a backslash takes the next character's meaning away.
 fn split_words(line: &str) -> Result<Vec<Word>, CtlError> {
+    let (words, is_closed) = words_of(line);
+    if is_closed { Ok(words) } else { Err(CtlError::Unclosed) }
+}
+
+/// The words of a line, and whether all quotes and backslashes in it have their other half.
+fn words_of(line: &str) -> (Vec<Word>, bool) {
     let mut words = Vec::new();
     let mut word: Option<Word> = None;
     let mut quote = None;
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
+    let mut is_closed = true;
+    let mut chars = line.char_indices();
+    while let Some((at, c)) = chars.next() {
         if quote.is_none() && c.is_whitespace() {
             words.extend(word.take());
             continue;
         }
-        let current = word.get_or_insert_default();
+        let current = word.get_or_insert_with(|| Word { start: at, ..Word::default() });
         match (quote, c) {
             (Some('\''), '\'') | (Some('"'), '"') => quote = None,
             (None, '\'' | '"') => quote = Some(c),
-            (None | Some('"'), '\\') => current.text.push(chars.next().ok_or(CtlError::Unclosed)?),
+            (None | Some('"'), '\\') => match chars.next() {
+                Some((_, escaped)) => current.text.push(escaped),
+                None => is_closed = false,
+            },
             _ => {
                 if c == '=' && quote.is_none() && current.equals.is_none() {
                     current.equals = Some(current.text.len());
@@ -238,7 +275,7 @@ fn split_words(line: &str) -> Result<Vec<Word>, CtlError> {
         }
     }
     words.extend(word);
-    if quote.is_some() { Err(CtlError::Unclosed) } else { Ok(words) }
+    (words, is_closed && quote.is_none())
 }
 
 /// What `cat ctl` prints: each verb with what it takes, and a line of help.

@@ -21,6 +21,8 @@ pub enum Kind {
     Words(&'static [&'static str]),
     /// Any other text; how usage texts call it.
     Text(&'static str),
+    /// Text that nobody else may see: it is kept out of logs and lists of processes.
+    Secret,
     /// Text that may hold `=` of its own, such as `source=target`.
     Assignment(&'static str),
     /// A path in the file system of the machine, absolute once the command is made.

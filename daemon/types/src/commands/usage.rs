@@ -111,6 +111,7 @@ pub(super) fn type_text(param: &Param) -> String {
         Kind::Integer { min, max: None } => format!("<integer> ({min} - N)"),
         Kind::Words(words) => words.join("|"),
         Kind::Text(text) | Kind::Assignment(text) => text.into(),
+        Kind::Secret => "<string>".into(),
         Kind::Path(PathForm::Whole | PathForm::Device) => "<path>".into(),
         Kind::Path(PathForm::Named) => "<name>=<path>".into(),
     }

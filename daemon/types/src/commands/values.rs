@@ -11,6 +11,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::info::{Kind, PathForm};
 use super::params::ParamValue;
@@ -106,7 +107,7 @@ text_values! {
 
 /// It is sent as it is: the door of the API is where secrets come in.
 impl ParamValue for Password {
-    const KIND: Kind = Kind::Text("<string>");
+    const KIND: Kind = Kind::Secret;
 
     fn from_json(value: &Value) -> Result<Self, String> {
         let text = value.as_str().ok_or("must be text")?;
@@ -273,9 +274,9 @@ impl fmt::Display for Notes {
     }
 }
 
-/// A protected key as text: JSON, or a paper key. It does not show in messages.
+/// A protected key as text: JSON, or a paper key. It does not show in messages, and is overwritten when the value goes.
 #[derive(Clone, PartialEq, Eq)]
-pub struct KeyText(Box<str>);
+pub struct KeyText(Zeroizing<String>);
 
 impl KeyText {
     /// The text.
@@ -291,25 +292,25 @@ impl fmt::Debug for KeyText {
 }
 
 impl ParamValue for KeyText {
-    const KIND: Kind = Kind::Text("<string>");
+    const KIND: Kind = Kind::Secret;
 
     fn from_json(value: &Value) -> Result<Self, String> {
         const BYTES_MAX: usize = 64 << 10;
         let text = value.as_str().ok_or("must be text")?;
         match text.len() {
-            0..=BYTES_MAX => Ok(Self(text.into())),
+            0..=BYTES_MAX => Ok(Self(Zeroizing::new(text.to_owned()))),
             _ => Err("is too long for a key".into()),
         }
     }
 
     fn to_json(&self) -> Value {
-        Value::String(self.0.to_string())
+        Value::String(self.as_str().to_owned())
     }
 }
 
 /// It comes in the body of a call.
 impl ParamValue for Passphrase {
-    const KIND: Kind = Kind::Text("<string>");
+    const KIND: Kind = Kind::Secret;
 
     fn from_json(value: &Value) -> Result<Self, String> {
         let text = value.as_str().ok_or("must be text")?;
@@ -666,6 +667,25 @@ mod tests {
         {
             assert_eq!(name.parse::<FileName>().unwrap().means(&archive), means, "{name}");
         }
+    }
+
+    #[test]
+    fn a_key_is_overwritten_when_it_goes() {
+        use std::os::unix::fs::FileExt as _;
+
+        let marker = "key-text-of-this-test ";
+        let key = KeyText::from_json(&Value::String(marker.repeat(100))).unwrap();
+        let (at, length) = (key.as_str().as_ptr() as u64, key.as_str().len());
+        let memory = std::fs::File::open("/proc/self/mem").unwrap();
+        let holds_marker = || {
+            let mut bytes = vec![0; length];
+            // What the allocator has given back can't be read.
+            let is_there = memory.read_exact_at(&mut bytes, at).is_ok();
+            is_there && bytes.windows(marker.len()).any(|window| window == marker.as_bytes())
+        };
+        assert!(holds_marker());
+        drop(key);
+        assert!(!holds_marker());
     }
 
     #[test]

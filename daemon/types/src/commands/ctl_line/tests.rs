@@ -185,3 +185,28 @@ fn verbs_bind_only_parameters_that_their_command_has() {
         }
     }
 }
+
+#[test]
+fn a_line_is_kept_without_its_secrets() {
+    for (line, kept) in [
+        ("create a password-file=/x", "create a password-file=/x"),
+        ("create hint=x passphrase=secret", "create hint=x passphrase=(hidden)"),
+        ("create --passphrase=secret hint=x", "create --passphrase=(hidden)"),
+        ("create hint='x y' --passphrase secret", "create hint='x y' --passphrase (hidden)"),
+        ("create -password secret", "create -password (hidden)"),
+        ("create password secret", "create password (hidden)"),
+        ("restore key='{\"kdf\": \"secret\"}'", "restore key=(hidden)"),
+        ("restore key='{", "restore key=(hidden)"),
+        ("restore 'key'=\"secret", "restore key=(hidden)"),
+        ("ändern new-passphrase='se cret' passphrase=c\\", "ändern new-passphrase=(hidden)"),
+        ("change-passphrase --force", "change-passphrase --force"),
+    ] {
+        assert_eq!(without_secrets(line), kept, "{line}");
+    }
+}
+
+#[test]
+fn what_is_too_much_may_be_the_rest_of_a_secret() {
+    let error = refused(&verbs(Place::Keys), "create hint=x passphrase=correct horse").to_string();
+    assert!(error.contains("got additional arguments") && !error.contains("horse"), "{error}");
+}
