@@ -11,7 +11,7 @@ use super::{LoadedMedium, PoolWriter, loaded, store_statistics};
 use crate::drive_desk::DriveState;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
-use crate::pool::WritableMedium;
+use crate::pool::{BusyMedium, WritableMedium};
 use crate::{Error, Result, encryption, medium};
 
 impl PoolWriter<'_> {
@@ -41,7 +41,13 @@ impl PoolWriter<'_> {
             MediaCatalog::overwrite(&env.state, labels)?;
             env.reached("backup: catalog created");
             Ok(())
-        })?;
+        });
+        for BusyMedium { label_text, media_set } in self.pool.passed_over() {
+            self.task.log(&format!(
+                "media '{label_text}' is not reused - reason: media set {media_set} is in use"
+            ));
+        }
+        let wanted = wanted?;
         if wanted.is_new() {
             env.reached("backup: inventory stored");
             let label_text = &wanted.labels.label.label_text;
