@@ -235,17 +235,20 @@ fn reload_tells_what_is_wrong_and_lets_go_of_what_is_gone() {
     let good = fs::read_to_string(&config).unwrap();
     fs::write(&config, format!("{good}\n# no comments\n")).unwrap();
     fs::write(home.join("etc/media-pool.cfg"), "pool: x\n").unwrap();
+    fs::write(home.join("etc/media-verify.cfg"), "# no comments\n").unwrap();
     let said = refused(&daemon, "reload");
     assert!(
         said.contains("datastore.cfg")
             && said.contains("line 4")
-            && said.contains("media-pool.cfg"),
+            && said.contains("media-pool.cfg")
+            && said.contains("media-verify.cfg"),
         "{said}"
     );
     assert_eq!(errno(daemon.echo("reload", "ctl")), libc::EIO);
     assert!(daemon.cat("last-error").contains("datastore.cfg"));
 
     fs::remove_file(home.join("etc/media-pool.cfg")).unwrap();
+    fs::remove_file(home.join("etc/media-verify.cfg")).unwrap();
     fs::write(&config, "").unwrap();
     daemon.echo("reload", "ctl").unwrap();
     assert!(!holds_open(&daemon, &home.join("store1")), "its file system could not be unmounted");

@@ -270,6 +270,10 @@ fn media_go_to_a_vault_and_come_back_when_they_are_expired() {
         (&first["action"], &first["label-text"], &first["vault"], &first["slot"]),
         (&json!("take-out"), &json!("EMU001L8"), &json!("office"), &json!("slot 1 of sl3"))
     );
+    let in_tree = daemon.cat("pools/daily/due");
+    assert_eq!(in_tree, "take-out EMU001L8 online-sl3 vault=office (slot 1 of sl3)\n");
+    let in_tree: Value = serde_json::from_str(&daemon.cat("pools/daily/due.json")).unwrap();
+    assert_eq!(in_tree, due);
     let printed = daemon.ctl("vault due");
     assert!(printed.contains("take-out") && printed.contains("slot 1 of sl3"), "{printed}");
 
@@ -286,6 +290,10 @@ fn media_go_to_a_vault_and_come_back_when_they_are_expired() {
         (&json!("office"), &json!("EMU001L8"))
     );
     assert_eq!(daemon.json("vault list elsewhere"), json!([]));
+    assert_eq!(daemon.cat("pools/daily/vault"), "EMU001L8 office full expires=never\n");
+    let in_tree: Value = serde_json::from_str(&daemon.cat("pools/daily/vault.json")).unwrap();
+    assert_eq!(in_tree, listed);
+    assert_eq!(daemon.cat("pools/daily/due"), "");
     let again = daemon.ctl("vault move office --due");
     assert!(again.contains("nothing is due for vault 'office'"), "{again}");
 

@@ -220,6 +220,10 @@ fn every_line_of_the_tree_is_there() {
         &[
             ("config", Keys(&["name", "allocation", "retention"])),
             ("status", Keys(&["sets", "latest-set", "bytes-used"])),
+            ("vault", Rows(0, LABEL)),
+            ("due", Rows(0, LABEL)),
+            ("verified", Rows(1, LABEL)),
+            ("barcodes", Folder),
             ("ctl", Verbs(&["update", "remove"])),
             (&format!("media/{LABEL}"), Link(&format!("../../../media/{LABEL}"))),
             (&format!("sets/{set}"), Link(&format!("../../../media-sets/{set}"))),

@@ -42,6 +42,12 @@ pub(crate) fn sheet(command: &BarcodeSheet) -> Result<String, String> {
     }
 }
 
+/// The A4 pages that these labels take.
+pub(crate) fn pages(labels: &[LtoBarcode]) -> impl ExactSizeIterator<Item = String> {
+    let page = Page::of(PaperSize::A4);
+    labels.chunks(page.labels()).map(move |on_page| page.draw(on_page))
+}
+
 fn labels(command: &BarcodeSheet, as_many: usize) -> Result<Vec<LtoBarcode>, String> {
     match (&command.prefix, command.media_id) {
         (None, None) if command.first.is_none() && command.count.is_none() => {
@@ -198,6 +204,18 @@ mod tests {
         assert_eq!(on_sheet(&many(json!(2)).unwrap())[0], "A00031L8");
         assert!(many(json!(3)).unwrap_err().contains("no page 3"));
         assert!(many(json!(u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn pages_hold_all_labels_in_their_order() {
+        let prefix = "A".parse().unwrap();
+        let label = |number| LtoBarcode::numbered(&prefix, number, "L8".parse().unwrap()).unwrap();
+        let labels: Vec<_> = (1..=31).map(label).collect();
+        let pages: Vec<String> = pages(&labels).collect();
+        let on_pages: Vec<&str> = pages.iter().flat_map(|page| on_sheet(page)).collect();
+        assert_eq!(on_pages, labels.iter().map(LtoBarcode::as_str).collect::<Vec<_>>());
+        assert_eq!((pages.len(), on_sheet(&pages[1])), (2, vec!["A00031L8"]));
+        assert_eq!(super::pages(&[]).len(), 0);
     }
 
     #[test]

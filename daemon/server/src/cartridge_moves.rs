@@ -31,7 +31,7 @@ impl Element {
 }
 
 impl Reeld {
-    /// Moves the cartridge that lies at `from` and passes `is_it`.
+    /// Moves the cartridge that lies at `from` and passes `is_it`. A drive that takes part shows `activity` meanwhile.
     ///
     /// # Errors
     /// ENOENT where it lies there no more, EEXIST where something lies at its goal, EBUSY for a drive in use, EXDEV for
@@ -41,6 +41,7 @@ impl Reeld {
         changer: &ChangerName,
         from: Element,
         to: Element,
+        activity: &str,
         is_it: impl Fn(&ElementContent) -> bool,
     ) -> Outcome<()> {
         let mut library = self.drives.library(changer)?;
@@ -60,11 +61,11 @@ impl Reeld {
             (Element::Slot(from), Element::Drive(drive)) => {
                 let loaded = loaded(cartridge);
                 let load = |library: &mut dyn Changer| library.load_slot(from, drive);
-                self.with_drive(changer, drive, loaded, load)?;
+                self.with_drive(changer, drive, activity, loaded, load)?;
             }
             (Element::Drive(drive), Element::Slot(to)) => {
                 let unload = |library: &mut dyn Changer| library.unload(drive, Some(to)).map(drop);
-                self.with_drive(changer, drive, Loaded::Nothing, unload)?;
+                self.with_drive(changer, drive, activity, Loaded::Nothing, unload)?;
             }
             (Element::Drive(_), Element::Drive(_)) => {
                 let text = "from drive to drive takes two moves; move it to a slot first";
@@ -80,13 +81,14 @@ impl Reeld {
         &self,
         changer: &ChangerName,
         number: DriveNumber,
+        activity: &str,
         loaded: Loaded,
         work: impl FnOnce(&mut dyn Changer) -> reel_hw::Result<()>,
     ) -> Outcome<()> {
         let Some(desk) = self.drives.desk_at(changer, number)? else {
             return Ok(work(&mut *self.drives.library(changer)?)?);
         };
-        let mut hold = desk.hold("moving a cartridge", Duration::ZERO, &Cancel::new())?;
+        let mut hold = desk.hold(activity, Duration::ZERO, &Cancel::new())?;
         let name = desk.name().clone();
         hold.note_health();
         hold.set_loaded(Loaded::Unknown);

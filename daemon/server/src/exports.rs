@@ -33,7 +33,8 @@ impl Reeld {
         })?;
         let target = status.export_target()?;
         let is_it = |content: &ElementContent| content.tag() == Some(&tag);
-        self.move_cartridge(changer, from, Element::Slot(target), is_it)?;
+        let activity = format!("export media {label_text}");
+        self.move_cartridge(changer, from, Element::Slot(target), &activity, is_it)?;
         Ok(target)
     }
 

@@ -17,7 +17,7 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// would keep a job from running for long.
 const CLOCK_STEP_S: i64 = 24 * 3600;
 
-/// A job, by PBS's names.
+/// A job.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Job<'j> {
     /// Such as `syncjob`: of its state and of its tasks.

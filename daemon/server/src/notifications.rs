@@ -40,7 +40,7 @@ const FIRST_PAUSE_S: i64 = 60;
 /// The longest pause, in seconds.
 const PAUSE_MAX_S: i64 = 3600;
 /// Where templates of the operator lie, in the folder of the configuration.
-const TEMPLATES: &str = "notification-templates";
+pub(crate) const TEMPLATES: &str = "notification-templates";
 
 /// Why something did not reach people.
 #[derive(Debug)]

@@ -141,8 +141,10 @@ impl Reeld {
         let libraries = Libraries::new(Arc::clone(&drives), Arc::clone(&tape), Arc::clone(&cache));
         let state_export =
             StateExport::new(config.clone(), Arc::clone(&tape), surroundings.export_state);
+        let state_export = Arc::new(state_export);
+        let exporter = Arc::clone(&state_export);
         let reeld = Arc::new(Self {
-            state_export: Arc::new(state_export),
+            state_export,
             auto_clean: Arc::clone(&auto_clean),
             libraries: Arc::new(libraries),
             live,
@@ -152,7 +154,8 @@ impl Reeld {
             stores: Stores::new(config.clone(), environment, Arc::clone(&blocking), source_bytes),
             drives,
             tape,
-            tasks: Tasks::open(folders.tasks(), Arc::clone(&clock), zone.clone(), process)?,
+            tasks: Tasks::open(folders.tasks(), Arc::clone(&clock), zone.clone(), process)?
+                .followed_by(move |task| exporter.after(task)),
             jobs: JobStates::open(folders.job_states())?,
             views: ViewContext {
                 memory: ChunkMemory::new(view_bytes),

@@ -14,7 +14,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use reel_types::{AuthId, Cancel, Clock, TaskContext, TaskStopped, TimeZone, Upid, UpidParts};
@@ -46,7 +46,11 @@ struct Registry {
     stopping: AtomicBool,
     running: Mutex<Vec<Arc<Task>>>,
     all_ended: Condvar,
+    after_work: OnceLock<AfterWork>,
 }
+
+/// What follows the work of each task, in that task.
+type AfterWork = Box<dyn Fn(&Task) + Send + Sync>;
 
 /// What an UPID tells of the process that runs a task.
 #[derive(Debug, Clone)]
@@ -140,9 +144,17 @@ impl Tasks {
             stopping: AtomicBool::new(false),
             running: Mutex::default(),
             all_ended: Condvar::new(),
+            after_work: OnceLock::new(),
         };
         registry.write_lists(&[])?;
         Ok(Self(Arc::new(registry)))
+    }
+
+    /// Has `follow` called at the end of each task's work, whether that failed or not, before the task ends.
+    pub fn followed_by(self, follow: impl Fn(&Task) + Send + Sync + 'static) -> Self {
+        // Only the first one counts.
+        let _ = self.0.after_work.set(Box::new(follow));
+        self
     }
 
     /// Starts `work` as a task of type `kind` about `id`, asked for by `who`.
@@ -174,7 +186,12 @@ impl Tasks {
         let registry = Arc::clone(&self.0);
         let runner = Arc::clone(&task);
         let spawned = std::thread::Builder::new().name(kind.into()).spawn(move || {
-            let end = registry.end_now(runner.run(work));
+            let whole = |task: &Task| {
+                let done = work(task);
+                registry.follow(task);
+                done
+            };
+            let end = registry.end_now(runner.run(whole));
             ended(&runner, &end);
             registry.end(&runner, end);
         });
@@ -295,6 +312,12 @@ impl Registry {
             return Err(error);
         }
         Ok(task)
+    }
+
+    fn follow(&self, task: &Task) {
+        if let Some(follow) = self.after_work.get() {
+            follow(task);
+        }
     }
 
     fn end_now(&self, status: TaskStatus) -> TaskEnd {
@@ -470,6 +493,20 @@ mod tests {
             panic!("a panic must be an error");
         };
         assert!(message.starts_with("internal error"), "{message}");
+    }
+
+    #[test]
+    fn what_follows_the_work_stands_in_front_of_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = tasks(folder.path()).followed_by(|task| task.warn("followed"));
+        let work: [fn(&Task) -> Result<(), TaskFailure>; 2] = [|_| Ok(()), |_| Err("oops".into())];
+        let ends = [TaskStatus::Warnings(1), TaskStatus::Error("oops".into())];
+        for (work, end) in work.into_iter().zip(ends) {
+            let upid = tasks.start("a", "", &AuthId::root(), work).unwrap();
+            assert_eq!(wait_for_end(&tasks, &upid).status, end);
+            let (lines, total) = tasks.log_lines(&upid, 0, 10).unwrap();
+            assert_eq!((&lines[0][STAMP_CHARS..], total), ("WARN: followed", 2));
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod view;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use reel_types::{MediaId, MediaSetId, MediaStatus};
+use reel_types::{LabelText, MediaId, MediaSetId, MediaStatus};
 
 use crate::inventory::{Inventory, InventoryEntry, InventoryFile};
 use crate::label::{MediaLabels, MediaSetLabel};
@@ -45,6 +45,16 @@ pub struct MediaPool {
     patience: Patience,
     current_set: MediaSetId,
     set_lock: StateLock,
+    passed_over: Vec<BusyMedium>,
+}
+
+/// An expired medium that is not reused now, since somebody reads or writes its old set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusyMedium {
+    /// Its label.
+    pub label_text: LabelText,
+    /// The set.
+    pub media_set: MediaSetId,
 }
 
 /// The medium that takes the next archive.
@@ -98,6 +108,7 @@ impl MediaPool {
             patience,
             current_set,
             set_lock,
+            passed_over: Vec::new(),
         })
     }
 
@@ -114,6 +125,11 @@ impl MediaPool {
     /// The inventory as this pool last read it.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
+    }
+
+    /// What [`MediaPool::alloc_writable_media`] passed over at its last call, in the order in which it was looked at.
+    pub fn passed_over(&self) -> &[BusyMedium] {
+        &self.passed_over
     }
 
     /// The media of the current set, without gaps.
@@ -151,6 +167,7 @@ impl MediaPool {
         now: i64,
         new_catalog: impl FnOnce(&MediaLabels) -> Result<()>,
     ) -> Result<WritableMedium> {
+        self.passed_over.clear();
         if let Some(medium) = self.writable_member()? {
             return Ok(medium);
         }
@@ -159,7 +176,9 @@ impl MediaPool {
         if let Some(medium) = self.writable_member()? {
             return Ok(medium);
         }
-        if let Some((choice, entry, _old_set_lock)) = self.choose_from_pool(now)? {
+        let (chosen, passed_over) = self.choose_from_pool(now)?;
+        self.passed_over = passed_over;
+        if let Some((choice, entry, _old_set_lock)) = chosen {
             return self.join_set((choice, &entry), now, new_catalog);
         }
         let _free_lock = self.state.lock_unassigned_pool(&self.patience)?;
@@ -212,24 +231,29 @@ impl MediaPool {
         Ok(set_label.map(|set_label| WritableMedium { labels, set_label, choice }))
     }
 
-    /// The best empty medium of the pool, else the best expired one with the lock of its old set.
-    fn choose_from_pool(&self, now: i64) -> Result<Option<ChosenMedium>> {
+    /// The best empty medium of the pool, else the best expired one with the lock of its old set; and better ones whose
+    /// sets are locked.
+    fn choose_from_pool(&self, now: i64) -> Result<(Option<ChosenMedium>, Vec<BusyMedium>)> {
         let view = self.view()?;
+        let mut passed_over = Vec::new();
         if let Some(entry) = view.empty_media().first() {
-            return Ok(Some((Choice::Empty, (*entry).clone(), None)));
+            return Ok((Some((Choice::Empty, (*entry).clone(), None)), passed_over));
         }
         for entry in view.expired_media(now) {
             let Some(label) = entry.assigned_set() else { continue };
             match self.state.lock_media_set(label.uuid, Duration::ZERO) {
-                Ok(lock) => return Ok(Some((Choice::Expired, entry.clone(), Some(lock)))),
-                Err(Error::Locked { .. }) => {
-                    let medium = &entry.labels.label.label_text;
-                    tracing::info!("media set {} is busy: not reusing '{medium}'", label.uuid);
+                Ok(lock) => {
+                    let chosen = (Choice::Expired, entry.clone(), Some(lock));
+                    return Ok((Some(chosen), passed_over));
                 }
+                Err(Error::Locked { .. }) => passed_over.push(BusyMedium {
+                    label_text: entry.labels.label.label_text.clone(),
+                    media_set: label.uuid,
+                }),
                 Err(error) => return Err(error),
             }
         }
-        Ok(None)
+        Ok((None, passed_over))
     }
 
     /// The time in a new set label: `now`, unless that lies in front of labels that the pool has.

@@ -15,7 +15,7 @@ use crate::tasks::JobState;
 
 /// A kind of job: what the configuration says of one, what is shown of it, and how it is run.
 pub(crate) trait JobKind: Entry<Name = JobId> {
-    /// PBS's name of its tasks, and of the files that keep the states of such jobs.
+    /// The name of its tasks, and of the files that keep the states of such jobs; PBS's, where it has such jobs.
     const TASK: &'static str;
 
     /// The object that `show` prints.

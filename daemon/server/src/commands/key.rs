@@ -178,7 +178,7 @@ impl Reeld {
     /// The protected key in the label of the medium in a drive.
     fn key_on_tape(&self, drive: Option<&DriveName>) -> Outcome<Zeroizing<String>> {
         let desk = self.drives.chosen(drive)?;
-        let mut hold = desk.hold("reading label", DRIVE_WAIT, &Cancel::new())?;
+        let mut hold = desk.hold("restore key", DRIVE_WAIT, &Cancel::new())?;
         let labels = read_and_store_labels(&self.tape, &mut hold, false)?;
         let config = labels.media_set_label.as_ref().and_then(|label| label.key_config.as_ref());
         let config = config.ok_or_else(|| {

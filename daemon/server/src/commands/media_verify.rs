@@ -138,14 +138,22 @@ impl Reeld {
     }
 
     pub(super) fn media_verified(&self, command: &MediaVerified) -> Outcome<Done> {
+        Done::data(self.verified_media(command.pool.as_ref())?)
+    }
+
+    /// What verifications found on the media of all pools or of one.
+    pub(crate) fn verified_media(
+        &self,
+        pool: Option<&PoolName>,
+    ) -> Outcome<Vec<MediaVerifiedEntry>> {
         let inventory = self.tape.inventory.load()?;
         let mut rows = Vec::new();
-        for row in self.media_rows(command.pool.as_ref())? {
+        for row in self.media_rows(pool)? {
             let Some(media_set_uuid) = row.media_set_uuid else { continue };
             let record = records::of_medium(&self.tape, inventory.require(row.uuid)?)?;
             rows.push(entry(row, media_set_uuid, record));
         }
-        Done::data(rows)
+        Ok(rows)
     }
 
     /// What the last verification of a medium found.

@@ -4,8 +4,8 @@
 //! whether they can be read, and lets go of datastores and drives that they name no more, whose files would stay open.
 
 use reel_config::{
-    ClientKeys, DriveCare, Entries, NotificationSettings, PoolCare, Remotes, SyncJobs, TapeJobs,
-    TapeKeys,
+    ClientKeys, DriveCare, Entries, MediaVerifyJobs, NotificationSettings, PoolCare, Remotes,
+    SyncJobs, TapeJobs, TapeKeys,
 };
 
 use super::Done;
@@ -22,6 +22,7 @@ impl Reeld {
             Entries::<PoolCare>::new(&self.config).list().map(drop).map_err(Failure::from),
             Remotes::new(&self.config).list().map(drop).map_err(Failure::from),
             TapeJobs::new(&self.config).list().map(drop).map_err(Failure::from),
+            MediaVerifyJobs::new(&self.config).list().map(drop).map_err(Failure::from),
             NotificationSettings::of(&self.config).map(drop).map_err(Failure::from),
             SyncJobs::new(&self.config).list().map(drop).map_err(Failure::from),
             ClientKeys::new(&self.config).ring_of_all().map(drop).map_err(Failure::from),

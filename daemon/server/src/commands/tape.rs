@@ -38,14 +38,11 @@ impl Reeld {
         W: FnOnce(&mut DriveHold, &Task) -> Result<(), TaskFailure> + Send + 'static,
     {
         let hold = desk.hold(&format!("{kind} {id}"), DRIVE_WAIT, &Cancel::new())?;
-        let (export, job) = (Arc::clone(&self.state_export), kind.to_owned());
         let started = self.tasks.start(kind, id, who, move |task| {
             let mut hold = hold;
             hold.note_holder(task.upid().as_str());
             let done = work(&mut hold, task);
             hold.finish(task);
-            drop(hold);
-            export.after(&job, task);
             done
         });
         Ok(Done::Task(started?))

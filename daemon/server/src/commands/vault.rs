@@ -38,14 +38,20 @@ impl Action {
 
 impl Reeld {
     pub(super) fn vault_list(&self, command: &VaultList) -> Outcome<Done> {
+        let mut media = self.vaulted_media(None)?;
+        if let Some(vault) = &command.vault_name {
+            media.retain(|row| row.vault == *vault);
+        }
+        Done::data(media)
+    }
+
+    /// What is in vaults, of all pools or of one.
+    pub(crate) fn vaulted_media(&self, pool: Option<&PoolName>) -> Outcome<Vec<VaultedMedium>> {
         let inventory = self.tape.inventory.load()?;
         let expiry = |row: &MediaListEntry| self.expires_at(&inventory, row);
         let mut rows = Vec::new();
-        for row in self.media_rows(None)? {
+        for row in self.media_rows(pool)? {
             let MediaLocation::Vault(vault) = row.location.clone() else { continue };
-            if command.vault_name.as_ref().is_some_and(|wanted| *wanted != vault) {
-                continue;
-            }
             rows.push(VaultedMedium {
                 vault,
                 expires: expiry(&row)?,
@@ -59,7 +65,7 @@ impl Reeld {
                 expired: row.expired,
             });
         }
-        Done::data(rows)
+        Ok(rows)
     }
 
     /// From when on a medium of a listing may be written over.
@@ -75,22 +81,33 @@ impl Reeld {
 
     pub(super) fn vault_due(&self, command: &VaultDue) -> Outcome<Done> {
         self.refresh_online_status()?;
-        Done::data(self.due_media(command.pool.as_ref())?)
+        Done::data(self.due_media(command.pool.as_ref(), &self.asked_libraries()?)?)
     }
 
-    /// What is to be taken to vaults now and what is to be brought back, of all pools or of one.
-    fn due_media(&self, pool: Option<&PoolName>) -> Outcome<Vec<DueMedium>> {
-        if let Some(pool) = pool {
-            self.pool_rules(pool)?;
-        }
-        let inventory = self.tape.inventory.load()?;
-        let names = self.media_rows(pool)?;
+    /// What is due of a pool, by what is known; no library is asked.
+    pub(crate) fn known_due_media(&self, pool: &PoolName) -> Outcome<Vec<DueMedium>> {
+        let seen = |name: ChangerName| self.drives.seen(&name).map(|status| (name, status));
+        let seen = self.drives.library_names()?.into_iter().filter_map(seen);
+        self.due_media(Some(pool), &Seen(seen.collect()))
+    }
+
+    fn asked_libraries(&self) -> Outcome<Seen> {
         let mut seen = Seen::default();
         for name in self.drives.library_names()? {
             if let Ok(status) = self.drives.library(&name)?.known_status() {
                 seen.0.push((name, status));
             }
         }
+        Ok(seen)
+    }
+
+    /// What is to be taken to vaults now and what is to be brought back, of all pools or of one.
+    fn due_media(&self, pool: Option<&PoolName>, seen: &Seen) -> Outcome<Vec<DueMedium>> {
+        if let Some(pool) = pool {
+            self.pool_rules(pool)?;
+        }
+        let inventory = self.tape.inventory.load()?;
+        let names = self.media_rows(pool)?;
         let mut due = Vec::new();
         for config in self.pools()?.iter().filter(|one| pool.is_none_or(|name| one.name == *name)) {
             let rules = PoolRules::from(config);
@@ -107,7 +124,7 @@ impl Reeld {
                     (_, MediaLocation::Vault(vault)) => Some(vault),
                     _ => None,
                 };
-                due.extend(due_row(entry, action, vault, &names, &seen));
+                due.extend(due_row(entry, action, vault, &names, seen));
             }
         }
         Ok(due)
@@ -141,7 +158,7 @@ impl Reeld {
     }
 
     fn due_for(&self, vault: &VaultName) -> Outcome<Vec<LabelText>> {
-        let due = self.due_media(None)?.into_iter();
+        let due = self.due_media(None, &self.asked_libraries()?)?.into_iter();
         let ours = due.filter(|row| {
             row.action == Action::TakeOut.as_str() && row.vault.as_ref() == Some(vault)
         });

@@ -156,7 +156,7 @@ fn mover(
         Ok(Box::new(move || {
             let is_it =
                 |content: &ElementContent| cartridge_name(content) == Some(cartridge.as_str());
-            reeld.move_cartridge(&changer, from, to, is_it).map_err(fs_error)
+            reeld.move_cartridge(&changer, from, to, "moving a cartridge", is_it).map_err(fs_error)
         }))
     }
 }

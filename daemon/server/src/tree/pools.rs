@@ -1,16 +1,19 @@
-//! `pools/`: their rules, and links to their media and sets.
+//! `pools/`: their rules, what is planned, due and known of their media, and links to these and to their sets.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use reel_config::Pools;
 use reel_fs::{Entry, FnDir, FnFact, FsError, KeyValues, Node, symlink};
-use reel_types::commands::results::{MediaListEntry, PoolPlanInfo};
-use reel_types::commands::{Place, PoolConfig};
+use reel_types::commands::results::{
+    DueMedium, MediaListEntry, MediaVerifiedEntry, PoolPlanInfo, VaultedMedium,
+};
+use reel_types::commands::{LtoBarcode, Place, PoolConfig};
 use reel_types::{LabelText, MediaSetId, MediaStatus, PoolName};
 
 use super::Tree;
-use super::facts::{answer, fs_error, key_values, no_such, parsed, plain, utc};
+use super::facts::{answer, fs_error, key_values, no_such, parsed, plain, rows, utc};
+use crate::barcode_sheet;
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
@@ -38,9 +41,87 @@ fn pool(tree: &Arc<Tree>, name: PoolName) -> Node {
         .with_all(answer(tree, "config", PoolConfig { name: name.clone() }))
         .with_all(key_values("status", move || status(&reeld, &shown)))
         .with_all(pool_plan(tree, name.clone()))
+        .with_all(rows(
+            "vault",
+            of_pool(tree, &name, |r, pool| r.vaulted_media(Some(pool))),
+            vaulted,
+        ))
+        .with_all(rows("due", of_pool(tree, &name, Reeld::known_due_media), due))
+        .with_all(rows(
+            "verified",
+            of_pool(tree, &name, |reeld, pool| reeld.verified_media(Some(pool))),
+            verified,
+        ))
+        .with("barcodes", barcodes(tree, &name))
         .with("media", media(tree, name.clone()))
         .with("sets", sets(tree, name))
         .node()
+}
+
+/// What the daemon says of a pool, asked for at each call.
+fn of_pool<T>(
+    tree: &Arc<Tree>,
+    pool: &PoolName,
+    tell: impl Fn(&Reeld, &PoolName) -> Outcome<T> + Send + Sync + 'static,
+) -> impl Fn() -> Outcome<T> + Send + Sync + 'static {
+    let (reeld, pool) = (Arc::clone(&tree.reeld), pool.clone());
+    move || tell(&reeld, &pool)
+}
+
+/// `A00001L8 office full expires=never`
+fn vaulted(medium: &VaultedMedium) -> String {
+    let VaultedMedium { vault, label_text, status, .. } = medium;
+    let expires = medium.expires.map_or_else(|| "never".into(), utc);
+    format!("{label_text} {vault} {} expires={expires}", status.as_str())
+}
+
+/// `take-out A00001L8 online-sl3 vault=office (slot 3 of sl3)`
+fn due(medium: &DueMedium) -> String {
+    let DueMedium { action, label_text, location, .. } = medium;
+    let vault = medium.vault.as_ref().map(|vault| format!(" vault={vault}")).unwrap_or_default();
+    let slot = medium.slot.as_ref().map(|slot| format!(" ({slot})")).unwrap_or_default();
+    format!("{action} {label_text} {location}{vault}{slot}")
+}
+
+/// `A00001L8 ok 2026-01-10T08:00:00Z`
+fn verified(medium: &MediaVerifiedEntry) -> String {
+    let time = medium.verified.map(|time| format!(" {}", utc(time))).unwrap_or_default();
+    format!("{} {}{time}", medium.label_text, medium.verify_state)
+}
+
+/// Sheets with the labels of a pool's media, a file for each page: `1.svg`. Labels that are no bar codes of LTO media
+/// are left out.
+fn barcodes(tree: &Arc<Tree>, pool: &PoolName) -> Node {
+    let labels = Arc::new(of_pool(tree, pool, barcodes_of));
+    let all = Arc::clone(&labels);
+    let entries = move || {
+        let pages = barcode_sheet::pages(&all().map_err(fs_error)?).len();
+        Ok((1..=pages).map(|page| Entry::file(page_name(page))).collect())
+    };
+    let lookup = move |name: &std::ffi::OsStr| {
+        let pages = barcode_sheet::pages(&labels().map_err(fs_error)?).len();
+        let page = (1..=pages).find(|page| name == &*page_name(*page));
+        let page = page.ok_or_else(|| no_such(name))?;
+        let labels = Arc::clone(&labels);
+        Ok(FnFact::new(move || sheet(&labels().map_err(fs_error)?, page)).node())
+    };
+    FnDir::new(entries, lookup).beside(plain("the labels of the pool's media are in here")).node()
+}
+
+fn page_name(page: usize) -> String {
+    format!("{page}.svg")
+}
+
+fn barcodes_of(reeld: &Reeld, pool: &PoolName) -> Outcome<Vec<LtoBarcode>> {
+    let rows = reeld.media_rows(Some(pool))?;
+    let labels = rows.iter().filter_map(|row| row.label_text.as_str().parse().ok());
+    Ok(labels.collect::<BTreeSet<LtoBarcode>>().into_iter().collect())
+}
+
+fn sheet(labels: &[LtoBarcode], page: usize) -> Result<String, FsError> {
+    let found = barcode_sheet::pages(labels).nth(page.saturating_sub(1));
+    let gone = || FsError::not_found(format!("the labels take no {page} pages any more"));
+    found.map(|svg| svg + "\n").ok_or_else(gone)
 }
 
 /// `plan` and `plan.json`: what a backup would do now, by what is known of the libraries.

@@ -67,6 +67,31 @@ fn media_pools_and_sets_show_without_any_tape() {
 }
 
 #[test]
+fn a_pool_tells_of_the_media_of_its_own() {
+    let Some(fixtures) = fixtures() else { return };
+    let daemon = adopted(&fixtures);
+    let labels = ["A00001L8", "A00002L8", "A00003L8", "A00004L8"];
+    let never = labels.map(|label| format!("{label} none\n")).concat();
+    assert_eq!(daemon.cat("pools/poolA/verified"), never);
+    assert_eq!(daemon.cat("pools/poolA/verified.json").matches("verify-state").count(), 4);
+    assert_eq!(
+        (daemon.cat("pools/poolA/vault"), daemon.cat("pools/poolA/due")),
+        Default::default()
+    );
+    assert_eq!(daemon.names("pools/poolA/barcodes"), ["1.svg"]);
+    let sheet = daemon.cat("pools/poolA/barcodes/1.svg");
+    let on_sheet = sheet.split("id=\"").skip(1).filter_map(|rest| rest.split_once('"'));
+    assert_eq!(on_sheet.map(|(label, _)| label).collect::<Vec<_>>(), labels);
+    for none in ["2.svg", "01.svg", "0.svg"] {
+        let error = daemon.find(&format!("pools/poolA/barcodes/{none}")).unwrap_err();
+        assert_eq!(error.errno(), libc::ENOENT, "{none}");
+    }
+    daemon.echo("move vault=office", "media/A00002L8/ctl").unwrap();
+    assert!(daemon.cat("pools/poolA/vault").starts_with("A00002L8 office "));
+    assert_eq!(daemon.cat("pools/poolB/vault"), "");
+}
+
+#[test]
 fn snapshots_show_from_catalogs_and_say_what_has_not_been_read() {
     let Some(fixtures) = fixtures() else { return };
     let daemon = adopted(&fixtures);

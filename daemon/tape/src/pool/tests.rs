@@ -395,11 +395,19 @@ fn an_expired_tape_of_a_busy_set_is_left_alone() {
     let mut pool = bench.pool("always", "overwrite");
     pool.start_write_session(100, false).unwrap().unwrap();
     let reading = bench.state.lock_media_set(set(1), Duration::ZERO).unwrap();
+    let passed_over = |pool: &MediaPool| -> Vec<MediaSetId> {
+        pool.passed_over().iter().map(|busy| busy.media_set).collect()
+    };
     assert_eq!(alloc(&mut pool, 100), Some(2));
+    assert_eq!(passed_over(&pool), [set(1)]);
+    assert_eq!(alloc(&mut pool, 100), Some(2));
+    assert_eq!(passed_over(&pool), [], "a member was asked for, nothing was chosen");
     pool.set_full(medium(2)).unwrap();
     assert_eq!(alloc(&mut pool, 101), None);
+    assert_eq!(passed_over(&pool), [set(1)]);
     drop(reading);
     assert_eq!(alloc(&mut pool, 102), Some(1));
+    assert_eq!(passed_over(&pool), []);
 }
 
 #[test]

@@ -44,7 +44,7 @@ commands! {
         opt skip_missing: bool = false,
         /// Drive name.
         opt drive: Option<DriveName>,
-        /// Who is asked for media.
+        /// Who is asked for media, and told how it ended.
         opt notify_user: Option<UserId>,
     }
 

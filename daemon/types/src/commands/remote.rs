@@ -100,7 +100,7 @@ settings! {
         must auth_id also "userid": AuthId,
         /// DNS name or IP address.
         must host: HostName,
-        /// Password, or the token's secret. Better asked for or read from a file: others see it in the list of processes.
+        /// Password, or the token's secret. Better in a file: others see it in the list of processes.
         may password: Password,
         /// File whose first line is the password, readable by its owner alone; '-' is the standard input of reelctl.
         may password_file: LocalPath,

@@ -12,7 +12,7 @@ use crate::drive_desk::DriveState;
 use crate::label::{MediaLabels, MediaSetLabel};
 use crate::media_catalog::MediaCatalog;
 use crate::ops::store_labels;
-use crate::pool::WritableMedium;
+use crate::pool::{BusyMedium, WritableMedium};
 use crate::{Error, Result, encryption, medium};
 
 impl PoolWriter<'_> {
@@ -42,7 +42,13 @@ impl PoolWriter<'_> {
             MediaCatalog::overwrite(&env.state, labels)?;
             env.reached("backup: catalog created");
             Ok(())
-        })?;
+        });
+        for BusyMedium { label_text, media_set } in self.pool.passed_over() {
+            self.task.log(&format!(
+                "media '{label_text}' is not reused - reason: media set {media_set} is in use"
+            ));
+        }
+        let wanted = wanted?;
         if wanted.is_new() {
             env.reached("backup: inventory stored");
             let label_text = &wanted.labels.label.label_text;
