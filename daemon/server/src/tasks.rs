@@ -499,7 +499,8 @@ mod tests {
     fn what_follows_the_work_stands_in_front_of_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let tasks = tasks(folder.path()).followed_by(|task| task.warn("followed"));
-        let work: [fn(&Task) -> Result<(), TaskFailure>; 2] = [|_| Ok(()), |_| Err("oops".into())];
+        type Work = fn(&Task) -> Result<(), TaskFailure>;
+        let work: [Work; 2] = [|_| Ok(()), |_| Err("oops".into())];
         let ends = [TaskStatus::Warnings(1), TaskStatus::Error("oops".into())];
         for (work, end) in work.into_iter().zip(ends) {
             let upid = tasks.start("a", "", &AuthId::root(), work).unwrap();
