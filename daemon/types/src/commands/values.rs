@@ -677,8 +677,9 @@ mod tests {
         let key = KeyText::from_json(&Value::String(marker.repeat(100))).unwrap();
         let (at, length) = (key.as_str().as_ptr() as u64, key.as_str().len());
         let memory = std::fs::File::open("/proc/self/mem").unwrap();
-        let holds_marker = || {
-            let mut bytes = vec![0; length];
+        // Made beforehand: a later one could come to lie where the key was.
+        let mut bytes = vec![0; length];
+        let mut holds_marker = || {
             // What the allocator has given back can't be read.
             let is_there = memory.read_exact_at(&mut bytes, at).is_ok();
             is_there && bytes.windows(marker.len()).any(|window| window == marker.as_bytes())
