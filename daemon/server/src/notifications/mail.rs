@@ -22,8 +22,6 @@ use crate::commands::first_line;
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 /// How long a mail server or `sendmail` may take for each step.
 const LIMIT: Duration = Duration::from_secs(60);
-/// `sendmail` has the mail in its queue, and goes on trying by itself (`EX_TEMPFAIL` of sysexits.h).
-const QUEUED: i32 = 75;
 /// How a template begins.
 const SUBJECT: &str = "Subject: ";
 
@@ -88,12 +86,7 @@ fn by_sendmail(path: &Path, message: &Message) -> Result<(), Undelivered> {
     let sent = program::run(path, &arguments, &message.formatted(), LIMIT);
     let Err(error) = sent else { return Ok(()) };
     match error.exit_code() {
-        Some(QUEUED) => {
-            tracing::warn!(
-                "{error}: it has queued the mail; if it does not come, look at the queue and log of the mail system"
-            );
-            Ok(())
-        }
+        // Also 75 (`EX_TEMPFAIL`): a mail that was queued ends with 0, unless somebody configured it otherwise.
         Some(_) => Err(Undelivered::Later(error.to_string())),
         None if error.is_before_start() => Err(Undelivered::Later(error.to_string())),
         // Whether it went out, nobody knows.
