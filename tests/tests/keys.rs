@@ -300,7 +300,7 @@ fn a_key_comes_back_from_the_tape_that_it_opens() {
     assert_says(&said, &["wrong pass phrase", "a vault"]);
     assert_eq!(fs::read(keys_file(&home)).unwrap(), b"[]");
     let right = passphrase_file(&home, PASSPHRASE);
-    let both = format!("key restore --drive drive0 --key x --passphrase-file {right}");
+    let both = format!("key restore --drive drive0 --key-file {right} --passphrase-file {right}");
     assert_says(&refused(&daemon, &both), &["only one of"]);
     // Without an option it is the only drive; once more is no error.
     silent(&daemon, &format!("key restore --passphrase-file {right}"));

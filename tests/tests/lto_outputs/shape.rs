@@ -8,7 +8,7 @@ use regex::Regex;
 static OWN: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         "^(.*uuid|.*ctime|media-set-name|vendor|model|product|revision|.*serial.*|element_address\
-         |manufactured|bytes-.*|medium-.*|volume-.*|last-.*|lifetime-.*|.*-passes|total-.*|value)$",
+         |manufactured|block-number|bytes-.*|medium-.*|volume-.*|last-.*|lifetime-.*|.*-passes|total-.*|value)$",
     )
 });
 
