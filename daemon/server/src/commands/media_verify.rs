@@ -153,6 +153,7 @@ impl Reeld {
             let record = records::of_medium(&self.tape, inventory.require(row.uuid)?)?;
             rows.push(entry(row, media_set_uuid, record));
         }
+        rows.sort_by_key(|row| (row.media_set_uuid, row.seq_nr));
         Ok(rows)
     }
 
