@@ -28,9 +28,21 @@ fn prepare(home: &Home, daemon: &Daemon<'_>) {
     keep_events(home);
 }
 
-fn new_library(home: &Home) {
+/// All that, on an emulated library with these two media.
+fn prepared(home: &Home) -> Daemon<'_> {
     let media = [1, 2].map(|number| medium(&format!("EMU00{number}L8")));
     emulated::make(home, &shape(&[Maker::Ibm, Maker::Hp]), &media);
+    let daemon = home.start_with(&SOON);
+    prepare(home, &daemon);
+    daemon
+}
+
+/// And a job for each pool, on a drive of its own.
+fn with_two_jobs(home: &Home) -> Daemon<'_> {
+    let daemon = prepared(home);
+    create(&daemon, "daily0", "daily", "drive0");
+    create(&daemon, "weekly1", "weekly", "drive1");
+    daemon
 }
 
 fn create(daemon: &Daemon<'_>, id: &str, pool: &str, drive: &str) {
@@ -64,9 +76,7 @@ fn waits_for(daemon: &Daemon<'_>, task: &str) -> String {
 #[test]
 fn a_job_asks_for_its_medium_once_and_goes_on_when_it_comes() {
     let home = Home::new();
-    new_library(&home);
-    let daemon = home.start_with(&SOON);
-    prepare(&home, &daemon);
+    let daemon = prepared(&home);
     create(&daemon, "job1", "daily", "drive0");
     // A first run makes the medium the one that the set goes on with; then it is taken out.
     let log = daemon.act("run", "backup-jobs/job1");
@@ -138,11 +148,7 @@ fn a_job_asks_for_its_medium_once_and_goes_on_when_it_comes() {
 #[test]
 fn drives_work_side_by_side_and_each_in_the_order_of_starts() {
     let home = Home::new();
-    new_library(&home);
-    let daemon = home.start_with(&SOON);
-    prepare(&home, &daemon);
-    create(&daemon, "daily0", "daily", "drive0");
-    create(&daemon, "weekly1", "weekly", "drive1");
+    let daemon = with_two_jobs(&home);
     // One of them waits for a medium that the other's drive has, and for as long as that has it.
     daemon.ctl("load-media EMU001L8 --drive drive1");
     let waiting = run(&daemon, "daily0");
@@ -383,11 +389,7 @@ fn jobs_of_one_pool_take_turns_at_its_media_set() {
 #[test]
 fn drives_that_hold_each_others_media_exchange_them() {
     let home = Home::new();
-    new_library(&home);
-    let daemon = home.start_with(&SOON);
-    prepare(&home, &daemon);
-    create(&daemon, "daily0", "daily", "drive0");
-    create(&daemon, "weekly1", "weekly", "drive1");
+    let daemon = with_two_jobs(&home);
     daemon.ctl("load-media EMU002L8 --drive drive0");
     daemon.ctl("load-media EMU001L8 --drive drive1");
     let tasks = ["daily0", "weekly1"].map(|id| run(&daemon, id));
@@ -400,9 +402,7 @@ fn drives_that_hold_each_others_media_exchange_them() {
 #[test]
 fn a_job_whose_medium_the_robot_drops_tells_so_and_goes_on() {
     let home = Home::new();
-    new_library(&home);
-    let daemon = home.start_with(&SOON);
-    prepare(&home, &daemon);
+    let daemon = prepared(&home);
     create(&daemon, "job1", "daily", "drive0");
     daemon.stop();
     let other = home.join("library/cartridges/EMU002L8/data");

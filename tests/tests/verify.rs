@@ -201,20 +201,27 @@ fn several_sets_in_one_restore() {
     assert_says(&twice, &["names one twice"]);
 }
 
-#[test]
-fn a_restore_need_not_wait_for_a_tape_at_the_door() {
-    let home = Home::new();
-    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8"), medium("EMU002L8")]);
+/// A set of one medium in an emulated library: the daemon, the set, and the medium's label.
+fn one_backup_in_a_library(home: &Home) -> (Daemon<'_>, String, String) {
+    emulated::make(home, &shape(&[Maker::Ibm]), &[medium("EMU001L8"), medium("EMU002L8")]);
     let daemon = home.start();
-    emulated::configure(&home, &daemon, 1);
-    fill(&home, &daemon, "store1", 2);
+    emulated::configure(home, &daemon, 1);
+    fill(home, &daemon, "store1", 2);
     daemon.ctl("pool create daily");
     daemon.ctl("barcode-label --pool daily");
     daemon.ctl("backup store1 daily");
     let set = only_set(&daemon);
     let listed = daemon.json("media list");
     let used = listed.as_array().unwrap().iter().find(has_set).unwrap();
-    let label = used["label-text"].as_str().unwrap();
+    let label = used["label-text"].as_str().unwrap().to_owned();
+    (daemon, set, label)
+}
+
+#[test]
+fn a_restore_need_not_wait_for_a_tape_at_the_door() {
+    let home = Home::new();
+    let (daemon, set, label) = one_backup_in_a_library(&home);
+    let label = label.as_str();
     daemon.ctl(&format!("export-media {label}"));
     daemon.ctl(&format!("datastore create store2 {}", home.join("store2").display()));
     let log = failed(&daemon, &format!("restore {set} store2 --skip-missing true"));
@@ -269,17 +276,8 @@ fn a_backup_that_fails_tells_what_is_on_tape_all_the_same() {
 #[test]
 fn a_fetch_asks_for_a_tape_that_is_not_there() {
     let home = Home::new();
-    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8"), medium("EMU002L8")]);
-    let daemon = home.start_with(&["--ask-again-ms", "20"]);
-    emulated::configure(&home, &daemon, 1);
-    fill(&home, &daemon, "store1", 2);
-    daemon.ctl("pool create daily");
-    daemon.ctl("barcode-label --pool daily");
-    daemon.ctl("backup store1 daily");
-    let set = only_set(&daemon);
-    let listed = daemon.json("media list");
-    let used = listed.as_array().unwrap().iter().find(has_set).unwrap();
-    let label = used["label-text"].as_str().unwrap();
+    let (daemon, set, label) = one_backup_in_a_library(&home);
+    let label = label.as_str();
     let home_slot = slot_of(&daemon, label);
     daemon.ctl(&format!("export-media {label}"));
     daemon.kill();

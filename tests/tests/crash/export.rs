@@ -12,14 +12,18 @@ fn location(daemon: &Daemon<'_>) -> String {
     rows[0]["location"].as_str().expect("a location").to_owned()
 }
 
+fn one_medium_in_a_library(home: &Home) {
+    emulated::make(home, &shape(&[Maker::Ibm]), &[medium("EMU001L8")]);
+    let daemon = home.start();
+    emulated::configure(home, &daemon, 1);
+    daemon.ctl("barcode-label --drive drive0");
+    daemon.stop();
+}
+
 /// The medium is at the door whatever died, and what was not noted is noted when it is asked for again.
 pub fn die_on_the_way_to_a_vault(point: &str) {
     let home = Home::new();
-    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8")]);
-    let daemon = home.start();
-    emulated::configure(&home, &daemon, 1);
-    daemon.ctl("barcode-label --drive drive0");
-    daemon.stop();
+    one_medium_in_a_library(&home);
 
     let daemon = home.start_with(&["--crash-at", point]);
     daemon.try_ctl("vault move office EMU001L8");
@@ -38,11 +42,7 @@ pub fn die_on_the_way_to_a_vault(point: &str) {
 /// `export-media` alone: nothing is to be noted but that the medium left the library.
 pub fn die_at_the_door() {
     let home = Home::new();
-    emulated::make(&home, &shape(&[Maker::Ibm]), &[medium("EMU001L8")]);
-    let daemon = home.start();
-    emulated::configure(&home, &daemon, 1);
-    daemon.ctl("barcode-label --drive drive0");
-    daemon.stop();
+    one_medium_in_a_library(&home);
 
     let daemon = home.start_with(&["--crash-at", "export: moved"]);
     daemon.try_ctl("export-media EMU001L8");
