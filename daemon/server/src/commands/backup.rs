@@ -8,14 +8,10 @@ use reel_tape::backup::{self, BackupJob, BackupSummary, Selection};
 use reel_tape::media_requests::{Asking, RequestDevice};
 use reel_tape::{DriveDesk, DriveHold, PlaceInLine};
 use reel_types::commands::Backup;
-use reel_types::commands::results::BackupJobEntry;
-use reel_types::{AuthId, CalendarEvent, Cancel, DriveName, NamespaceDepth, TaskContext, Upid};
-use serde::Serialize;
-use serde_json::Value;
+use reel_types::{AuthId, Cancel, DriveName, NamespaceDepth, TaskContext, Upid};
 
 use super::Done;
-use super::backup_job::entry;
-use super::configured_jobs::JobKind;
+use super::configured_jobs::{JobKind, settings_of_job, texts};
 use super::drive::DRIVE_WAIT;
 use crate::drives::ConfiguredDrive;
 use crate::failure::Outcome;
@@ -26,27 +22,6 @@ use crate::tasks::{Task, TaskFailure};
 
 /// Somebody who waits so long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-impl JobKind for TapeJobConfig {
-    const TASK: &'static str = "tape-backup-job";
-    type Settings = BackupJobEntry;
-
-    fn settings(self) -> BackupJobEntry {
-        entry(self)
-    }
-
-    fn schedule(&self) -> Option<&CalendarEvent> {
-        self.schedule.as_ref()
-    }
-
-    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
-        let order = Order::of_job(self);
-        match trigger {
-            Some(schedule) => reeld.start_scheduled(order, schedule),
-            None => reeld.start_by_hand(order, who),
-        }
-    }
-}
 
 /// What is to be backed up where, by a job or by hand.
 #[derive(Debug, Clone)]
@@ -106,6 +81,20 @@ impl Reeld {
         self.drive_task(&desk, "tape-backup", &id, who, move |hold, task| {
             reeld.back_up(&order, task, || Ok((ready, None)), |_| Ok(Held::By(hold)))
         })
+    }
+
+    /// Starts a run of a job; `trigger` is the schedule that asked for it, none where somebody did.
+    pub(super) fn start_backup_job(
+        self: &Arc<Self>,
+        config: TapeJobConfig,
+        who: &AuthId,
+        trigger: Option<String>,
+    ) -> Outcome<Upid> {
+        let order = Order::of_job(config);
+        match trigger {
+            Some(schedule) => self.start_scheduled(order, schedule),
+            None => self.start_by_hand(order, who),
+        }
     }
 
     fn start_by_hand(self: &Arc<Self>, order: Order, who: &AuthId) -> Outcome<Upid> {
@@ -172,7 +161,7 @@ impl Reeld {
         let mut summary = BackupSummary::default();
         let done = self.back_up_now(order, &mut summary, task, ready, hold);
         let error = done.as_ref().err().map(ToString::to_string);
-        self.tell_result(order, task, began, (summary, error));
+        self.tell_result(order, task, began, &summary, error);
         done
     }
 
@@ -232,26 +221,26 @@ impl Reeld {
         order: &Order,
         task: &Task,
         began: i64,
-        (summary, error): (BackupSummary, Option<String>),
+        summary: &BackupSummary,
+        error: Option<String>,
     ) {
         let config = &order.config;
         let now = self.clock.now();
-        let tapes = match error {
-            None => texts(&summary.media),
-            Some(_) => Vec::new(),
-        };
         let result = BackupResult {
+            store: config.store.as_str(),
+            pool: config.pool.as_str(),
+            snapshots: texts(&summary.written),
+            tapes: match error {
+                None => texts(&summary.media),
+                Some(_) => Vec::new(),
+            },
             task: EndedTask {
                 id: order.is_job.then_some(config.id.as_str()),
-                job: settings_of_job(&entry(config.clone())),
+                job: settings_of_job(config),
                 upid: task.upid().as_str(),
                 seconds: now.saturating_sub(began),
                 error,
             },
-            store: config.store.as_str(),
-            pool: config.pool.as_str(),
-            snapshots: texts(&summary.written),
-            tapes,
         };
         let notice = result.notice(self.notifications.host(), &order.recipient(), now);
         self.notifications.tell(notice);
@@ -285,17 +274,4 @@ pub(super) fn hold_for_task(
     }
     let place = place.unwrap_or_else(|| desk.line_up());
     Ok(desk.hold_in_turn(place, task.upid().as_str(), FOR_EVER, task.cancel())?)
-}
-
-/// A job's settings, as news tell them: its id stands beside them.
-pub(super) fn settings_of_job(entry: &impl Serialize) -> Value {
-    let mut job = serde_json::to_value(entry).unwrap_or_default();
-    if let Some(job) = job.as_object_mut() {
-        job.remove("id");
-    }
-    job
-}
-
-pub(super) fn texts<T: ToString>(items: &[T]) -> Vec<String> {
-    items.iter().map(ToString::to_string).collect()
 }

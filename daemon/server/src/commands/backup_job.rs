@@ -1,14 +1,49 @@
 //! How backup jobs are configured, and how they do (`cli-tape.md` §10).
 
+use std::sync::Arc;
+
 use reel_config::{Entries, TapeJobConfig, UserConfig};
 use reel_tape::{Inventory, PoolView};
 use reel_types::commands::results::{BackupJobEntry, BackupJobState};
 use reel_types::commands::{BackupJobCreate, BackupJobStatus, BackupJobUpdate};
-use reel_types::{DriveName, LabelText, PoolName, StoreName, UserId};
+use reel_types::{AuthId, CalendarEvent, DriveName, LabelText, PoolName, StoreName, Upid, UserId};
 
+use super::configured_jobs::JobKind;
 use super::{Done, kept};
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
+
+impl JobKind for TapeJobConfig {
+    const TASK: &'static str = "tape-backup-job";
+    type Settings = BackupJobEntry;
+
+    fn settings(self) -> BackupJobEntry {
+        BackupJobEntry {
+            comment: self.comment,
+            drive: self.drive,
+            eject_media: self.eject_media,
+            export_media_set: self.export_media_set,
+            group_filter: Some(self.group_filter).filter(|filters| !filters.is_empty()),
+            id: self.id,
+            latest_only: self.latest_only,
+            max_depth: self.max_depth,
+            notification_mode: self.notification_mode,
+            notify_user: self.notify_user,
+            ns: self.ns,
+            pool: self.pool,
+            schedule: self.schedule,
+            store: self.store,
+        }
+    }
+
+    fn schedule(&self) -> Option<&CalendarEvent> {
+        self.schedule.as_ref()
+    }
+
+    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
+        reeld.start_backup_job(self, who, trigger)
+    }
+}
 
 impl Reeld {
     pub(super) fn backup_job_list(&self) -> Outcome<Done> {
@@ -116,24 +151,5 @@ fn change(job: &mut TapeJobConfig, new: BackupJobUpdate) {
     job.schedule = new.schedule.or(job.schedule.take());
     if let Some(comment) = &new.comment {
         job.comment = kept(comment);
-    }
-}
-
-pub(super) fn entry(job: TapeJobConfig) -> BackupJobEntry {
-    BackupJobEntry {
-        comment: job.comment,
-        drive: job.drive,
-        eject_media: job.eject_media,
-        export_media_set: job.export_media_set,
-        group_filter: Some(job.group_filter).filter(|filters| !filters.is_empty()),
-        id: job.id,
-        latest_only: job.latest_only,
-        max_depth: job.max_depth,
-        notification_mode: job.notification_mode,
-        notify_user: job.notify_user,
-        ns: job.ns,
-        pool: job.pool,
-        schedule: job.schedule,
-        store: job.store,
     }
 }

@@ -6,6 +6,7 @@ use reel_config::{Entries, Entry};
 use reel_types::commands::results::{JobListEntry, JobRuns, JobStateEntry};
 use reel_types::{AuthId, CalendarEvent, Digest, JobId, Upid};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::{Done, config_digest};
 use crate::failure::{Failure, Outcome};
@@ -169,4 +170,18 @@ impl Reeld {
             format!("job '{}' is running as {upid}; wait for its end, or stop its task", job.name);
         Err(Failure::new(nix::libc::EBUSY, text))
     }
+}
+
+/// A job's settings, as news tell them: its id stands beside them.
+pub(super) fn settings_of_job<J: JobKind + Clone>(job: &J) -> Value {
+    let mut settings = serde_json::to_value(job.clone().settings()).unwrap_or_default();
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("id");
+    }
+    settings
+}
+
+/// Names in news.
+pub(super) fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }

@@ -14,8 +14,7 @@ use reel_types::{
 use serde_json::{Value, json};
 
 use super::Done;
-use super::backup::{settings_of_job, texts};
-use super::media_verify_job::entry as job_entry;
+use super::configured_jobs::{settings_of_job, texts};
 use crate::failure::{Failure, Outcome};
 use crate::notifications::{EndedTask, Recipient, VerifyResult};
 use crate::reeld::Reeld;
@@ -58,7 +57,7 @@ impl VerifyNews {
     pub(super) fn of_job(config: &MediaVerifyJobConfig) -> Self {
         Self {
             id: Some(config.id.clone()),
-            job: settings_of_job(&job_entry(config.clone())),
+            job: settings_of_job(config),
             to: Recipient::chosen(config.notification_mode, config.notify_user.clone()),
         }
     }

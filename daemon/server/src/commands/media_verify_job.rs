@@ -22,7 +22,17 @@ impl JobKind for MediaVerifyJobConfig {
     type Settings = MediaVerifyJobEntry;
 
     fn settings(self) -> MediaVerifyJobEntry {
-        entry(self)
+        MediaVerifyJobEntry {
+            comment: self.comment,
+            drive: self.drive,
+            id: self.id,
+            limit: self.limit,
+            notification_mode: self.notification_mode,
+            notify_user: self.notify_user,
+            outdated_after: self.outdated_after,
+            pool: self.pool,
+            schedule: self.schedule,
+        }
     }
 
     fn schedule(&self) -> Option<&CalendarEvent> {
@@ -135,19 +145,5 @@ fn change(job: &mut MediaVerifyJobConfig, new: MediaVerifyJobUpdate) {
     job.schedule = new.schedule.or(job.schedule.take());
     if let Some(comment) = &new.comment {
         job.comment = kept(comment);
-    }
-}
-
-pub(super) fn entry(job: MediaVerifyJobConfig) -> MediaVerifyJobEntry {
-    MediaVerifyJobEntry {
-        comment: job.comment,
-        drive: job.drive,
-        id: job.id,
-        limit: job.limit,
-        notification_mode: job.notification_mode,
-        notify_user: job.notify_user,
-        outdated_after: job.outdated_after,
-        pool: job.pool,
-        schedule: job.schedule,
     }
 }

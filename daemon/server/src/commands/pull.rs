@@ -6,12 +6,10 @@ use reel_config::{Remotes, SyncJobConfig, SyncLimits};
 use reel_remote::pull::{self, NamespaceMapping, PullJob, Source, WORKERS};
 use reel_remote::{Client, ClientOptions, Endpoint, Login};
 use reel_types::commands::Pull;
-use reel_types::commands::results::SyncJobEntry;
-use reel_types::{AuthId, Authorizer, CalendarEvent, Namespace, RemoteName, TaskContext, Upid};
+use reel_types::{AuthId, Authorizer, Namespace, RemoteName, TaskContext, Upid};
 
 use super::Done;
 use super::configured_jobs::JobKind;
-use super::sync_job::entry;
 use crate::failure::{Failure, Outcome};
 use crate::reeld::Reeld;
 use crate::stores::StoreInUse;
@@ -21,23 +19,6 @@ use crate::tasks::{Task, TaskFailure};
 struct ReadyPull {
     job: PullJob,
     _in_use: Vec<StoreInUse>,
-}
-
-impl JobKind for SyncJobConfig {
-    const TASK: &'static str = "syncjob";
-    type Settings = SyncJobEntry;
-
-    fn settings(self) -> SyncJobEntry {
-        entry(self)
-    }
-
-    fn schedule(&self) -> Option<&CalendarEvent> {
-        self.schedule.as_ref()
-    }
-
-    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
-        reeld.start_sync_job(self, who, trigger)
-    }
 }
 
 impl Reeld {
@@ -54,7 +35,7 @@ impl Reeld {
     }
 
     /// Starts a run of a sync job; `schedule` is what it was triggered by, if it was not by hand.
-    fn start_sync_job(
+    pub(super) fn start_sync_job(
         self: &Arc<Self>,
         config: SyncJobConfig,
         who: &AuthId,

@@ -1,19 +1,59 @@
 //! Sync jobs (`cli-manager.md` §3.2).
 
+use std::sync::Arc;
+
 use reel_config::{ConfigLock, Remotes, SyncJobConfig, SyncJobs, SyncLimits};
-use reel_types::RemoteName;
 use reel_types::commands::results::SyncJobEntry;
 use reel_types::commands::{SyncJobCreate, SyncJobUpdate};
+use reel_types::{AuthId, CalendarEvent, RemoteName, Upid};
 
 use super::configured_jobs::JobKind;
 use super::{Done, kept};
 use crate::failure::Outcome;
 use crate::reeld::Reeld;
 
+impl JobKind for SyncJobConfig {
+    const TASK: &'static str = "syncjob";
+    type Settings = SyncJobEntry;
+
+    fn settings(self) -> SyncJobEntry {
+        let size = |size: Option<reel_types::ByteSize>| size.map(|size| size.to_string());
+        SyncJobEntry {
+            burst_in: size(self.limits.burst_in),
+            burst_out: size(self.limits.burst_out),
+            comment: self.comment,
+            group_filter: Some(self.group_filter).filter(|filters| !filters.is_empty()),
+            id: self.id,
+            max_depth: self.max_depth,
+            ns: self.ns,
+            owner: self.owner,
+            rate_in: size(self.limits.rate_in),
+            rate_out: size(self.limits.rate_out),
+            remote: self.remote,
+            remote_ns: self.remote_ns,
+            remote_store: self.remote_store,
+            remove_vanished: self.remove_vanished,
+            resync_corrupt: self.resync_corrupt,
+            schedule: self.schedule,
+            store: self.store,
+            transfer_last: self.transfer_last,
+            worker_threads: self.worker_threads,
+        }
+    }
+
+    fn schedule(&self) -> Option<&CalendarEvent> {
+        self.schedule.as_ref()
+    }
+
+    fn start(self, reeld: &Arc<Reeld>, who: &AuthId, trigger: Option<String>) -> Outcome<Upid> {
+        reeld.start_sync_job(self, who, trigger)
+    }
+}
+
 impl Reeld {
     pub(super) fn sync_job_list(&self) -> Outcome<Done> {
         let jobs = self.jobs_by_id::<SyncJobConfig>()?;
-        Done::data(jobs.into_iter().map(entry).collect::<Vec<_>>())
+        Done::data(jobs.into_iter().map(JobKind::settings).collect::<Vec<_>>())
     }
 
     pub(super) fn sync_job_create(&self, command: &SyncJobCreate) -> Outcome<Done> {
@@ -92,30 +132,5 @@ fn change(job: &mut SyncJobConfig, new: SyncJobUpdate) {
     job.worker_threads = new.worker_threads.map(|count| count.get()).or(job.worker_threads);
     if let Some(comment) = &new.comment {
         job.comment = kept(comment);
-    }
-}
-
-pub(super) fn entry(job: SyncJobConfig) -> SyncJobEntry {
-    let size = |size: Option<reel_types::ByteSize>| size.map(|size| size.to_string());
-    SyncJobEntry {
-        burst_in: size(job.limits.burst_in),
-        burst_out: size(job.limits.burst_out),
-        comment: job.comment,
-        group_filter: Some(job.group_filter).filter(|filters| !filters.is_empty()),
-        id: job.id,
-        max_depth: job.max_depth,
-        ns: job.ns,
-        owner: job.owner,
-        rate_in: size(job.limits.rate_in),
-        rate_out: size(job.limits.rate_out),
-        remote: job.remote,
-        remote_ns: job.remote_ns,
-        remote_store: job.remote_store,
-        remove_vanished: job.remove_vanished,
-        resync_corrupt: job.resync_corrupt,
-        schedule: job.schedule,
-        store: job.store,
-        transfer_last: job.transfer_last,
-        worker_threads: job.worker_threads,
     }
 }
