@@ -1,8 +1,9 @@
 //! The state in one file: what a new machine needs to know what the tapes of the old one hold (docs/total-loss.md).
 //!
 //! An archive that `tar` unpacks: `config/` with the files of the configuration that hold no secret, the texts of mails,
-//! and the tape keys as their passphrases protect them; `state/` with the inventory and the catalogs. The keys themselves, client keys,
-//! passwords, hashes of passwords, secrets of tokens and remotes, whose passwords stand in their file, stay out.
+//! and the tape keys as their passphrases protect them; `state/` with the inventory and the catalogs. The keys
+//! themselves, client keys, passwords, hashes of passwords, secrets of tokens and remotes, whose passwords stand in their
+//! file, stay out.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

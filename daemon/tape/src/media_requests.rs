@@ -135,15 +135,18 @@ struct Wait<'w> {
 
 impl Wait<'_> {
     fn tell(&mut self, hold: &mut DriveHold, error: &Error) {
-        let Self { asking: Asking { device, requests, .. }, label_text, task, .. } = *self;
         let reason = error.to_string();
         hold.set_state(DriveState::Held);
+        if self.told.last() != Some(&reason) {
+            self.ask(hold, reason);
+        }
         if is_elsewhere(error) {
-            self.gift.give(hold, task);
+            self.gift.give(hold, self.task);
         }
-        if self.told.last() == Some(&reason) {
-            return;
-        }
+    }
+
+    fn ask(&mut self, hold: &DriveHold, reason: String) {
+        let Self { asking: Asking { device, requests, .. }, label_text, task, .. } = *self;
         let request = format!("Please insert media '{label_text}' into {device}");
         task.log(&reason);
         task.log(&request);
@@ -188,7 +191,7 @@ fn is_for_people(error: &Error) -> bool {
     }
 }
 
-/// Whether the medium lies in another drive, or at the door.
+/// Whether the medium is in the library, where this drive can't get it: in another drive, or at the door.
 fn is_elsewhere(error: &Error) -> bool {
     let (Error::Device(source) | Error::Drive { source, .. }) = error else { return false };
     matches!(source, reel_hw::Error::MediumElsewhere { .. })

@@ -230,7 +230,7 @@ pub(crate) struct BackupResult<'r> {
     pub(crate) task: EndedTask<'r>,
     pub(crate) store: &'r str,
     pub(crate) pool: &'r str,
-    /// What was written, also where the backup failed.
+    /// What is surely on tape, also where the backup failed.
     pub(crate) snapshots: Vec<String>,
     pub(crate) tapes: Vec<String>,
 }
